@@ -1,0 +1,2 @@
+//! The program `unfold`.
+fn main() {}

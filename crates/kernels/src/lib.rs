@@ -1,0 +1,1 @@
+//! Kernels of Unfold: slices and geometry in, slices out.

@@ -1,0 +1,1 @@
+//! Unfold trains and runs convolutional and recurrent networks on a CPU.
