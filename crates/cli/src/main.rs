@@ -1,2 +1,5 @@
 //! The program `unfold`.
+#![allow(dead_code)]
+mod metrics;
+mod pictures;
 fn main() {}
