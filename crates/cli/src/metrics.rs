@@ -13,8 +13,8 @@ pub(crate) enum Event {
     Step,
     /// An epoch ended and the validation split was looked at.
     Epoch,
-    /// The finished model was tried on the test split.
-    Test,
+    /// The finished model was measured, on the test split where there is one.
+    Report,
     /// Something this version has no picture for.
     #[serde(other)]
     Other,
@@ -31,6 +31,10 @@ pub(crate) struct Record {
     pub(crate) valid_accuracy: Option<f64>,
     pub(crate) train_accuracy: Option<f64>,
     pub(crate) accuracy: Option<f64>,
+    pub(crate) split: Option<String>,
+    pub(crate) labels: Option<Vec<String>>,
+    /// `confusion[truth][answer]`.
+    pub(crate) confusion: Option<Vec<Vec<u64>>>,
     #[serde(default)]
     pub(crate) best: bool,
 }

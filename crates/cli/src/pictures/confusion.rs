@@ -3,7 +3,7 @@
 use super::canvas::{Anchor, Canvas, Rect, Stroke, Text};
 use super::colour::{Colour, GRID, INK, MUTED, ink_on, sequential};
 use super::font::{self, Weight};
-use super::ticks::thousands;
+use crate::wording;
 
 /// Counts by true and predicted class, and what to write above them.
 #[derive(Clone, Debug)]
@@ -119,8 +119,8 @@ fn subtitle(counts: &[Vec<u64>]) -> String {
         Some(accuracy) => format!(
             "{:.2} % right: {} of {} examples",
             accuracy * 100.0,
-            thousands(right as i64),
-            thousands(total as i64)
+            wording::count(right),
+            wording::count(total)
         ),
         None => "no examples".to_owned(),
     }
@@ -193,7 +193,7 @@ fn draw_count(canvas: &mut Canvas, area: Rect, count: u64, rate: &str, ink: Colo
         wide if wide >= 36.0 => (10.0, 8.0),
         _ => (8.0, 0.0),
     };
-    let count = thousands(count as i64);
+    let count = wording::count(count);
     if font::width(&count, large, Weight::Bold) > area.width - 2.0 {
         return;
     }

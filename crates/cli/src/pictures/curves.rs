@@ -139,14 +139,15 @@ fn summary(records: &[Record]) -> String {
         ));
     }
     if let Some(step) = records.iter().filter_map(|record| record.step).max() {
-        parts.push(format!("{} steps", super::ticks::thousands(step as i64)));
+        parts.push(format!("{} steps", crate::wording::count(step)));
     }
-    if let Some(accuracy) = records
-        .iter()
-        .rfind(|record| record.event == Event::Test)
-        .and_then(|test| test.accuracy)
+    if let Some(report) = records.iter().rfind(|record| record.event == Event::Report)
+        && let (Some(accuracy), Some(split)) = (report.accuracy, &report.split)
     {
-        parts.push(format!("test accuracy {:.2} %", accuracy * 100.0));
+        parts.push(format!(
+            "{split} accuracy {}",
+            crate::wording::percent(accuracy)
+        ));
     }
     parts.join("  ·  ")
 }

@@ -1,5 +1,7 @@
 //! Axes with round numbers on them.
 
+use crate::wording::count;
+
 /// The range of an axis and the values written beside it.
 #[derive(Clone, Debug)]
 pub(super) struct Axis {
@@ -72,7 +74,7 @@ impl Axis {
     fn label(&self, value: f64) -> String {
         let decimals = |step: f64| (-(step + step * 1e-9).log10().floor()).clamp(0.0, 9.0) as usize;
         match self.format {
-            Format::Count => thousands(value.round() as i64),
+            Format::Count => count(value.round() as u64),
             Format::Percent => format!("{:.*} %", decimals(self.step * 100.0), value * 100.0),
             Format::Number => format!("{value:.*}", decimals(self.step)),
         }
@@ -87,19 +89,6 @@ fn nice(rough: f64) -> f64 {
         .map(|factor| factor * power)
         .find(|&step| step >= rough * (1.0 - 1e-9))
         .unwrap_or(10.0 * power)
-}
-
-/// `12345` as `12,345`.
-pub(crate) fn thousands(value: i64) -> String {
-    let digits = value.unsigned_abs().to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    if value < 0 { format!("-{out}") } else { out }
 }
 
 #[cfg(test)]
@@ -146,12 +135,5 @@ mod tests {
                 assert!(axis.place(0.5).is_finite());
             }
         }
-    }
-
-    #[test]
-    fn thousands_are_apart() {
-        assert_eq!(thousands(1234567), "1,234,567");
-        assert_eq!(thousands(-999), "-999");
-        assert_eq!(thousands(0), "0");
     }
 }

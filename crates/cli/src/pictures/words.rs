@@ -196,7 +196,7 @@ fn draw_text(
         let plural = if flow.left_out == 1 { "" } else { "s" };
         let note = format!(
             "… and {} more word{plural}",
-            super::ticks::thousands(flow.left_out as i64)
+            crate::wording::count(flow.left_out as u64)
         );
         canvas.text(Text::new(left, baseline, note).colour(MUTED));
     }
