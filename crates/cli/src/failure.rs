@@ -7,13 +7,11 @@ use unfold::ErrorKind;
 
 /// Something the user must mend before the command can work: exit status 2.
 #[derive(Debug)]
-pub(crate) struct Unusable(String);
+struct Unusable(String);
 
-impl Unusable {
-    /// An error that says what is wrong and, on the next line, what to do.
-    pub(crate) fn new(problem: impl fmt::Display, remedy: impl fmt::Display) -> anyhow::Error {
-        anyhow::Error::new(Self(format!("{problem}\n  {remedy}")))
-    }
+/// An error that says what is wrong and, on the next line, what to do.
+pub(crate) fn unusable(problem: impl fmt::Display, remedy: impl fmt::Display) -> anyhow::Error {
+    anyhow::Error::new(Unusable(format!("{problem}\n  {remedy}")))
 }
 
 impl fmt::Display for Unusable {
@@ -70,7 +68,7 @@ mod tests {
 
     #[test]
     fn what_the_user_must_mend_is_two() {
-        assert_eq!(status(&Unusable::new("x", "y")), UNUSABLE);
+        assert_eq!(status(&unusable("x", "y")), UNUSABLE);
         assert_eq!(
             status(&unfold::Error::recipe("r.toml", "p", "r").into()),
             UNUSABLE

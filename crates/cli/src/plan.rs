@@ -6,7 +6,7 @@ use anyhow::Result;
 use unfold::tasks::Recipe;
 use unfold::tasks::text::Explain;
 
-use crate::failure::Unusable;
+use crate::failure::unusable;
 use crate::flags::{self, Command, Method, Picture, TrainTask};
 use crate::run_folder;
 
@@ -139,7 +139,7 @@ fn check_data(data: &str) -> Result<()> {
     if data.starts_with("builtin:") || Path::new(data).exists() {
         return Ok(());
     }
-    Err(Unusable::new(
+    Err(unusable(
         format!("{data}: there is no such file or folder"),
         "check the path, or try the bundled builtin:spam",
     ))
@@ -178,7 +178,7 @@ fn train_text(flags: flags::TrainText) -> Result<TrainText> {
 
 fn read_recipe(path: &Path) -> Result<Recipe> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Unusable::new(
+        unusable(
             format!("{}: cannot read the recipe: {error}", path.display()),
             "check the path after --recipe",
         )
@@ -206,14 +206,14 @@ fn plan_show(show: flags::Show) -> Result<Show> {
         (Some(Picture::Confusion), _) => Pictures::Confusion,
         (Some(Picture::Words), Some(words)) => Pictures::Words(words),
         (Some(Picture::Words), None) => {
-            return Err(Unusable::new(
+            return Err(unusable(
                 "words: there is no text to colour",
                 "add one with --text '…'",
             ));
         }
     };
     if !show.run.exists() {
-        return Err(Unusable::new(
+        return Err(unusable(
             format!("{}: there is no such run or model", show.run.display()),
             "name the folder that `unfold train` printed",
         ));

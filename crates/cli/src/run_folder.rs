@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::failure::Unusable;
+use crate::failure::unusable;
 use crate::wording::shell;
 
 /// Where runs go when the user does not say.
@@ -13,7 +13,7 @@ const HOME: &str = "runs";
 /// The folder for a new run of `task` on `data`: `out` if it is free, else the first free name.
 pub(crate) fn for_new(out: Option<PathBuf>, task: &str, data: &str) -> Result<PathBuf> {
     match out {
-        Some(out) if out.exists() && !out.is_dir() => Err(Unusable::new(
+        Some(out) if out.exists() && !out.is_dir() => Err(unusable(
             format!("{}: is a file, not a folder", out.display()),
             "choose another folder with --out",
         )),
@@ -29,7 +29,7 @@ pub(crate) fn for_new(out: Option<PathBuf>, task: &str, data: &str) -> Result<Pa
 pub(crate) fn for_resume(out: Option<PathBuf>, task: &str, data: &str) -> Result<PathBuf> {
     match out {
         Some(out) if is_run(&out) => Ok(out),
-        Some(out) => Err(Unusable::new(
+        Some(out) => Err(unusable(
             format!("{}: there is no run to go on with", out.display()),
             "check the path, or leave --resume out to begin a new run",
         )),
@@ -38,7 +38,7 @@ pub(crate) fn for_resume(out: Option<PathBuf>, task: &str, data: &str) -> Result
             .filter(|path| is_run(path))
             .last()
             .ok_or_else(|| {
-                Unusable::new(
+                unusable(
                     format!("there is no run on {data} to go on with in {HOME}/"),
                     "name its folder with --out, or leave --resume out to begin a new run",
                 )
@@ -52,7 +52,7 @@ fn taken(out: &Path) -> anyhow::Error {
     } else {
         "go on with it by adding --resume, or choose another folder with --out".to_owned()
     };
-    Unusable::new(format!("{}: holds a run already", shell(out)), remedy)
+    unusable(format!("{}: holds a run already", shell(out)), remedy)
 }
 
 fn is_run(path: &Path) -> bool {

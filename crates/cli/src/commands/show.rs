@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use unfold::tasks::text::{Explain, TextModel};
 
-use crate::failure::Unusable;
+use crate::failure::unusable;
 use crate::metrics::{self, Event, Record};
 use crate::pictures::canvas::Canvas;
 use crate::pictures::confusion::{self, Confusion};
@@ -47,7 +47,7 @@ pub(super) fn show(plan: &Show) -> Result<()> {
 fn draw_curves(run: &Path) -> Result<Canvas> {
     let records = read_metrics(run)?;
     curves::draw(&run.display().to_string(), &records).ok_or_else(|| {
-        Unusable::new(
+        unusable(
             format!("{}: nothing was measured yet", run.display()),
             "draw it again when an epoch is done",
         )
@@ -56,7 +56,7 @@ fn draw_curves(run: &Path) -> Result<Canvas> {
 
 fn read_metrics(run: &Path) -> Result<Vec<Record>> {
     if !run.join("metrics.jsonl").exists() {
-        return Err(Unusable::new(
+        return Err(unusable(
             format!(
                 "{}: holds no metrics.jsonl, so there are no curves to draw",
                 run.display()
@@ -67,14 +67,25 @@ fn read_metrics(run: &Path) -> Result<Vec<Record>> {
     metrics::read(run)
 }
 
-/// Labels, counts and split of the run's own measurement.
-fn counted(records: &[Record]) -> Option<(&[String], &[Vec<u64>], &str)> {
+/// The run's own measurement.
+struct Counted<'a> {
+    split: &'a str,
+    labels: &'a [String],
+    counts: &'a [Vec<u64>],
+}
+
+fn counted(records: &[Record]) -> Option<Counted<'_>> {
     let report = records
         .iter()
         .rfind(|record| record.event == Event::Report)?;
     let (labels, counts) = (report.labels.as_deref()?, report.confusion.as_deref()?);
     let square = counts.len() == labels.len() && counts.iter().all(|row| row.len() == labels.len());
-    square.then_some((labels, counts, report.split.as_deref().unwrap_or("test")))
+    let split = report.split.as_deref()?;
+    square.then_some(Counted {
+        split,
+        labels,
+        counts,
+    })
 }
 
 fn draw_confusion(plan: &Show) -> Result<Canvas> {
@@ -88,8 +99,12 @@ fn draw_confusion(plan: &Show) -> Result<Canvas> {
         }));
     }
     let records = read_metrics(&plan.run)?;
-    let (labels, counts, split) = counted(&records).ok_or_else(|| {
-        Unusable::new(
+    let Counted {
+        split,
+        labels,
+        counts,
+    } = counted(&records).ok_or_else(|| {
+        unusable(
             format!(
                 "{}: the run is not finished, so nothing was counted yet",
                 plan.run.display()
@@ -114,7 +129,7 @@ fn draw_words(run: &Path, words: &Words) -> Result<Canvas> {
         .iter()
         .position(|known| known == label)
         .ok_or_else(|| {
-            Unusable::new(
+            unusable(
                 format!("--label {label}: the model has no such class"),
                 format!("choose one of: {}", model.labels().join(", ")),
             )

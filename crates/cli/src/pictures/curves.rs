@@ -21,8 +21,7 @@ pub(crate) fn draw(run: &str, records: &[Record]) -> Option<Canvas> {
     }
     let best = records
         .iter()
-        .filter(|record| record.event == Event::Epoch && record.best)
-        .next_back();
+        .rfind(|record| record.event == Event::Epoch && record.best);
     let mark = |value: fn(&Record) -> Option<f64>, show: fn(f64) -> String| {
         let best = best?;
         let y = value(best)?;
