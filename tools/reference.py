@@ -165,7 +165,7 @@ def pool():
         y = torch.stack([reduce(s) for s in unpack(x, LENGTHS)])
         dy = rand(*y.shape)
         backward((y, dy))
-        cases.append(case(name, dict(x=x, y=y, d_y=dy, grad_x=x.grad), lengths=LENGTHS))
+        cases.append(case(name, dict(x=x, y=y, d_y=dy, grad_x=x.grad), pool=name, lengths=LENGTHS))
     write("pool", cases)
 
 
@@ -366,7 +366,9 @@ def clip():
         cases.append(case(f"value {limit}", dict(before=before, after=g.grad), by="value", limit=limit))
     w = rand(4, 3, scale=2)
     # Kim (2014): each output's incoming vector is scaled back to the limit when it is longer
-    after = torch.renorm(w, p=2, dim=1, maxnorm=3.0)
+    # (torch.renorm does so too, but divides by the norm + 1e-7)
+    after = w * (3.0 / w.norm(dim=0)).clamp(max=1.0)
+    assert torch.allclose(after, torch.renorm(w, p=2, dim=1, maxnorm=3.0), rtol=1e-6)
     cases.append(case("max_norm 3", dict(before=w, after=after), by="max_norm", limit=3.0))
     write("clip", cases)
 
