@@ -329,12 +329,12 @@ def optimizer():
     grads = rand(steps, 8)  # the weight's six, then the bias's two
     rates = [0.05 if t < 6 else 0.02 for t in range(steps)]
     cases = []
-    for name, kind, ours, theirs in OPTIMIZERS:
+    for name, build, ours, theirs in OPTIMIZERS:
         for weight_decay in (0.0, 0.1):
             w, b = leaf(weight), leaf(bias)
             arguments = {k: v for k, v in ours.items() if k not in RENAMED} | theirs
             groups = [dict(params=[w], weight_decay=weight_decay), dict(params=[b], weight_decay=0.0)]
-            stepper = kind(groups, lr=rates[0], **arguments)
+            stepper = build(groups, lr=rates[0], **arguments)
             trajectory = []
             for t in range(steps):
                 w.grad, b.grad = grads[t, :6].reshape(2, 3), grads[t, 6:]
@@ -346,7 +346,7 @@ def optimizer():
                 case(
                     f"{name} {ours} weight_decay={weight_decay}",
                     dict(trajectory=torch.stack(trajectory)),
-                    config=dict(name=name, weight_decay=weight_decay, **ours),
+                    config=dict(kind=name, weight_decay=weight_decay, **ours),
                 )
             )
     cases.append(case("inputs", dict(weight=weight, bias=bias, grads=grads), rates=rates))
@@ -421,7 +421,7 @@ def schedule():
             case(
                 f"{name} {settings}",
                 dict(factors=factors(build, total)),
-                config=dict(name=name, **settings),
+                config=dict(kind=name, **settings),
                 total_steps=steps,
             )
         )
@@ -452,7 +452,7 @@ def schedule():
             case(
                 f"plateau {settings}",
                 dict(factors=torch.tensor(out, dtype=torch.float64), metrics=torch.tensor(metrics, dtype=torch.float64)),
-                config=dict(name="plateau", **settings),
+                config=dict(kind="plateau", **settings),
             )
         )
     write("schedule", cases)

@@ -1,66 +1,44 @@
 //! Bounds on gradients and weights.
 
-use serde::{Deserialize, Serialize};
-
 use unfold_kernels::reduce;
 
 use crate::Float;
 use crate::nn::{ParamId, Params};
 
-/// How gradients are kept from growing too large; in a recipe `{ norm = 5.0 }` or
-/// `{ value = 1.0 }`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Clip {
-    /// See [`clip_norm`].
-    Norm(f64),
-    /// See [`clip_value`].
-    Value(f64),
-}
-
-impl Clip {
-    /// Applies the bound to all gradients of a model. Gives their norm before, where it was
-    /// needed.
-    pub fn apply<E: Float>(self, gradients: &mut [E]) -> Option<f64> {
-        match self {
-            Clip::Norm(limit) => Some(clip_norm(gradients, limit)),
-            Clip::Value(limit) => {
-                clip_value(gradients, limit);
-                None
-            }
-        }
-    }
+/// The Euclidean norm of all gradients together.
+pub fn gradient_norm<E: Float>(params: &Params<E>) -> f64 {
+    reduce::sum_sq(params.grads()).sqrt()
 }
 
 /// Scales all gradients together so that their norm is at most `limit` (Pascanu, Mikolov and
 /// Bengio 2013); gives the norm they had. A norm that is not finite changes nothing.
 ///
 /// ```
-/// let mut gradients = [3.0f32, 4.0];
-/// assert_eq!(unfold::nn::clip_norm(&mut gradients, 1.0), 5.0);
-/// assert!((gradients[0] - 0.6).abs() < 1e-5);
+/// use unfold::nn::{Init, Params, Pass, clip_norm};
+/// use unfold::random::Key;
+/// let mut params = Params::<f64>::new(0);
+/// let x = params.scope("a").add("x", [2], Init::Values(vec![3.0, 4.0]));
+/// let pass = Pass::training(&params, Key::new(0));
+/// params.backward(&pass, &pass.param(x).square().sum());
+/// assert_eq!(clip_norm(&mut params, 5.0), 10.0);
+/// assert!((params.grads()[0] - 3.0).abs() < 1e-5);
 /// ```
-pub fn clip_norm<E: Float>(gradients: &mut [E], limit: f64) -> f64 {
-    let norm = reduce::sum_sq(gradients).sqrt();
+pub fn clip_norm<E: Float>(params: &mut Params<E>, limit: f64) -> f64 {
+    let norm = gradient_norm(params);
     // As PyTorch has it: the small number keeps the quotient finite.
     let scale = limit / (norm + 1e-6);
     if scale < 1.0 && norm.is_finite() {
         let scale = E::from_f64(scale);
+        let gradients = params.grads_mut();
         gradients.iter_mut().for_each(|g| *g = *g * scale);
     }
     norm
 }
 
-/// Bounds each gradient between minus and plus `limit`.
-///
-/// ```
-/// let mut gradients = [3.0f32, -0.5, -4.0];
-/// unfold::nn::clip_value(&mut gradients, 1.0);
-/// assert_eq!(gradients, [1.0, -0.5, -1.0]);
-/// ```
-pub fn clip_value<E: Float>(gradients: &mut [E], limit: f64) {
+/// Bounds each gradient between minus and plus `limit`; one that is no number stays so.
+pub fn clip_value<E: Float>(params: &mut Params<E>, limit: f64) {
     let (low, high) = (E::from_f64(-limit), E::from_f64(limit));
-    for g in gradients {
+    for g in params.grads_mut() {
         if *g > high {
             *g = high;
         } else if *g < low {
@@ -104,21 +82,27 @@ pub fn max_norm<E: Float>(params: &mut Params<E>, weight: ParamId, limit: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::{Init, Pass};
+    use crate::random::Key;
 
-    #[test]
-    fn gradients_that_are_not_finite_stay_to_be_seen() {
-        let mut gradients = [1.0f32, f32::INFINITY];
-        assert_eq!(clip_norm(&mut gradients, 1.0), f64::INFINITY);
-        assert_eq!(gradients, [1.0, f32::INFINITY]);
-        let mut gradients = [2.0f32, f32::NAN];
-        Clip::Value(1.0).apply(&mut gradients);
-        assert!(gradients[0] == 1.0 && gradients[1].is_nan());
+    /// Parameters whose gradients are these.
+    fn with_gradients(gradients: &[f64]) -> Params<f64> {
+        let mut params = Params::new(0);
+        let x = params.scope("a").add("x", [gradients.len()], Init::Ones);
+        let pass = Pass::training(&params, Key::new(0));
+        params.backward(&pass, &pass.param(x).sum());
+        params.grads_mut().copy_from_slice(gradients);
+        params
     }
 
     #[test]
-    fn a_recipe_names_the_bound() {
-        let clip: Clip = serde_json::from_str(r#"{"norm": 5}"#).unwrap();
-        assert_eq!(clip, Clip::Norm(5.0));
-        assert_eq!(serde_json::to_string(&Clip::Value(1.0)).unwrap(), r#"{"value":1.0}"#);
+    fn gradients_that_are_not_finite_stay_to_be_seen() {
+        let mut params = with_gradients(&[1.0, f64::INFINITY]);
+        assert_eq!(clip_norm(&mut params, 1.0), f64::INFINITY);
+        assert_eq!(params.grads(), [1.0, f64::INFINITY]);
+        let mut params = with_gradients(&[2.0, f64::NAN, -3.0]);
+        clip_value(&mut params, 1.0);
+        assert!(params.grads()[1].is_nan());
+        assert_eq!([params.grads()[0], params.grads()[2]], [1.0, -1.0]);
     }
 }

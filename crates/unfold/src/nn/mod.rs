@@ -32,6 +32,7 @@
 //! assert!(last < 0.2, "{last}");
 //! ```
 
+mod choice;
 mod clip;
 mod conv1d;
 mod dropout;
@@ -39,7 +40,6 @@ mod embedding;
 mod init;
 mod layer_norm;
 mod linear;
-mod named;
 mod optimizer;
 mod params;
 mod pass;
@@ -47,7 +47,7 @@ mod pool;
 mod recurrent;
 mod schedule;
 
-pub use clip::{Clip, clip_norm, clip_value, max_norm};
+pub use clip::{clip_norm, clip_value, gradient_norm, max_norm};
 pub use conv1d::Conv1d;
 pub use dropout::Dropout;
 pub use embedding::Embedding;

@@ -198,8 +198,8 @@ impl<E: Float> Params<E> {
         } else {
             self.gradients = Buffer::zeros(self.len);
         }
-        for (id, leaf) in pass.leaves() {
-            if let Some(gradient) = gradients.get(&leaf) {
+        for id in pass.used() {
+            if let Some(gradient) = gradients.get(&pass.param(id)) {
                 let range = self.entries[id.0].range.clone();
                 self.gradients[range].copy_from_slice(gradient.data());
             }

@@ -34,6 +34,8 @@ pub struct Pass<E: Float = f32> {
     tracked: bool,
     draws: Cell<u64>,
     leaves: RefCell<Vec<Option<Tensor<E>>>>,
+    /// Which of them were asked for, in the order of the first time.
+    used: RefCell<Vec<ParamId>>,
     probes: Option<RefCell<Vec<Probe<E>>>>,
 }
 
@@ -89,6 +91,7 @@ impl<E: Float> Pass<E> {
             tracked,
             draws: Cell::new(0),
             leaves,
+            used: RefCell::default(),
             probes: None,
         }
     }
@@ -103,6 +106,7 @@ impl<E: Float> Pass<E> {
     pub fn param(&self, id: ParamId) -> Tensor<E> {
         let leaf = &mut self.leaves.borrow_mut()[id.0];
         leaf.get_or_insert_with(|| {
+            self.used.borrow_mut().push(id);
             let entry = &self.entries[id.0];
             let values = Arc::clone(&self.values);
             let tensor = Tensor::from_shared(values, entry.range.start, entry.shape);
@@ -145,13 +149,9 @@ impl<E: Float> Pass<E> {
         kept.map_or_else(Vec::new, |probes| probes.borrow().clone())
     }
 
-    /// The tracked parameters handed out so far.
-    pub(crate) fn leaves(&self) -> Vec<(ParamId, Tensor<E>)> {
-        let leaves = self.leaves.borrow();
-        let all = leaves.iter().enumerate();
-        all.filter_map(|(i, leaf)| leaf.clone().map(|leaf| (ParamId(i), leaf)))
-            .filter(|(_, leaf)| leaf.tracked())
-            .collect()
+    /// The parameters handed out so far, in the order in which layers first asked for them.
+    pub fn used(&self) -> Vec<ParamId> {
+        self.used.borrow().clone()
     }
 }
 

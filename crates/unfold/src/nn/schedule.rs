@@ -4,12 +4,13 @@ use std::f64::consts::PI;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::nn::named::{Named, name_or_table};
+use crate::error::{Error, Result};
+use crate::nn::choice::{Choice, kind_or_table};
 
 /// How the learning rate changes: a factor on it for each step of the optimizer.
 ///
-/// In a recipe a schedule is a name or a table: `"cosine"`, or
-/// `{ name = "cosine", warmup = 100, floor = 0.1 }`. All but one-cycle can start with a `warmup`:
+/// In a recipe a schedule is a kind or a table: `"cosine"`, or
+/// `{ kind = "cosine", warmup = 100, floor = 0.1 }`. All but one-cycle can start with a `warmup`:
 /// that many steps over which the factor rises evenly to 1; the schedule proper begins after it.
 ///
 /// ```
@@ -21,7 +22,7 @@ use crate::nn::named::{Named, name_or_table};
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(
-    tag = "name",
+    tag = "kind",
     rename_all = "snake_case",
     deny_unknown_fields,
     remote = "Self"
@@ -31,18 +32,18 @@ pub enum Schedule {
     Constant {
         /// Steps of warm-up.
         #[serde(default)]
-        warmup: u64,
+        warmup: usize,
     },
     /// Multiplied by `factor` every `every` steps.
     Step {
         /// Steps between two changes.
-        every: u64,
+        every: usize,
         /// What each change multiplies by.
         #[serde(default = "tenth")]
         factor: f64,
         /// Steps of warm-up.
         #[serde(default)]
-        warmup: u64,
+        warmup: usize,
     },
     /// Down from 1 to `floor` along half a cosine (Loshchilov and Hutter 2017).
     Cosine {
@@ -51,7 +52,7 @@ pub enum Schedule {
         floor: f64,
         /// Steps of warm-up.
         #[serde(default)]
-        warmup: u64,
+        warmup: usize,
     },
     /// Down from 1 to `floor` in a straight line.
     Linear {
@@ -60,7 +61,7 @@ pub enum Schedule {
         floor: f64,
         /// Steps of warm-up.
         #[serde(default)]
-        warmup: u64,
+        warmup: usize,
     },
     /// Up from `start` to 1 over the share `rise` of training, then down to `end`
     /// (Smith and Topin 2019).
@@ -86,13 +87,13 @@ pub enum Schedule {
         factor: f64,
         /// Evaluations without improvement that are borne.
         #[serde(default = "ten")]
-        patience: u64,
+        patience: usize,
         /// The share by which a measure must beat the best one to count as better.
         #[serde(default = "ten_thousandth")]
         threshold: f64,
         /// Evaluations after a change during which none is counted as bad.
         #[serde(default)]
-        cooldown: u64,
+        cooldown: usize,
         /// The factor never falls below this.
         #[serde(default)]
         floor: f64,
@@ -101,7 +102,7 @@ pub enum Schedule {
         goal: Goal,
         /// Steps of warm-up.
         #[serde(default)]
-        warmup: u64,
+        warmup: usize,
     },
 }
 
@@ -143,7 +144,7 @@ fn one_cycle_end() -> f64 {
     one_cycle_start() / 1e4
 }
 
-fn ten() -> u64 {
+fn ten() -> usize {
     10
 }
 
@@ -160,7 +161,7 @@ impl Default for Schedule {
 impl Schedule {
     /// The factor on the learning rate at `step`, counted from 0, of `total` steps. On a plateau
     /// schedule this is the warm-up alone: a [`Scheduler`] knows the rest.
-    pub fn factor(&self, step: u64, total: u64) -> f64 {
+    pub fn factor(&self, step: usize, total: usize) -> f64 {
         let warmup = self.warmup();
         if step < warmup {
             return (step + 1) as f64 / warmup as f64;
@@ -190,7 +191,7 @@ impl Schedule {
         }
     }
 
-    fn warmup(&self) -> u64 {
+    fn warmup(&self) -> usize {
         match *self {
             Schedule::Constant { warmup }
             | Schedule::Step { warmup, .. }
@@ -212,7 +213,7 @@ impl Anneal {
     }
 }
 
-impl Named for Schedule {
+impl Choice for Schedule {
     const WHAT: &'static str = "a schedule";
 
     fn from_table<'de, D: Deserializer<'de>>(table: D) -> Result<Self, D::Error> {
@@ -223,7 +224,7 @@ impl Named for Schedule {
 
 impl<'de> Deserialize<'de> for Schedule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        name_or_table(deserializer)
+        kind_or_table(deserializer)
     }
 }
 
@@ -233,31 +234,36 @@ impl Serialize for Schedule {
     }
 }
 
-/// A [`Schedule`] in use, with what it remembers between evaluations. It can be stored in a
-/// checkpoint and read back.
+/// A [`Schedule`] in use, with what it remembers between evaluations: a few numbers that can be
+/// stored in a checkpoint and read back.
 ///
 /// ```
 /// use unfold::nn::{Schedule, Scheduler};
-/// let plateau: Schedule = serde_json::from_str(r#"{"name": "plateau", "patience": 0}"#).unwrap();
-/// let mut scheduler = Scheduler::new(plateau);
+/// let plateau: Schedule = serde_json::from_str(r#"{"kind": "plateau", "patience": 0}"#).unwrap();
+/// let mut scheduler = Scheduler::new(plateau, 10);
 /// scheduler.observe(0.7);
 /// scheduler.observe(0.8); // the loss grew
-/// assert_eq!(scheduler.factor(2, 10), 0.1);
+/// assert_eq!(scheduler.factor(2), 0.1);
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Scheduler {
     schedule: Schedule,
+    total: usize,
+    /// What the plateaus so far multiply by.
     reduced: f64,
     best: Option<f64>,
-    bad: u64,
-    resting: u64,
+    /// Evaluations in a row that were no better.
+    bad: usize,
+    /// Evaluations of the cool-down still to come.
+    resting: usize,
 }
 
 impl Scheduler {
-    /// The schedule at its beginning.
-    pub fn new(schedule: Schedule) -> Scheduler {
+    /// The schedule at the beginning of `total` steps.
+    pub fn new(schedule: Schedule, total: usize) -> Scheduler {
         Scheduler {
             schedule,
+            total,
             reduced: 1.0,
             best: None,
             bad: 0,
@@ -270,9 +276,35 @@ impl Scheduler {
         &self.schedule
     }
 
-    /// The factor on the learning rate at `step`, counted from 0, of `total` steps.
-    pub fn factor(&self, step: u64, total: u64) -> f64 {
-        self.schedule.factor(step, total) * self.reduced
+    /// The factor on the learning rate at `step`, counted from 0.
+    pub fn factor(&self, step: usize) -> f64 {
+        self.schedule.factor(step, self.total) * self.reduced
+    }
+
+    /// What it remembers.
+    pub fn state(&self) -> Vec<f64> {
+        let counts = [self.bad as f64, self.resting as f64];
+        let best = self.best.into_iter();
+        [self.reduced].into_iter().chain(counts).chain(best).collect()
+    }
+
+    /// Goes on from what another remembered.
+    ///
+    /// # Errors
+    /// When `state` is not what [`Scheduler::state`] gives.
+    pub fn restore(&mut self, state: &[f64]) -> Result<()> {
+        let (&[reduced, bad, resting], best) = state.split_first_chunk().ok_or_else(|| {
+            Error::model(
+                "checkpoint",
+                format!("schedule: expected at least 3 numbers, got {}", state.len()),
+                "train again without --resume",
+            )
+        })?;
+        self.reduced = reduced;
+        self.bad = bad as usize;
+        self.resting = resting as usize;
+        self.best = best.first().copied();
+        Ok(())
     }
 
     /// Takes note of the measure of an evaluation; only a plateau schedule minds.
@@ -317,35 +349,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_enough() {
+    fn a_kind_is_enough() {
         let read = |text: &str| toml::from_str::<std::collections::HashMap<String, Schedule>>(text);
         assert_eq!(
             read("schedule = 'cosine'").unwrap()["schedule"],
             Schedule::Cosine { floor: 0.0, warmup: 0 }
         );
         assert_eq!(
-            read("schedule = { name = 'step', every = 5, warmup = 2 }").unwrap()["schedule"],
+            read("schedule = { kind = 'step', every = 5, warmup = 2 }").unwrap()["schedule"],
             Schedule::Step { every: 5, factor: 0.1, warmup: 2 }
         );
         let unknown = read("schedule = 'cosinus'").unwrap_err().to_string();
         assert!(unknown.contains("unknown variant `cosinus`, expected one of"), "{unknown}");
-        let field = read("schedule = { name = 'cosine', flor = 1 }").unwrap_err().to_string();
+        let field = read("schedule = { kind = 'cosine', flor = 1 }").unwrap_err().to_string();
         assert!(field.contains("unknown field `flor`"), "{field}");
         let kind = read("schedule = 3").unwrap_err().to_string();
-        assert!(kind.contains("the name of a schedule, or a table with"), "{kind}");
+        assert!(kind.contains("the kind of a schedule, or a table with it"), "{kind}");
     }
 
     #[test]
     fn a_scheduler_survives_a_checkpoint() {
-        let mut scheduler =
-            Scheduler::new(serde_json::from_str(r#"{"name":"plateau","patience":1}"#).unwrap());
-        scheduler.observe(1.0);
-        scheduler.observe(2.0);
-        let text = serde_json::to_string(&scheduler).unwrap();
-        let mut restored: Scheduler = serde_json::from_str(&text).unwrap();
-        assert_eq!(restored, scheduler);
-        restored.observe(2.0);
-        assert_eq!(restored.factor(0, 1), 0.1);
+        let plateau: Schedule =
+            serde_json::from_str(r#"{"kind":"plateau","patience":1}"#).unwrap();
+        let mut scheduler = Scheduler::new(plateau.clone(), 10);
+        let mut restored = Scheduler::new(plateau, 10);
+        for measure in [1.0, 2.0, 2.0] {
+            restored.restore(&scheduler.state()).unwrap();
+            assert_eq!(restored, scheduler);
+            scheduler.observe(measure);
+            restored.observe(measure);
+        }
+        assert_eq!(restored.factor(0), 0.1);
+        let error = restored.restore(&[1.0]).unwrap_err().to_string();
+        assert!(error.contains("schedule: expected at least 3 numbers, got 1"), "{error}");
     }
 
     #[test]

@@ -16,22 +16,22 @@ pub use sgd::Sgd;
 
 use crate::error::{Error, Result};
 use crate::nn::Params;
-use crate::nn::named::{Named, name_or_table};
+use crate::nn::choice::{Choice, kind_or_table};
 use crate::Float;
 
 /// Which optimizer, and its settings; what is left out is as in PyTorch.
 ///
-/// In a recipe it is a name or a table: `"adamw"`, or `{ name = "sgd", momentum = 0.9 }`. The
+/// In a recipe it is a kind or a table: `"adamw"`, or `{ kind = "sgd", momentum = 0.9 }`. The
 /// learning rate is not part of it: [`Optimizer::step`] is told the rate of each step.
 ///
 /// ```
 /// use unfold::nn::{OptimizerConfig, Sgd};
-/// let config: OptimizerConfig = serde_json::from_str(r#"{"name": "sgd", "momentum": 0.9}"#).unwrap();
+/// let config: OptimizerConfig = serde_json::from_str(r#"{"kind": "sgd", "momentum": 0.9}"#).unwrap();
 /// assert_eq!(config, OptimizerConfig::Sgd(Sgd { momentum: 0.9, ..Sgd::default() }));
 /// assert_eq!(OptimizerConfig::default().name(), "adam");
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "lowercase", remote = "Self")]
+#[serde(tag = "kind", rename_all = "lowercase", remote = "Self")]
 pub enum OptimizerConfig {
     /// Stochastic gradient descent, with momentum.
     Sgd(Sgd),
@@ -103,7 +103,7 @@ impl OptimizerConfig {
     }
 }
 
-impl Named for OptimizerConfig {
+impl Choice for OptimizerConfig {
     const WHAT: &'static str = "an optimizer";
 
     fn from_table<'de, D: Deserializer<'de>>(table: D) -> Result<Self, D::Error> {
@@ -114,7 +114,7 @@ impl Named for OptimizerConfig {
 
 impl<'de> Deserialize<'de> for OptimizerConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        name_or_table(deserializer)
+        kind_or_table(deserializer)
     }
 }
 
@@ -203,8 +203,15 @@ impl Range {
 pub struct Optimizer<E: Float = f32> {
     config: OptimizerConfig,
     steps: u64,
+    /// The steps as numbers that any state can hold: see [`Optimizer::state`].
+    clock: [E; 2],
     slots: Vec<Buffer<E>>,
 }
+
+/// A state counts steps in units of 1 and of this, so that both counts are exact in any type.
+const CLOCK: u64 = 1 << 20;
+/// The name of that part of the state.
+const STEPS: &str = "steps";
 
 impl<E: Float> Optimizer<E> {
     /// An optimizer that has not made a step, for parameters laid out as `params` are now.
@@ -214,6 +221,7 @@ impl<E: Float> Optimizer<E> {
             slots: slots.iter().map(|_| Buffer::zeros(params.len())).collect(),
             config,
             steps: 0,
+            clock: [E::ZERO; 2],
         }
     }
 
@@ -241,7 +249,7 @@ impl<E: Float> Optimizer<E> {
             params.grads().len(),
             self.slots.iter().map(|slot| slot.len()).collect::<Vec<_>>(),
         );
-        self.steps += 1;
+        self.set_steps(self.steps + 1);
         let rule = self.config.rule::<E>();
         for (range, decay) in params.trainable_runs() {
             let moment = Moment {
@@ -264,42 +272,49 @@ impl<E: Float> Optimizer<E> {
         }
     }
 
-    /// The state to store beside the number of steps: each buffer with its name.
+    fn set_steps(&mut self, steps: u64) {
+        self.steps = steps;
+        let count = |n: u64| E::from_f64(n as f64);
+        self.clock = [count(steps % CLOCK), count(steps / CLOCK)];
+    }
+
+    /// The state to store: the number of steps and each buffer, with their names.
     pub fn state(&self) -> Vec<(&'static str, &[E])> {
-        let names = self.config.rule::<E>().slots();
+        let names = self.config.rule::<E>().slots().iter().copied();
         let slots = self.slots.iter().map(|slot| &slot[..]);
-        names.iter().copied().zip(slots).collect()
+        let steps = (STEPS, &self.clock[..]);
+        std::iter::once(steps).chain(names.zip(slots)).collect()
     }
 
     /// Goes on from a stored state.
     ///
     /// # Errors
     /// When the state is not one of this optimizer and model.
-    pub fn restore(&mut self, steps: u64, state: &[(&str, &[E])]) -> Result<()> {
-        let names = self.config.rule::<E>().slots();
-        let mut found = Vec::with_capacity(names.len());
-        for (name, slot) in names.iter().zip(&self.slots) {
-            let stored = state.iter().find(|(stored, _)| stored == name);
-            match stored {
-                Some((_, values)) if values.len() == slot.len() => found.push(*values),
-                other => {
-                    return Err(Error::model(
-                        "checkpoint",
-                        format!(
-                            "optimizer {}: expected {} values of `{name}`, got {}",
-                            self.config.name(),
-                            slot.len(),
-                            other.map_or(0, |(_, values)| values.len()),
-                        ),
-                        "resume with the recipe that the checkpoint was made with",
-                    ));
-                }
+    pub fn restore(&mut self, state: &[(&str, &[E])]) -> Result<()> {
+        let mut found = Vec::with_capacity(self.slots.len() + 1);
+        for (name, own) in self.state() {
+            let stored = state.iter().find(|(stored, _)| *stored == name);
+            let stored = stored.map_or(&[][..], |(_, values)| values);
+            if stored.len() != own.len() {
+                return Err(Error::model(
+                    "checkpoint",
+                    format!(
+                        "optimizer {}: expected {} values of `{name}`, got {}",
+                        self.config.name(),
+                        own.len(),
+                        stored.len(),
+                    ),
+                    "resume with the recipe that the checkpoint was made with",
+                ));
             }
+            found.push(stored);
         }
-        for (slot, values) in self.slots.iter_mut().zip(found) {
+        let (clock, slots) = found.split_first().expect("the steps");
+        for (slot, values) in self.slots.iter_mut().zip(slots) {
             slot.copy_from_slice(values);
         }
-        self.steps = steps;
+        let count = |n: E| n.to_f64() as u64;
+        self.set_steps(count(clock[0]) + CLOCK * count(clock[1]));
         Ok(())
     }
 }

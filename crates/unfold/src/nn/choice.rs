@@ -1,5 +1,5 @@
-//! Settings that a recipe may give by name alone: `optimizer = "adamw"` beside
-//! `optimizer = { name = "adamw", beta2 = 0.98 }`.
+//! Settings that a recipe may give by kind alone: `optimizer = "adamw"` beside
+//! `optimizer = { kind = "adamw", beta2 = 0.98 }`.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,8 +7,8 @@ use std::marker::PhantomData;
 use serde::de::value::{MapAccessDeserializer, MapDeserializer};
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
-/// A choice that is written as a table with a `name`.
-pub(crate) trait Named: Sized {
+/// A choice that is written as a table with a `kind`.
+pub(crate) trait Choice: Sized {
     /// What is chosen, for error messages: "an optimizer".
     const WHAT: &'static str;
 
@@ -16,21 +16,21 @@ pub(crate) trait Named: Sized {
     fn from_table<'de, D: Deserializer<'de>>(table: D) -> Result<Self, D::Error>;
 }
 
-/// Reads a name or a table with a name.
-pub(crate) fn name_or_table<'de, T: Named, D: Deserializer<'de>>(
+/// Reads a kind or a table with one.
+pub(crate) fn kind_or_table<'de, T: Choice, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     struct Either<T>(PhantomData<T>);
 
-    impl<'de, T: Named> Visitor<'de> for Either<T> {
+    impl<'de, T: Choice> Visitor<'de> for Either<T> {
         type Value = T;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            write!(f, "the name of {0}, or a table with the name of {0}", T::WHAT)
+            write!(f, "the kind of {}, or a table with it", T::WHAT)
         }
 
-        fn visit_str<E: Error>(self, name: &str) -> Result<T, E> {
-            let pair = std::iter::once(("name", name));
+        fn visit_str<E: Error>(self, kind: &str) -> Result<T, E> {
+            let pair = std::iter::once(("kind", kind));
             T::from_table(MapDeserializer::new(pair))
         }
 
