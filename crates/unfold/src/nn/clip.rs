@@ -1,13 +1,13 @@
 //! Bounds on gradients and weights.
 
-use unfold_kernels::reduce;
+use unfold_kernels::sum_sq;
 
 use crate::Float;
 use crate::nn::{ParamId, Params};
 
 /// The Euclidean norm of all gradients together.
 pub fn gradient_norm<E: Float>(params: &Params<E>) -> f64 {
-    reduce::sum_sq(params.grads()).sqrt()
+    sum_sq(params.grads()).sqrt()
 }
 
 /// Scales all gradients together so that their norm is at most `limit` (Pascanu, Mikolov and

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use unfold_kernels::buffer::Buffer;
+use unfold_kernels::Buffer;
 
 use crate::nn::{Init, Pass};
 use crate::random::Key;

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use unfold_kernels::buffer::Buffer;
+use unfold_kernels::Buffer;
 
 use crate::nn::{Entry, ParamId, Params};
 use crate::random::Key;

@@ -5,9 +5,11 @@ mod adam;
 mod rmsprop;
 mod sgd;
 
+use std::sync::Mutex;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use unfold_kernels::buffer::Buffer;
+use unfold_kernels::{Buffer, parallel};
 
 pub use adadelta::Adadelta;
 pub use adam::{Adam, AdamW};
@@ -125,7 +127,7 @@ impl Serialize for OptimizerConfig {
 }
 
 /// One way of changing values along their gradients.
-trait Rule<E: Float> {
+trait Rule<E: Float>: Sync {
     /// The buffers it keeps beside the values, each as long as all values.
     fn slots(&self) -> &'static [&'static str];
 
@@ -134,6 +136,37 @@ trait Rule<E: Float> {
 
     /// Changes some values, and the same places of each slot.
     fn update(&self, at: &Moment, values: &mut [E], gradients: &[E], slots: &mut [&mut [E]]);
+}
+
+/// Some values, their gradients, and the same places of each slot.
+struct Part<'a, E> {
+    values: &'a mut [E],
+    gradients: &'a [E],
+    slots: Vec<&'a mut [E]>,
+}
+
+/// Values changed by one task.
+const CHUNK: usize = 16 * 1024;
+
+/// Changes all values of `part`, in one pass over memory.
+fn update_in_parallel<E: Float>(rule: &dyn Rule<E>, at: &Moment, part: Part<'_, E>) {
+    let mut slots: Vec<_> = part.slots.into_iter().map(|slot| slot.chunks_mut(CHUNK)).collect();
+    let chunks: Vec<Mutex<Part<'_, E>>> = part
+        .values
+        .chunks_mut(CHUNK)
+        .zip(part.gradients.chunks(CHUNK))
+        .map(|(values, gradients)| {
+            let slots = slots.iter_mut().map(|chunks| chunks.next().expect("equal lengths"));
+            let slots = slots.collect();
+            Mutex::new(Part { values, gradients, slots })
+        })
+        .collect();
+    parallel(chunks.len(), |i| {
+        // Each chunk is locked once, so never in vain.
+        let mut part = chunks[i].lock().expect("a lock taken once");
+        let Part { values, gradients, slots } = &mut *part;
+        rule.update(at, values, gradients, slots);
+    });
 }
 
 /// When and how far a [`Rule`] steps.
@@ -258,17 +291,13 @@ impl<E: Float> Optimizer<E> {
                 decay,
             };
             let (values, gradients) = params.values_and_grads();
-            let mut slots: Vec<&mut [E]> = self
-                .slots
-                .iter_mut()
-                .map(|slot| &mut slot[range.clone()])
-                .collect();
-            rule.update(
-                &moment,
-                &mut values[range.clone()],
-                &gradients[range.clone()],
-                &mut slots,
-            );
+            let slots = self.slots.iter_mut();
+            let part = Part {
+                values: &mut values[range.clone()],
+                gradients: &gradients[range.clone()],
+                slots: slots.map(|slot| &mut slot[range.clone()]).collect(),
+            };
+            update_in_parallel(rule, &moment, part);
         }
     }
 

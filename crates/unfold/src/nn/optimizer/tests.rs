@@ -52,6 +52,25 @@ fn a_restored_optimizer_goes_on_bit_for_bit() {
 }
 
 #[test]
+fn every_chunk_is_changed_alike() {
+    for config in configs() {
+        let mut params = Params::<f64>::new(0);
+        let n = 2 * CHUNK + 100;
+        let x = params.scope("a").add("x", [n], Init::Ones);
+        let mut optimizer = Optimizer::new(config, &params);
+        for _ in 0..2 {
+            let pass = crate::nn::Pass::training(&params, crate::random::Key::new(0));
+            let loss = pass.param(x).square().sum();
+            params.backward(&pass, &loss);
+            drop((pass, loss));
+            optimizer.step(&mut params, 0.01);
+        }
+        let first = params.values()[0];
+        assert!(first < 1.0 && params.values().iter().all(|&v| v == first));
+    }
+}
+
+#[test]
 fn frozen_values_stay() {
     for config in configs() {
         let mut params = squares();
