@@ -10,6 +10,7 @@ use crate::nn::{Init, Pass};
 use crate::random::Key;
 use crate::shape::Shape;
 use crate::tape::Gradients;
+use crate::tensors::Named;
 use crate::{Float, Tensor};
 
 /// Names one parameter of the [`Params`] that made it.
@@ -52,7 +53,7 @@ pub struct Entry {
 /// ```
 #[derive(Clone)]
 pub struct Params<E: Float = f32> {
-    key: Key,
+    origin: Origin,
     entries: Arc<Vec<Entry>>,
     ids: HashMap<String, ParamId>,
     /// The first `len` values are in use; the rest is room to grow.
@@ -62,11 +63,44 @@ pub struct Params<E: Float = f32> {
     len: usize,
 }
 
+/// Where the values of new parameters come from.
+#[derive(Clone)]
+enum Origin {
+    /// They are drawn.
+    Drawn(Key),
+    /// They are these tensors', by name; the first thing that did not fit.
+    Stored(HashMap<String, Named>, Option<String>),
+}
+
 impl<E: Float> Params<E> {
     /// No parameters yet; initial values will be drawn from `seed`.
     pub fn new(seed: u64) -> Params<E> {
+        Params::with_origin(Origin::Drawn(Key::new(seed).named("parameters")))
+    }
+
+    /// No parameters yet; those that layers add will take their values from `tensors`. Nothing is
+    /// allocated for one that is not there or has another shape: ask [`Params::restored`] once
+    /// all layers are made.
+    pub fn restoring(tensors: HashMap<String, Named>) -> Params<E> {
+        Params::with_origin(Origin::Stored(tensors, None))
+    }
+
+    /// Ends [`Params::restoring`].
+    ///
+    /// # Errors
+    /// With what was missing, of another shape, or left over.
+    pub fn restored(&mut self) -> Result<(), String> {
+        let Origin::Stored(tensors, problem) = &mut self.origin else {
+            return Ok(());
+        };
+        let left = tensors.keys().min();
+        let left = left.map(|name| format!("tensor `{name}` belongs to no layer"));
+        problem.take().or(left).map_or(Ok(()), Err)
+    }
+
+    fn with_origin(origin: Origin) -> Params<E> {
         Params {
-            key: Key::new(seed).named("parameters"),
+            origin,
             entries: Arc::default(),
             ids: HashMap::new(),
             values: Arc::new(Buffer::zeros(0)),
@@ -213,11 +247,28 @@ impl<E: Float> Params<E> {
     }
 
     fn add(&mut self, name: String, shape: Shape, init: Init, trainable: bool) -> ParamId {
+        let (mut shape, mut stored) = (shape, None);
+        if let Origin::Stored(tensors, problem) = &mut self.origin {
+            stored = tensors.remove(&name).filter(|t| t.shape == shape.dims());
+            if stored.is_none() {
+                problem.get_or_insert(format!("expected a tensor `{name}` of shape {shape}"));
+                shape = [0].into();
+            }
+        }
         let range = self.len..self.len + shape.len();
         self.reserve(range.end);
         self.len = range.end;
-        let key = self.key.named(&name);
-        init.fill(key, shape, &mut self.values_mut()[range.clone()]);
+        let origin = self.origin.key();
+        let values = &mut self.values_mut()[range.clone()];
+        match (origin, stored) {
+            (Some(key), _) => init.fill(key.named(&name), shape, values),
+            (None, Some(stored)) => {
+                for (value, stored) in values.iter_mut().zip(stored.values) {
+                    *value = E::from_f64(stored.into());
+                }
+            }
+            (None, None) => {}
+        }
         let id = ParamId(self.entries.len());
         let earlier = self.ids.insert(name.clone(), id);
         assert!(
@@ -240,6 +291,15 @@ impl<E: Float> Params<E> {
             let mut grown = Buffer::zeros(len.max(2 * self.values.len()));
             grown[..self.len].copy_from_slice(&self.values[..self.len]);
             self.values = Arc::new(grown);
+        }
+    }
+}
+
+impl Origin {
+    fn key(&self) -> Option<Key> {
+        match self {
+            Origin::Drawn(key) => Some(*key),
+            Origin::Stored(..) => None,
         }
     }
 }
