@@ -1,1 +1,47 @@
 //! Kernels of Unfold: slices and geometry in, slices out.
+//!
+//! This crate holds every line of unsafe code of the workspace and knows nothing of tensors. A kernel
+//! takes slices in row-major order, checks their lengths against the geometry (and panics when they
+//! disagree, so that the safe functions are sound), and writes slices. [`naive`] has the plain form of
+//! every kernel; it is the specification the fast forms are tested against.
+//!
+//! Results have the same bits with any number of threads: work is cut by shape alone, and each output
+//! element is computed by one task in one fixed order.
+//!
+//! Dimension letters: `B` batch, `T` time, `C` channels or features in, `O` channels out, `D` hidden size,
+//! `V` vocabulary, `K` kernel, `N` rows of a packed batch of sequences (the sum of their lengths), `R` rows
+//! of any matrix.
+
+mod buffer;
+mod conv;
+mod elementwise;
+mod embed;
+mod float;
+mod gemm;
+mod norm;
+mod reduce;
+mod rnn;
+mod seq;
+mod shared;
+mod simd;
+mod softmax;
+mod threads;
+
+#[cfg(test)]
+mod testing;
+
+pub use buffer::{Buffer, Plain, pool_stats};
+pub use conv::{Conv1d, conv1d, conv1d_backward_data, conv1d_backward_weights};
+pub use elementwise::{
+    BinaryOp, UnaryOp, add_assign, affine, binary, binary_rows, unary, unary_backward,
+};
+pub use embed::{bag, bag_backward, gather, scatter_add};
+pub use float::Float;
+pub use gemm::{Mat, MatMut, Packed, gemm, gemm_bias, gemm_packed, pack};
+pub use norm::{layer_norm, layer_norm_backward};
+pub use reduce::{column_sums, row_sums, sum, sum_sq};
+pub use rnn::{Cell, rnn_backward, rnn_forward};
+pub use seq::{Ragged, seq_max, seq_max_backward, seq_mean, seq_mean_backward};
+pub use simd::simd_level;
+pub use softmax::{cross_entropy, log_softmax, log_softmax_backward, softmax, softmax_backward};
+pub use threads::{parallel, parallel_rows, parallel_rows2, set_threads, threads};

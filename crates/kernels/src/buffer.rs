@@ -1,0 +1,251 @@
+//! Aligned memory that comes back to a pool.
+//!
+//! A training step asks for the same sizes again and again. Freed blocks are kept by size class (eight
+//! classes per doubling, so at most an eighth is wasted), and a steady step allocates nothing.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+use std::sync::Mutex;
+
+/// Types for which any bytes are a valid value: the contents of recycled memory. Sealed.
+pub trait Plain: Copy + Send + Sync + 'static + sealed::Sealed {}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+    impl Sealed for u32 {}
+}
+
+impl Plain for f32 {}
+impl Plain for f64 {}
+impl Plain for u32 {}
+
+/// A cache line, and the widest vector register.
+const ALIGN: usize = 64;
+/// Free bytes kept for later; more than this goes back to the system.
+const KEEP: usize = 2 << 30;
+/// The smallest block, as a power of two.
+const SMALLEST: u32 = 8;
+const CLASSES: usize = ((usize::BITS - SMALLEST) * 8) as usize;
+
+struct Pool {
+    free: [Vec<Block>; CLASSES],
+    kept: usize,
+    hits: u64,
+    misses: u64,
+}
+
+struct Block(NonNull<u8>);
+
+// SAFETY: a block in the pool is owned by the pool alone.
+unsafe impl Send for Block {}
+
+static POOL: Mutex<Pool> = Mutex::new(Pool {
+    free: [const { Vec::new() }; CLASSES],
+    kept: 0,
+    hits: 0,
+    misses: 0,
+});
+
+fn pool() -> std::sync::MutexGuard<'static, Pool> {
+    // Nothing between lock and unlock leaves the pool half changed, so a poisoned lock is still good.
+    POOL.lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The class that holds `bytes`, and the size of its blocks.
+fn class(bytes: usize) -> (usize, usize) {
+    let bytes = bytes.max(1 << SMALLEST);
+    // Eight equal steps between each power of two and the next.
+    let octave = usize::BITS - 1 - (bytes - 1).max(1 << SMALLEST >> 1).leading_zeros();
+    let step = 1usize << (octave - 3);
+    let steps = bytes.div_ceil(step); // 9..=16 within the octave, 8 for the smallest block
+    let class = (octave as usize + 1 - SMALLEST as usize) * 8 + steps - 16;
+    (class, steps * step)
+}
+
+fn layout(bytes: usize) -> Layout {
+    Layout::from_size_align(bytes, ALIGN).expect("buffer larger than the address space")
+}
+
+/// A block of elements aligned to 64 bytes, taken from the pool and given back when dropped.
+pub struct Buffer<E: Plain> {
+    ptr: NonNull<u8>,
+    len: usize,
+    element: PhantomData<E>,
+}
+
+// SAFETY: a buffer owns its memory, as a Vec does.
+unsafe impl<E: Plain> Send for Buffer<E> {}
+// SAFETY: a shared buffer gives shared access only, as a Vec does.
+unsafe impl<E: Plain> Sync for Buffer<E> {}
+
+impl<E: Plain> Buffer<E> {
+    /// `len` elements with unspecified (but valid) contents.
+    pub fn scratch(len: usize) -> Self {
+        Self::take(len).0
+    }
+
+    /// `len` zeros.
+    pub fn zeros(len: usize) -> Self {
+        let (mut buffer, fresh) = Self::take(len);
+        if !fresh {
+            // SAFETY: the block holds `len` elements, and zero bytes are a value of every Plain type.
+            unsafe { buffer.ptr.cast::<E>().as_ptr().write_bytes(0, len) };
+        }
+        let _: &mut [E] = &mut buffer;
+        buffer
+    }
+
+    /// A copy of `data`.
+    pub fn from_slice(data: &[E]) -> Self {
+        let mut buffer = Self::scratch(data.len());
+        buffer.copy_from_slice(data);
+        buffer
+    }
+
+    /// A buffer, and whether its memory is fresh from the system (and so zero).
+    fn take(len: usize) -> (Self, bool) {
+        let bytes = len
+            .checked_mul(size_of::<E>())
+            .expect("buffer larger than the address space");
+        if bytes == 0 {
+            // Never read or freed; the address is a whole number of ALIGNs.
+            let ptr = NonNull::without_provenance(std::num::NonZero::new(ALIGN).expect("not zero"));
+            return (
+                Buffer {
+                    ptr,
+                    len,
+                    element: PhantomData,
+                },
+                true,
+            );
+        }
+        let (class, size) = class(bytes);
+        {
+            let mut pool = pool();
+            if let Some(block) = pool.free[class].pop() {
+                pool.kept -= size;
+                pool.hits += 1;
+                return (
+                    Buffer {
+                        ptr: block.0,
+                        len,
+                        element: PhantomData,
+                    },
+                    false,
+                );
+            }
+            pool.misses += 1;
+        }
+        let layout = layout(size);
+        // SAFETY: the size is not zero.
+        let ptr = unsafe { alloc_zeroed(layout) };
+        let Some(ptr) = NonNull::new(ptr) else {
+            handle_alloc_error(layout)
+        };
+        (
+            Buffer {
+                ptr,
+                len,
+                element: PhantomData,
+            },
+            true,
+        )
+    }
+}
+
+impl<E: Plain> Deref for Buffer<E> {
+    type Target = [E];
+    fn deref(&self) -> &[E] {
+        // SAFETY: the block holds `len` elements, all initialised (fresh memory is zero, old memory has
+        // been a Plain value before), and is owned by this buffer. An empty slice needs alignment only.
+        unsafe { std::slice::from_raw_parts(self.ptr.cast::<E>().as_ptr(), self.len) }
+    }
+}
+
+impl<E: Plain> DerefMut for Buffer<E> {
+    fn deref_mut(&mut self) -> &mut [E] {
+        // SAFETY: as in `deref`, and the buffer is borrowed mutably.
+        unsafe { std::slice::from_raw_parts_mut(self.ptr.cast::<E>().as_ptr(), self.len) }
+    }
+}
+
+impl<E: Plain> Clone for Buffer<E> {
+    fn clone(&self) -> Self {
+        Self::from_slice(self)
+    }
+}
+
+impl<E: Plain + std::fmt::Debug> std::fmt::Debug for Buffer<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<E: Plain> Drop for Buffer<E> {
+    fn drop(&mut self) {
+        let bytes = self.len * size_of::<E>();
+        if bytes == 0 {
+            return;
+        }
+        let (class, size) = class(bytes);
+        let mut pool = pool();
+        if pool.kept + size <= KEEP {
+            pool.kept += size;
+            pool.free[class].push(Block(self.ptr));
+        } else {
+            drop(pool);
+            // SAFETY: allocated by `take` with the layout of this class, and not used again.
+            unsafe { dealloc(self.ptr.as_ptr(), layout(size)) };
+        }
+    }
+}
+
+/// How many buffers so far came from the pool (hits) and from the system (misses).
+pub fn pool_stats() -> (u64, u64) {
+    let pool = pool();
+    (pool.hits, pool.misses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_holds_its_bytes_and_wastes_at_most_an_eighth() {
+        let mut last = (0, 0);
+        for bytes in 1..100_000 {
+            let (class, size) = class(bytes);
+            assert!(size >= bytes && size % 32 == 0);
+            assert!(
+                bytes <= 256 || size - bytes <= bytes / 8,
+                "{bytes} -> {size}"
+            );
+            assert!((class, size) == last || (class == last.0 + 1 && size > last.1) || bytes == 1);
+            last = (class, size);
+        }
+        let (class, _) = class(isize::MAX as usize);
+        assert!(class < CLASSES);
+    }
+
+    #[test]
+    fn zeros_are_zero_after_reuse() {
+        for len in [0usize, 1, 63, 64, 65, 1000] {
+            let mut b = Buffer::<f32>::scratch(len);
+            assert_eq!(b.as_ptr() as usize % ALIGN, 0);
+            b.iter_mut().for_each(|x| *x = 7.0);
+            let copy = b.clone();
+            drop(b);
+            assert!(Buffer::<f32>::zeros(len).iter().all(|&x| x == 0.0));
+            assert!(copy.len() == len && copy.iter().all(|&x| x == 7.0));
+        }
+        let before = pool_stats().0;
+        drop(Buffer::<f64>::scratch(12_345));
+        drop(Buffer::<f64>::scratch(12_345));
+        assert!(pool_stats().0 > before);
+    }
+}

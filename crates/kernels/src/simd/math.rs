@@ -1,0 +1,66 @@
+//! Exponentials of `f32` vectors, as polynomials (the forms and coefficients of Cephes).
+//!
+//! Largest errors measured against `f64` on dense grids (see the tests of this folder), in units in the
+//! last place: see each function.
+
+use super::{MAX_LANES, Vector};
+
+/// Applies a scalar function to each lane.
+#[inline(always)]
+pub(super) fn lanes<V: Vector>(x: V, f: impl Fn(V::Elem) -> V::Elem) -> V {
+    let mut a: [V::Elem; MAX_LANES] = x.to_array();
+    for v in &mut a[..V::LANES] {
+        *v = f(*v);
+    }
+    V::read(&a[..V::LANES])
+}
+
+/// e^x within 2 ulp. Overflows to infinity, underflows through the denormals to zero, keeps NaN.
+#[inline(always)]
+pub(super) fn exp<V: Vector<Elem = f32>>(x: V) -> V {
+    // The bounds come first: `min` and `max` return their second operand when it is NaN.
+    let x = V::splat(89.0).min(x);
+    let x = V::splat(-104.0).max(x);
+    // x = n ln 2 + r, |r| <= ln 2 / 2; the first part of ln 2 is short, so that its product is exact.
+    let n = x.mul(V::splat(std::f32::consts::LOG2_E)).round();
+    let r = n.mul_add(V::splat(-0.693_359_4), x);
+    let r = n.mul_add(V::splat(2.121_944_4e-4), r);
+    let mut p = V::splat(1.987_569_1e-4);
+    p = p.mul_add(r, V::splat(1.398_2e-3));
+    p = p.mul_add(r, V::splat(8.333_452e-3));
+    p = p.mul_add(r, V::splat(4.166_579_6e-2));
+    p = p.mul_add(r, V::splat(1.666_666_5e-1));
+    p = p.mul_add(r, V::splat(5e-1));
+    let p = p.mul_add(r.mul(r), r).add(V::splat(1.0));
+    // Two factors: 2^n itself leaves the range of normal numbers at both ends.
+    let half = n.mul(V::splat(0.5)).round();
+    p.mul(half.pow2()).mul(n.sub(half).pow2())
+}
+
+/// tanh(x) within 4 ulp.
+#[inline(always)]
+pub(super) fn tanh<V: Vector<Elem = f32>>(x: V) -> V {
+    let zero = V::splat(0.0);
+    let minus = zero.sub(x);
+    let size = x.select_gt(minus, x, minus);
+    // Far from zero: 1 - 2 / (e^2|x| + 1), with the sign of x.
+    let e = size.add(size).exp();
+    let far = V::splat(1.0).sub(V::splat(2.0).div(e.add(V::splat(1.0))));
+    let far = x.select_gt(zero, far, zero.sub(far));
+    // Near zero that difference cancels: an odd polynomial instead.
+    let z = x.mul(x);
+    let mut p = V::splat(-5.704_988_7e-3);
+    p = p.mul_add(z, V::splat(2.063_908_9e-2));
+    p = p.mul_add(z, V::splat(-5.373_971_6e-2));
+    p = p.mul_add(z, V::splat(1.333_144_2e-1));
+    p = p.mul_add(z, V::splat(-3.333_328_2e-1));
+    let near = p.mul_add(z.mul(x), x);
+    size.select_gt(V::splat(0.625), far, near)
+}
+
+/// 1 / (1 + e^-x) within 4 ulp.
+#[inline(always)]
+pub(super) fn sigmoid<V: Vector<Elem = f32>>(x: V) -> V {
+    let e = V::splat(0.0).sub(x).exp();
+    V::splat(1.0).div(e.add(V::splat(1.0)))
+}

@@ -1,0 +1,262 @@
+//! One vector trait, one implementation for each instruction set, and the choice among them.
+//!
+//! A kernel is a value with a generic `run`; [`Dispatch::dispatch`] picks the vector type of this machine
+//! and calls `run` from a function compiled for its instruction set. Everything `run` calls per element
+//! must be `#[inline(always)]`: only code inlined there is compiled for that instruction set. The vector
+//! types are named nowhere else, so their methods run only on machines that have the instructions.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod math;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod scalar;
+
+use std::sync::OnceLock;
+
+use crate::float::Float;
+
+/// A register of `LANES` elements.
+pub trait Vector: Copy + Send + Sync + 'static {
+    /// The element type.
+    type Elem: Float;
+    /// Elements in a register.
+    const LANES: usize;
+    /// Rows of a matrix-product tile of two registers a row: as many as the register file holds.
+    const TILE_ROWS: usize;
+
+    /// All lanes equal to `x`.
+    fn splat(x: Self::Elem) -> Self;
+    /// Reads `LANES` elements.
+    ///
+    /// # Safety
+    /// `p` is valid for reading `LANES` elements; it need not be aligned.
+    unsafe fn load(p: *const Self::Elem) -> Self;
+    /// Writes `LANES` elements.
+    ///
+    /// # Safety
+    /// `p` is valid for writing `LANES` elements; it need not be aligned.
+    unsafe fn store(self, p: *mut Self::Elem);
+    /// Reads `n < LANES` elements; the other lanes are zero.
+    ///
+    /// # Safety
+    /// `p` is valid for reading `n` elements.
+    unsafe fn load_part(p: *const Self::Elem, n: usize) -> Self;
+    /// Writes the first `n < LANES` elements.
+    ///
+    /// # Safety
+    /// `p` is valid for writing `n` elements.
+    unsafe fn store_part(self, p: *mut Self::Elem, n: usize);
+
+    /// `self + o`.
+    fn add(self, o: Self) -> Self;
+    /// `self - o`.
+    fn sub(self, o: Self) -> Self;
+    /// `self * o`.
+    fn mul(self, o: Self) -> Self;
+    /// `self / o`.
+    fn div(self, o: Self) -> Self;
+    /// `self * a + b`, rounded once where the machine can.
+    fn mul_add(self, a: Self, b: Self) -> Self;
+    /// `self > o ? self : o`: `o` where either is NaN.
+    fn max(self, o: Self) -> Self;
+    /// `self < o ? self : o`: `o` where either is NaN.
+    fn min(self, o: Self) -> Self;
+    /// Square root.
+    fn sqrt(self) -> Self;
+    /// Nearest whole number, ties to even.
+    fn round(self) -> Self;
+    /// Two to the power `self`, a whole number within the range of normal exponents.
+    fn pow2(self) -> Self;
+    /// `self > o ? yes : no`, lane by lane.
+    fn select_gt(self, o: Self, yes: Self, no: Self) -> Self;
+    /// The lanes as an array in memory order, in the first `LANES` places.
+    fn to_array(self) -> [Self::Elem; MAX_LANES];
+    /// e to the power `self`.
+    fn exp(self) -> Self;
+    /// Hyperbolic tangent.
+    fn tanh(self) -> Self;
+    /// Logistic function.
+    fn sigmoid(self) -> Self;
+
+    /// Natural logarithm.
+    #[inline(always)]
+    fn ln(self) -> Self {
+        math::lanes(self, Self::Elem::ln)
+    }
+    /// The sum of the lanes, halves first.
+    #[inline(always)]
+    fn reduce_sum(self) -> Self::Elem {
+        let mut a = self.to_array();
+        let mut n = Self::LANES;
+        while n > 1 {
+            n /= 2;
+            for i in 0..n {
+                a[i] += a[i + n];
+            }
+        }
+        a[0]
+    }
+    /// The largest lane.
+    #[inline(always)]
+    fn reduce_max(self) -> Self::Elem {
+        let a = self.to_array();
+        let mut best = a[0];
+        for &x in &a[1..Self::LANES] {
+            best = if x > best { x } else { best };
+        }
+        best
+    }
+    /// Reads up to `LANES` elements from the front of `s`; the other lanes are zero.
+    #[inline(always)]
+    fn read(s: &[Self::Elem]) -> Self {
+        if s.len() >= Self::LANES {
+            // SAFETY: `s` has at least LANES elements.
+            unsafe { Self::load(s.as_ptr()) }
+        } else {
+            // SAFETY: `s` has exactly this many elements, fewer than LANES.
+            unsafe { Self::load_part(s.as_ptr(), s.len()) }
+        }
+    }
+    /// Writes as many lanes as fit to the front of `s`.
+    #[inline(always)]
+    fn write(self, s: &mut [Self::Elem]) {
+        if s.len() >= Self::LANES {
+            // SAFETY: `s` has at least LANES elements.
+            unsafe { self.store(s.as_mut_ptr()) }
+        } else {
+            // SAFETY: `s` has exactly this many elements, fewer than LANES.
+            unsafe { self.store_part(s.as_mut_ptr(), s.len()) }
+        }
+    }
+}
+
+/// The widest register of any instruction set, in elements of `f32`.
+pub const MAX_LANES: usize = 16;
+
+/// Work written once for every vector type. `run` must be `#[inline(always)]`.
+pub trait Kernel<E> {
+    /// What the work returns.
+    type Out;
+    /// Does the work with vectors of type `V`.
+    fn run<V: Vector<Elem = E>>(self) -> Self::Out;
+}
+
+/// The choice of a vector type for an element type.
+pub trait Dispatch: Sized {
+    /// Runs `kernel` with the best vector type of this machine.
+    fn dispatch<K: Kernel<Self>>(kernel: K) -> K::Out {
+        Self::dispatch_at(level(), kernel)
+    }
+    /// Runs `kernel` with the vector type of `level`.
+    fn dispatch_at<K: Kernel<Self>>(level: Level, kernel: K) -> K::Out;
+}
+
+/// An instruction set this machine has been seen to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Level(Set);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Set {
+    Scalar,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self.0 {
+            Set::Scalar => "scalar",
+            #[cfg(target_arch = "aarch64")]
+            Set::Neon => "neon",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => "avx512",
+        }
+    }
+}
+
+/// Every instruction set of this machine, the best one last. The only place that makes a [`Level`].
+pub(crate) fn levels() -> Vec<Level> {
+    let mut found = vec![Level(Set::Scalar)];
+    #[cfg(target_arch = "aarch64")]
+    found.push(Level(Set::Neon));
+    #[cfg(target_arch = "x86_64")]
+    {
+        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        if avx2 {
+            found.push(Level(Set::Avx2));
+        }
+        if avx2 && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
+            found.push(Level(Set::Avx512));
+        }
+    }
+    found
+}
+
+fn level() -> Level {
+    static LEVEL: OnceLock<Level> = OnceLock::new();
+    *LEVEL.get_or_init(|| {
+        let found = levels();
+        let best = found[found.len() - 1];
+        match std::env::var("UNFOLD_SIMD") {
+            // A level this machine lacks, or an unknown name, gives the best one.
+            Ok(name) => found.into_iter().find(|l| l.name() == name).unwrap_or(best),
+            Err(_) => best,
+        }
+    })
+}
+
+/// The instruction set in use: `"scalar"`, `"avx2"`, `"avx512"` or `"neon"`.
+///
+/// It is the best one of this machine unless the environment variable `UNFOLD_SIMD`, read once, names
+/// another one that the machine has.
+pub fn simd_level() -> &'static str {
+    level().name()
+}
+
+macro_rules! dispatch {
+    ($elem:ty, $scalar:ty, $avx2:ident, $avx512:ident, $neon:ident) => {
+        impl Dispatch for $elem {
+            #[inline]
+            fn dispatch_at<K: Kernel<Self>>(level: Level, kernel: K) -> K::Out {
+                match level.0 {
+                    Set::Scalar => kernel.run::<$scalar>(),
+                    #[cfg(target_arch = "aarch64")]
+                    Set::Neon => kernel.run::<neon::$neon>(),
+                    #[cfg(target_arch = "x86_64")]
+                    Set::Avx2 => {
+                        #[target_feature(enable = "avx2,fma")]
+                        fn call<K: Kernel<$elem>>(kernel: K) -> K::Out {
+                            kernel.run::<avx2::$avx2>()
+                        }
+                        // SAFETY: a Level of this set is made only where the machine has avx2 and fma.
+                        unsafe { call(kernel) }
+                    }
+                    #[cfg(target_arch = "x86_64")]
+                    Set::Avx512 => {
+                        #[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+                        fn call<K: Kernel<$elem>>(kernel: K) -> K::Out {
+                            kernel.run::<avx512::$avx512>()
+                        }
+                        // SAFETY: a Level of this set is made only where the machine has these features.
+                        unsafe { call(kernel) }
+                    }
+                }
+            }
+        }
+    };
+}
+
+dispatch!(f32, f32, F32x8, F32x16, F32x4);
+dispatch!(f64, f64, F64x4, F64x8, F64x2);
+
+#[cfg(test)]
+mod tests;

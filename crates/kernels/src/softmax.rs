@@ -1,0 +1,256 @@
+//! Softmax, its logarithm, and the cross-entropy loss, along rows.
+
+use crate::float::Float;
+use crate::simd::{Kernel, Vector};
+use crate::threads::{parallel_rows, parallel_rows2, rows_per_task};
+
+/// As a target of [`cross_entropy`]: the row does not count.
+const IGNORE: u32 = u32::MAX;
+
+/// The largest element; minus infinity for none.
+#[inline(always)]
+fn largest<V: Vector>(x: &[V::Elem]) -> V::Elem {
+    let none = <V::Elem as Float>::NEG_INFINITY;
+    let whole = x.len() - x.len() % V::LANES;
+    let mut max = V::splat(none);
+    for x in x[..whole].chunks_exact(V::LANES) {
+        max = V::read(x).max(max);
+    }
+    let max = max.reduce_max();
+    x[whole..]
+        .iter()
+        .fold(max, |max, &x| if x > max { x } else { max })
+}
+
+/// Writes e^(x - max) to `y` and returns its sum.
+#[inline(always)]
+fn exponentials<V: Vector>(x: &[V::Elem], max: V::Elem, y: &mut [V::Elem]) -> V::Elem {
+    let (whole, shift) = (x.len() - x.len() % V::LANES, V::splat(max));
+    let mut sum = V::splat(V::Elem::ZERO);
+    for (x, y) in x[..whole]
+        .chunks_exact(V::LANES)
+        .zip(y.chunks_exact_mut(V::LANES))
+    {
+        let e = V::read(x).sub(shift).exp();
+        e.write(y);
+        sum = sum.add(e);
+    }
+    let mut sum = sum.reduce_sum();
+    for (x, y) in x[whole..]
+        .chunks(V::LANES)
+        .zip(y[whole..].chunks_mut(V::LANES))
+    {
+        V::read(x).sub(shift).exp().write(y);
+        sum = y.iter().fold(sum, |sum, &e| sum + e);
+    }
+    sum
+}
+
+struct Softmax<'a, E>(&'a [E], &'a mut [E]);
+
+impl<E: Float> Kernel<E> for Softmax<'_, E> {
+    type Out = ();
+    #[inline(always)]
+    fn run<V: Vector<Elem = E>>(self) {
+        let Softmax(x, y) = self;
+        let sum = exponentials::<V>(x, largest::<V>(x), y);
+        let scale = E::ONE / sum;
+        y.iter_mut().for_each(|y| *y = *y * scale);
+    }
+}
+
+struct LogSoftmax<'a, E>(&'a [E], &'a mut [E]);
+
+impl<E: Float> Kernel<E> for LogSoftmax<'_, E> {
+    type Out = ();
+    #[inline(always)]
+    fn run<V: Vector<Elem = E>>(self) {
+        let LogSoftmax(x, y) = self;
+        let max = largest::<V>(x);
+        let shift = max + exponentials::<V>(x, max, y).ln();
+        x.iter().zip(y).for_each(|(&x, y)| *y = x - shift);
+    }
+}
+
+/// Runs `row(x row, y row)` for each of the rows of `C` elements, in parallel.
+fn rows<E: Float>(name: &str, x: &[E], c: usize, y: &mut [E], row: impl Fn(&[E], &mut [E]) + Sync) {
+    assert!(
+        x.len() == y.len() && x.len() % c.max(1) == 0,
+        "{name}: expected [R, {c}] and [R, {c}], got {} and {} elements",
+        x.len(),
+        y.len()
+    );
+    parallel_rows(y, c, rows_per_task(8 * c), |first, y| {
+        for (r, y) in y.chunks_exact_mut(c).enumerate() {
+            row(&x[(first + r) * c..][..c], y);
+        }
+    });
+}
+
+/// `y = e^x / sum e^x` along each row of `[R, C]`.
+///
+/// # Panics
+/// If the lengths do not fit; so do the other functions here.
+pub fn softmax<E: Float>(x: &[E], c: usize, y: &mut [E]) {
+    rows("softmax", x, c, y, |x, y| E::dispatch(Softmax(x, y)));
+}
+
+/// The logarithm of [`softmax`], without its overflow.
+pub fn log_softmax<E: Float>(x: &[E], c: usize, y: &mut [E]) {
+    rows("log_softmax", x, c, y, |x, y| E::dispatch(LogSoftmax(x, y)));
+}
+
+/// `dx = y (dy - sum(y dy))` along each row of `[R, C]`: the gradient of [`softmax`].
+pub fn softmax_backward<E: Float>(y: &[E], dy: &[E], c: usize, dx: &mut [E]) {
+    assert_eq!(
+        y.len(),
+        dy.len(),
+        "softmax_backward: y and dy have the same length"
+    );
+    parallel_rows(dx, c, rows_per_task(4 * c), |first, dx| {
+        for (r, dx) in dx.chunks_exact_mut(c).enumerate() {
+            let (y, dy) = (&y[(first + r) * c..][..c], &dy[(first + r) * c..][..c]);
+            let dot = y
+                .iter()
+                .zip(dy)
+                .fold(E::ZERO, |sum, (&y, &dy)| sum + y * dy);
+            for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
+                *dx = y * (dy - dot);
+            }
+        }
+    });
+}
+
+/// `dx = dy - e^y sum(dy)` along each row of `[R, C]`: the gradient of [`log_softmax`].
+pub fn log_softmax_backward<E: Float>(y: &[E], dy: &[E], c: usize, dx: &mut [E]) {
+    assert_eq!(
+        y.len(),
+        dy.len(),
+        "log_softmax_backward: y and dy have the same length"
+    );
+    parallel_rows(dx, c, rows_per_task(8 * c), |first, dx| {
+        for (r, dx) in dx.chunks_exact_mut(c).enumerate() {
+            let (y, dy) = (&y[(first + r) * c..][..c], &dy[(first + r) * c..][..c]);
+            let sum = dy.iter().fold(E::ZERO, |sum, &dy| sum + dy);
+            for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
+                *dx = dy - y.exp() * sum;
+            }
+        }
+    });
+}
+
+struct CrossEntropy<'a, E> {
+    x: &'a [E],
+    target: usize,
+    weights: Option<&'a [E]>,
+    /// The sum of the weights.
+    total: E,
+    smoothing: E,
+    dx: &'a mut [E],
+}
+
+impl<E: Float> Kernel<E> for CrossEntropy<'_, E> {
+    type Out = E;
+    /// The loss is a sum over classes of q_v (lse - x_v), where q is the smoothed and weighted target;
+    /// its derivative by x_j is (sum q) p_j - q_j.
+    #[inline(always)]
+    fn run<V: Vector<Elem = E>>(self) -> E {
+        let CrossEntropy {
+            x,
+            target,
+            weights,
+            total,
+            smoothing,
+            dx,
+        } = self;
+        let classes = E::from_usize(x.len());
+        let max = largest::<V>(x);
+        let sum = exponentials::<V>(x, max, dx);
+        let lse = max + sum.ln();
+        let hit = (E::ONE - smoothing) * weights.map_or(E::ONE, |w| w[target]);
+        let even = smoothing / classes;
+        let mass = hit + even * total;
+        let scale = mass / sum;
+        let mut loss = hit * (lse - x[target]);
+        if smoothing > E::ZERO {
+            match weights {
+                None => {
+                    let sum = x.iter().fold(E::ZERO, |sum, &x| sum + x);
+                    loss += even * (classes * lse - sum);
+                    dx.iter_mut().for_each(|dx| *dx = *dx * scale - even);
+                }
+                Some(weights) => {
+                    for ((dx, &x), &w) in dx.iter_mut().zip(x).zip(weights) {
+                        loss += even * w * (lse - x);
+                        *dx = *dx * scale - even * w;
+                    }
+                }
+            }
+        } else {
+            dx.iter_mut().for_each(|dx| *dx = *dx * scale);
+        }
+        dx[target] = dx[target] - hit;
+        loss
+    }
+}
+
+/// The cross-entropy of each row of logits `[R, V]` against its target class, and its gradient.
+///
+/// With weights w and smoothing s, as `torch.nn.functional.cross_entropy` defines it before its mean:
+/// `losses[r] = (1 - s) w[t] (-log p[t]) + s / V sum over v of w[v] (-log p[v])`, and `dlogits [R, V]`
+/// is its derivative. A target of `u32::MAX` gives loss 0 and gradient 0.
+///
+/// # Panics
+/// If the shapes do not fit or a target is not below `V`.
+pub fn cross_entropy<E: Float>(
+    logits: &[E],
+    v: usize,
+    targets: &[u32],
+    weights: Option<&[E]>,
+    smoothing: E,
+    losses: &mut [E],
+    dlogits: &mut [E],
+) {
+    let r = targets.len();
+    assert!(
+        logits.len() == r * v && dlogits.len() == r * v && losses.len() == r,
+        "cross_entropy: expected logits and gradient [{r}, {v}] and losses [{r}]"
+    );
+    assert!(
+        weights.is_none_or(|w| w.len() == v),
+        "cross_entropy: expected {v} class weights"
+    );
+    let total = weights.map_or(E::from_usize(v), |w| {
+        w.iter().fold(E::ZERO, |sum, &w| sum + w)
+    });
+    parallel_rows2(
+        dlogits,
+        v,
+        losses,
+        1,
+        rows_per_task(8 * v),
+        |first, dlogits, losses| {
+            for (i, (loss, dx)) in losses
+                .iter_mut()
+                .zip(dlogits.chunks_exact_mut(v.max(1)))
+                .enumerate()
+            {
+                let x = &logits[(first + i) * v..][..v];
+                if targets[first + i] == IGNORE {
+                    *loss = E::ZERO;
+                    dx.fill(E::ZERO);
+                    continue;
+                }
+                let target = targets[first + i] as usize;
+                *loss = E::dispatch(CrossEntropy {
+                    x,
+                    target,
+                    weights,
+                    total,
+                    smoothing,
+                    dx,
+                });
+            }
+        },
+    );
+}

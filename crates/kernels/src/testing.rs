@@ -1,0 +1,68 @@
+//! What the tests of this crate share.
+
+use std::sync::Mutex;
+
+use crate::Float;
+
+/// Sizes around the edges of vectors and tiles, and primes.
+pub(crate) const SIZES: [usize; 14] = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 67];
+
+/// A small generator of test values in -1 .. 1.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+    pub(crate) fn value<E: Float>(&mut self) -> E {
+        E::from_f64(self.next() as f64 / (1u64 << 30) as f64 - 1.0)
+    }
+    pub(crate) fn vec<E: Float>(&mut self, n: usize) -> Vec<E> {
+        (0..n).map(|_| self.value()).collect()
+    }
+}
+
+/// Fails unless the two agree within `ulps` rounding steps of the larger of 1 and the value wanted.
+#[track_caller]
+pub(crate) fn close<E: Float>(got: &[E], want: &[E], ulps: f64, what: &str) {
+    assert_eq!(got.len(), want.len(), "{what}");
+    for (i, (g, w)) in got.iter().zip(want).enumerate() {
+        let (g, w) = (g.to_f64(), w.to_f64());
+        let room = ulps * E::EPSILON.to_f64() * w.abs().max(1.0);
+        assert!((g - w).abs() <= room, "{what}: [{i}] is {g}, not {w}");
+    }
+}
+
+/// The number of threads is a setting of the process: tests that change it take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Runs `f` with `n` threads.
+pub(crate) fn with_threads<T>(n: usize, f: impl FnOnce() -> T) -> T {
+    let _turn = TURN
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    crate::set_threads(n);
+    let result = f();
+    crate::set_threads(0);
+    result
+}
+
+/// Fails unless `f` gives the same bits with 1, 2 and 3 threads.
+#[track_caller]
+pub(crate) fn same_bits(what: &str, f: impl Fn() -> Vec<f32>) {
+    let one: Vec<u32> = with_threads(1, &f).iter().map(|x| x.to_bits()).collect();
+    for n in [2, 3] {
+        let more: Vec<u32> = with_threads(n, &f).iter().map(|x| x.to_bits()).collect();
+        assert!(one == more, "{what}: other bits with {n} threads");
+    }
+}

@@ -1,0 +1,402 @@
+//! Who works on what: one pool of threads for the whole process.
+//!
+//! The pool runs one job at a time; the caller takes part. A call made while the pool is busy, or from
+//! inside a job, runs inline. Since work is cut by shape alone and each output is written by one task,
+//! that choice never shows in the results.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::shared::Shared;
+
+/// Turns of the wait loop before a thread sleeps: some microseconds, about what a wake-up costs.
+const SPINS: u32 = 2000;
+
+/// What the workers see of a job. It lives on the caller's stack for as long as a worker may look.
+struct Job {
+    run: *const (dyn Fn(usize) + Sync),
+    tasks: usize,
+    next: AtomicUsize,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+struct State {
+    job: Option<*const Job>,
+    /// Workers that may still join the job.
+    places: usize,
+    /// Workers started so far.
+    workers: usize,
+}
+
+// SAFETY: the pointer is followed only between `join` and `leave`, while the caller of the job waits.
+unsafe impl Send for State {}
+
+static STATE: Mutex<State> = Mutex::new(State {
+    job: None,
+    places: 0,
+    workers: 0,
+});
+static WAKE: Condvar = Condvar::new();
+static DONE: Condvar = Condvar::new();
+/// Changes when a job is posted, so that spinning workers see it without the lock.
+static POSTED: AtomicU64 = AtomicU64::new(0);
+/// Workers inside the job.
+static ACTIVE: AtomicUsize = AtomicUsize::new(0);
+static BUSY: AtomicBool = AtomicBool::new(false);
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No code that can panic runs under these locks.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Sets how many threads kernels use, the caller included; 0 means all cores, which is the default.
+pub fn set_threads(n: usize) {
+    THREADS.store(n, Ordering::Relaxed);
+}
+
+/// How many threads kernels use.
+pub fn threads() -> usize {
+    match THREADS.load(Ordering::Relaxed) {
+        0 => {
+            static CORES: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+            *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
+        }
+        n => n,
+    }
+}
+
+/// Runs `f(0)`, `f(1)`, ... `f(tasks - 1)`, each once, on the threads of the pool; returns when all are
+/// done. Runs inline for one task, one thread, or inside another call. A panic in `f` reaches the caller.
+///
+/// Denormal numbers are flushed to zero while `f` runs, on every thread.
+pub fn parallel(tasks: usize, f: impl Fn(usize) + Sync) {
+    let _flush = Flush::start();
+    let threads = threads().min(tasks);
+    let inline = threads <= 1 || INSIDE.get() || BUSY.swap(true, Ordering::Acquire);
+    if inline {
+        (0..tasks).for_each(f);
+        return;
+    }
+    run_on_pool(tasks, threads, &f);
+}
+
+fn run_on_pool(tasks: usize, threads: usize, f: &(dyn Fn(usize) + Sync)) {
+    // SAFETY: only the lifetime changes. The workers follow the pointer while ACTIVE counts them, and this
+    // function returns only after the job is withdrawn and ACTIVE is zero.
+    let run: *const (dyn Fn(usize) + Sync) = unsafe {
+        std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(f)
+    };
+    let job = Job {
+        run,
+        tasks,
+        next: AtomicUsize::new(0),
+        panic: Mutex::new(None),
+    };
+    {
+        let mut state = lock(&STATE);
+        while state.workers < threads - 1 {
+            let worker = std::thread::Builder::new()
+                .name("unfold-kernels".into())
+                .spawn(work);
+            if worker.is_err() {
+                break; // fewer threads do the same work
+            }
+            state.workers += 1;
+        }
+        state.job = Some(&raw const job);
+        state.places = threads - 1;
+        POSTED.fetch_add(1, Ordering::Release);
+    }
+    if threads == 2 {
+        WAKE.notify_one();
+    } else {
+        WAKE.notify_all();
+    }
+
+    job.claim();
+
+    // Withdraw the job, then wait for the workers that are in it.
+    lock(&STATE).job = None;
+    let mut spins = 0;
+    while ACTIVE.load(Ordering::Acquire) > 0 && spins < SPINS {
+        std::hint::spin_loop();
+        spins += 1;
+    }
+    let mut state = lock(&STATE);
+    while ACTIVE.load(Ordering::Acquire) > 0 {
+        state = DONE.wait(state).unwrap_or_else(PoisonError::into_inner);
+    }
+    drop(state);
+    BUSY.store(false, Ordering::Release);
+    if let Some(panic) = lock(&job.panic).take() {
+        resume_unwind(panic);
+    }
+}
+
+impl Job {
+    /// Runs tasks until none is left. A panic ends the job early and is kept for the caller.
+    fn claim(&self) {
+        INSIDE.set(true);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            loop {
+                let task = self.next.fetch_add(1, Ordering::Relaxed);
+                if task >= self.tasks {
+                    break;
+                }
+                // SAFETY: the caller of the job waits until this function has returned.
+                unsafe { (*self.run)(task) };
+            }
+        }));
+        INSIDE.set(false);
+        if let Err(panic) = result {
+            self.next.store(self.tasks, Ordering::Relaxed);
+            lock(&self.panic).get_or_insert(panic);
+        }
+    }
+}
+
+/// The life of a worker.
+fn work() {
+    std::mem::forget(Flush::start()); // for good
+    let mut seen = 0;
+    loop {
+        let mut spins = 0;
+        while POSTED.load(Ordering::Acquire) == seen && spins < SPINS {
+            std::hint::spin_loop();
+            spins += 1;
+        }
+        let mut state = lock(&STATE);
+        let job = loop {
+            seen = POSTED.load(Ordering::Relaxed);
+            match state.job {
+                Some(job) if state.places > 0 => {
+                    state.places -= 1;
+                    ACTIVE.fetch_add(1, Ordering::Relaxed);
+                    break job;
+                }
+                _ => state = WAKE.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        };
+        drop(state);
+        // SAFETY: joined under the lock while the job was posted, so its caller waits for ACTIVE.
+        unsafe { (*job).claim() };
+        if ACTIVE.fetch_sub(1, Ordering::Release) == 1 {
+            // Under the lock, so that the caller is either before its check or already waiting.
+            let _state = lock(&STATE);
+            DONE.notify_all();
+        }
+    }
+}
+
+/// Cuts `out` into blocks of `rows_per_task` rows of `row` elements and runs `f(first row, block)` on each
+/// in parallel.
+///
+/// # Panics
+/// If `out` is not a whole number of rows.
+pub fn parallel_rows<E: Send>(
+    out: &mut [E],
+    row: usize,
+    rows_per_task: usize,
+    f: impl Fn(usize, &mut [E]) + Sync,
+) {
+    parallel_rows2(
+        out,
+        row,
+        &mut [(); 0],
+        0,
+        rows_per_task,
+        |first, block, _| f(first, block),
+    );
+}
+
+/// As [`parallel_rows`] for two slices with the same number of rows, of `row_a` and `row_b` elements:
+/// `f(first row, block of a, block of b)`. A row width of 0 goes with an empty slice.
+///
+/// # Panics
+/// If the slices do not have the same whole number of rows.
+pub fn parallel_rows2<A: Send, B: Send>(
+    a: &mut [A],
+    row_a: usize,
+    b: &mut [B],
+    row_b: usize,
+    rows_per_task: usize,
+    f: impl Fn(usize, &mut [A], &mut [B]) + Sync,
+) {
+    let rows = if row_a > 0 {
+        a.len() / row_a
+    } else {
+        b.len().checked_div(row_b).unwrap_or(0)
+    };
+    assert!(
+        a.len() == rows * row_a && b.len() == rows * row_b,
+        "parallel_rows: {} and {} elements are not {rows} rows of {row_a} and {row_b}",
+        a.len(),
+        b.len()
+    );
+    let block = rows_per_task.max(1);
+    let (a, b) = (Shared::new(a), Shared::new(b));
+    parallel(rows.div_ceil(block), |task| {
+        let first = task * block;
+        let n = block.min(rows - first);
+        // SAFETY: each task has its own range of rows in both slices.
+        let (a, b) = unsafe {
+            (
+                a.part(first * row_a, n * row_a),
+                b.part(first * row_b, n * row_b),
+            )
+        };
+        f(first, a, b);
+    });
+}
+
+/// Rows per task for rows of `cost` element operations each: enough work to be worth a wake-up.
+pub(crate) fn rows_per_task(cost: usize) -> usize {
+    (32 * 1024 / cost.max(1)).max(1)
+}
+
+/// Flushes denormals to zero on this thread until dropped: they can be a hundred times slower.
+struct Flush(
+    #[cfg_attr(
+        not(any(target_arch = "x86_64", target_arch = "aarch64")),
+        allow(dead_code)
+    )]
+    u64,
+);
+
+impl Flush {
+    fn start() -> Self {
+        let old = control();
+        #[cfg(target_arch = "x86_64")]
+        set_control(old | 0x8040); // flush to zero, denormals are zero
+        #[cfg(target_arch = "aarch64")]
+        set_control(old | 1 << 24); // flush to zero
+        Flush(old)
+    }
+}
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        set_control(self.0);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn control() -> u64 {
+    let mut csr = 0u32;
+    // SAFETY: stores the control register to a local variable; every x86_64 machine has it.
+    unsafe {
+        std::arch::asm!("stmxcsr [{}]", in(reg) &raw mut csr, options(nostack, preserves_flags))
+    };
+    u64::from(csr)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn set_control(csr: u64) {
+    let csr = csr as u32;
+    // SAFETY: the value was read from the register, with the two flush bits changed at most: no reserved
+    // bit and no rounding mode changes.
+    unsafe {
+        std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const csr, options(nostack, preserves_flags))
+    };
+}
+
+#[cfg(target_arch = "aarch64")]
+fn control() -> u64 {
+    let fpcr: u64;
+    // SAFETY: reads the control register that every aarch64 machine has.
+    unsafe {
+        std::arch::asm!("mrs {}, fpcr", out(reg) fpcr, options(nomem, nostack, preserves_flags))
+    };
+    fpcr
+}
+
+#[cfg(target_arch = "aarch64")]
+fn set_control(fpcr: u64) {
+    // SAFETY: the value was read from the register, with the flush bit changed at most.
+    unsafe {
+        std::arch::asm!("msr fpcr, {}", in(reg) fpcr, options(nomem, nostack, preserves_flags))
+    };
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn control() -> u64 {
+    0
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn set_control(_: u64) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::with_threads;
+
+    #[test]
+    fn every_task_runs_once() {
+        for threads in [1, 2, 3] {
+            with_threads(threads, || {
+                for tasks in [0usize, 1, 2, 7, 1000] {
+                    let count: Vec<AtomicUsize> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
+                    parallel(tasks, |t| {
+                        count[t].fetch_add(1, Ordering::Relaxed);
+                        parallel(2, |_| {}); // inside: inline
+                    });
+                    assert!(count.iter().all(|c| c.load(Ordering::Relaxed) == 1));
+                }
+                for _ in 0..2000 {
+                    let total = AtomicUsize::new(0);
+                    parallel(5, |t| {
+                        total.fetch_add(t, Ordering::Relaxed);
+                    });
+                    assert_eq!(total.into_inner(), 10);
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_the_pool_lives_on() {
+        with_threads(3, || {
+            for at in [0, 50, 99] {
+                let result = catch_unwind(|| parallel(100, |t| assert!(t != at, "task {at}")));
+                let text = result.expect_err("must panic");
+                assert_eq!(
+                    *text.downcast_ref::<String>().expect("a text"),
+                    format!("task {at}")
+                );
+                parallel(10, |_| {});
+            }
+        });
+    }
+
+    #[test]
+    fn rows_are_cut_whole() {
+        let mut a = vec![0usize; 7 * 3];
+        let mut b = vec![0usize; 7];
+        parallel_rows2(&mut a, 3, &mut b, 1, 2, |first, a, b| {
+            for (r, (a, b)) in a.chunks_mut(3).zip(b).enumerate() {
+                a.fill(first + r);
+                *b = first + r;
+            }
+        });
+        assert_eq!(b, [0, 1, 2, 3, 4, 5, 6]);
+        assert!(a.chunks(3).enumerate().all(|(r, a)| a == [r; 3]));
+    }
+
+    #[test]
+    fn denormals_are_flushed_inside_only() {
+        let tiny = std::hint::black_box(f32::MIN_POSITIVE);
+        for tasks in [1, 4] {
+            parallel(tasks, |_| assert_eq!(std::hint::black_box(tiny) * 0.5, 0.0));
+        }
+        assert!(std::hint::black_box(tiny) * 0.5 > 0.0);
+    }
+}

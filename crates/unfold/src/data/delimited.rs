@@ -1,0 +1,99 @@
+//! CSV and TSV.
+
+use csv::{ReaderBuilder, StringRecord};
+
+use super::table::{Row, Table};
+use crate::error::{Error, Result};
+
+/// Reads comma-separated text; semicolons and tabs between the cells are recognised.
+pub(super) fn read_csv(place: &str, text: &str) -> Result<Table> {
+    parse(place, text, delimiter(text), true)
+}
+
+/// Reads tab-separated text. Quotes are ordinary characters, as in most published sets, unless
+/// only reading them as quotes gives rows of one length.
+pub(super) fn read_tsv(place: &str, text: &str) -> Result<Table> {
+    parse(place, text, b'\t', false)
+        .or_else(|error| parse(place, text, b'\t', true).map_err(|_| error))
+}
+
+/// The one of `, ; tab` found most often outside quotes in the first line.
+fn delimiter(text: &str) -> u8 {
+    let mut counts = [(0, b','), (0, b';'), (0, b'\t')];
+    let mut quoted = false;
+    for byte in text.bytes().take(1 << 16) {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\n' if !quoted => break,
+            _ if !quoted => counts
+                .iter_mut()
+                .filter(|(_, d)| *d == byte)
+                .for_each(|(count, _)| *count += 1),
+            _ => {}
+        }
+    }
+    counts
+        .iter()
+        .rev()
+        .max_by_key(|(count, _)| *count)
+        .map_or(b',', |(_, delimiter)| *delimiter)
+}
+
+fn parse(place: &str, text: &str, delimiter: u8, quoting: bool) -> Result<Table> {
+    let mut reader = ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .quoting(quoting)
+        .from_reader(text.as_bytes());
+    let mut rows: Vec<Row> = Vec::new();
+    let mut record = StringRecord::new();
+    loop {
+        let more = reader.read_record(&mut record);
+        if !more
+            .map_err(|error| Error::data(place, error, "save the file again as CSV in UTF-8"))?
+        {
+            break;
+        }
+        let number = record
+            .position()
+            .map_or(0, |position| position.line() as usize);
+        if let Some(first) = rows
+            .first()
+            .filter(|first| first.cells.len() != record.len())
+        {
+            return Err(ragged(
+                place,
+                number,
+                first.cells.len(),
+                record.len(),
+                quoting,
+            ));
+        }
+        let cells = record
+            .iter()
+            .map(|cell| (!cell.is_empty()).then(|| cell.to_owned()))
+            .collect();
+        rows.push(Row { number, cells });
+    }
+    Ok(Table {
+        place: place.to_owned(),
+        unit: "line",
+        columns: None,
+        rows,
+    })
+}
+
+fn ragged(place: &str, line: usize, expected: usize, found: usize, quoting: bool) -> Error {
+    let remedy = if quoting {
+        "put text that holds the delimiter or a line break between double quotes, and double the quotes inside it"
+    } else {
+        "replace the tabs inside the text by spaces"
+    };
+    let cells = |count: usize| format!("{count} cell{}", if count == 1 { "" } else { "s" });
+    let problem = format!(
+        "the row has {}, the rows before it have {expected}",
+        cells(found)
+    );
+    Error::data(format!("{place}, line {line}"), problem, remedy)
+}

@@ -1,0 +1,351 @@
+//! Texts to numbers and back to places in the text; everything about it is stored in the model.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+use tokenizers::Tokenizer;
+
+use super::vocabulary::Count;
+use super::{TokenConfig, TokenKind, Vocabulary, features, missing};
+use crate::error::{Error, Result};
+
+/// Turns texts into numbers as it learned from the training texts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Stored", into = "Stored")]
+pub struct Encoder {
+    config: TokenConfig,
+    vocabulary: Vocabulary,
+    documents: u32,
+    /// The buckets met in training, in order, with the number of documents that hold each.
+    buckets: Vec<(u32, u32)>,
+    /// For each bucket 1 + its place in `buckets`, or 0.
+    places: Vec<u32>,
+    idf: Vec<f32>,
+    file: Option<Tokenizer>,
+}
+
+impl Encoder {
+    /// Learns words, n-grams and their frequencies from the training texts.
+    ///
+    /// # Errors
+    /// When the configuration cannot be meant, the tokenizer's file cannot be read, or no word is
+    /// left.
+    pub fn fit<'a>(texts: impl Iterator<Item = &'a str>, config: &TokenConfig) -> Result<Encoder> {
+        config.check()?;
+        let file = config.file.as_deref().map(|path| {
+            let json = missing::read(path)?;
+            let bad = |error| {
+                Error::data(
+                    path.display(),
+                    format!("not a tokenizer.json ({error})"),
+                    "fetch it again",
+                )
+            };
+            Tokenizer::from_bytes(json).map_err(bad)
+        });
+        let mut encoder = Encoder {
+            config: config.clone(),
+            vocabulary: Vocabulary::from_words([]),
+            documents: 0,
+            buckets: Vec::new(),
+            places: Vec::new(),
+            idf: Vec::new(),
+            file: file.transpose()?,
+        };
+        let mut words: HashMap<String, (Count, u32)> = HashMap::new();
+        let mut buckets = vec![(0u32, 0u32); if config.hashes() { config.buckets } else { 0 }];
+        for text in texts {
+            encoder.documents += 1;
+            let now = encoder.documents;
+            encoder.visit_words(text, &mut |_, word| {
+                if !words.contains_key(word) {
+                    words.insert(word.to_owned(), (Count::default(), 0));
+                }
+                if let Some((count, last)) = words.get_mut(word) {
+                    count.total += 1;
+                    count.documents += u32::from(*last != now);
+                    *last = now;
+                }
+                true
+            });
+            encoder.visit_buckets(text, &mut |bucket| {
+                let (documents, last) = &mut buckets[bucket];
+                *documents += u32::from(*last != now);
+                *last = now;
+            });
+        }
+        encoder.vocabulary = match &encoder.file {
+            Some(file) => file_vocabulary(file, &words),
+            None => {
+                let counts = words.into_iter().map(|(word, (count, _))| (word, count));
+                Vocabulary::build(counts, config.min_count, config.max_size)
+            }
+        };
+        if encoder.vocabulary.len() <= 2 && buckets.iter().all(|(documents, _)| *documents == 0) {
+            let problem = format!(
+                "no word is left of {} documents (min_count = {})",
+                encoder.documents, config.min_count
+            );
+            let remedy =
+                "lower min_count, give longer documents, or check what is removed from them";
+            return Err(Error::data("vocabulary", problem, remedy));
+        }
+        let least = config.bucket_min_count.max(1);
+        let met = buckets
+            .iter()
+            .enumerate()
+            .filter(|(_, (documents, _))| *documents as usize >= least);
+        encoder.buckets = met
+            .map(|(bucket, (documents, _))| (bucket as u32, *documents))
+            .collect();
+        encoder.prepare();
+        Ok(encoder)
+    }
+
+    /// Derives what is not stored.
+    fn prepare(&mut self) {
+        self.places = vec![
+            0;
+            if self.config.hashes() {
+                self.config.buckets
+            } else {
+                0
+            }
+        ];
+        for (place, (bucket, _)) in self.buckets.iter().enumerate() {
+            self.places[*bucket as usize] = place as u32 + 1;
+        }
+        let all = f64::from(self.documents);
+        let idf = |documents: u32| (((1.0 + all) / (1.0 + f64::from(documents))).ln() + 1.0) as f32;
+        let words = self.vocabulary.documents().iter().copied();
+        let buckets = self.buckets.iter().map(|(_, documents)| *documents);
+        self.idf = words.chain(buckets).map(idf).collect();
+        self.idf[..2].fill(1.0); // met only where there is no word to weigh
+    }
+
+    /// How texts are cut.
+    pub fn config(&self) -> &TokenConfig {
+        &self.config
+    }
+
+    /// The words that are known.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// How many numbers sequences are made of.
+    pub fn size(&self) -> usize {
+        self.vocabulary.len()
+    }
+
+    /// How many numbers bags are made of: the words, then the n-grams met in training.
+    pub fn bag_size(&self) -> usize {
+        self.vocabulary.len() + self.buckets.len()
+    }
+
+    /// For each number of a bag how telling it is: ln((1 + n) / (1 + d)) + 1, where d of the n
+    /// training documents hold it (the smoothed inverse document frequency of scikit-learn).
+    pub fn idf(&self) -> &[f32] {
+        &self.idf
+    }
+
+    /// The tokens of a text in order; one unknown word when there is none.
+    pub fn encode(&self, text: &str) -> Vec<u32> {
+        let mut ids = Vec::new();
+        self.visit_sequence(text, &mut |_, word| {
+            ids.push(self.vocabulary.id(word).unwrap_or(Vocabulary::UNKNOWN))
+        });
+        if ids.is_empty() {
+            ids.push(Vocabulary::UNKNOWN);
+        }
+        ids
+    }
+
+    /// The known words of a text in order, then its known n-grams; each as often as it is met.
+    /// One unknown word when there is none.
+    pub fn encode_bag(&self, text: &str) -> Vec<u32> {
+        let mut ids = Vec::new();
+        self.visit_words(text, &mut |_, word| {
+            ids.extend(self.vocabulary.id(word));
+            true
+        });
+        let words = self.vocabulary.len() as u32;
+        self.visit_buckets(text, &mut |bucket| {
+            let place = self.places[bucket];
+            ids.extend((place > 0).then(|| words + place - 1));
+        });
+        if ids.is_empty() {
+            ids.push(Vocabulary::UNKNOWN);
+        }
+        ids
+    }
+
+    /// The tokens of [`Encoder::encode`] with the place of each in the text, in bytes.
+    pub fn tokens(&self, text: &str) -> Vec<(Range<usize>, String)> {
+        let mut tokens = Vec::new();
+        self.visit_sequence(text, &mut |span, word| tokens.push((span, word.to_owned())));
+        tokens
+    }
+
+    fn visit_sequence(&self, text: &str, visit: &mut dyn FnMut(Range<usize>, &str)) {
+        let mut room = if self.config.max_length == 0 {
+            usize::MAX
+        } else {
+            self.config.max_length
+        };
+        self.visit_words(text, &mut |span, word| {
+            visit(span, word);
+            room -= 1;
+            room > 0
+        });
+    }
+
+    /// Visits every token until `visit` says `false`.
+    fn visit_words(&self, text: &str, visit: &mut dyn FnMut(Range<usize>, &str) -> bool) {
+        if let Some(file) = &self.file {
+            // Encoding fails for text that the tokenizer has no token for: nothing is met then.
+            if let Ok(encoding) = file.encode(text, false) {
+                let spans = encoding
+                    .get_offsets()
+                    .iter()
+                    .map(|&(start, end)| start..end);
+                spans
+                    .zip(encoding.get_tokens())
+                    .all(|(span, token)| visit(span, token));
+            }
+            return;
+        }
+        let mut word = String::new();
+        self.config.cut(text, &mut |span| {
+            self.config.word(&text[span.clone()], &mut word);
+            visit(span, &word)
+        });
+    }
+
+    /// Visits the bucket of every n-gram.
+    fn visit_buckets(&self, text: &str, visit: &mut dyn FnMut(usize)) {
+        if !self.config.hashes() {
+            return;
+        }
+        let buckets = self.config.buckets as u64;
+        let mut visit = |hash: u64| visit((hash % buckets) as usize);
+        let inside = self
+            .config
+            .char_ngrams
+            .filter(|_| !self.config.char_ngrams_across);
+        let mut words = Vec::new();
+        if self.config.word_ngrams > 1 || inside.is_some() {
+            let mut marked = String::new();
+            self.visit_words(text, &mut |_, word| {
+                words.push(features::word(word));
+                if let Some(range) = inside {
+                    marked.clear();
+                    marked.extend(["<", word, ">"]);
+                    features::char_ngrams(&marked, range, &mut visit);
+                }
+                true
+            });
+        }
+        if let Some(range) = self
+            .config
+            .char_ngrams
+            .filter(|_| self.config.char_ngrams_across)
+        {
+            let spaced = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let mut plain = String::new();
+            self.config.word(&spaced, &mut plain);
+            features::char_ngrams(&plain, range, &mut visit);
+        }
+        features::word_ngrams(&words, self.config.word_ngrams, visit);
+    }
+}
+
+/// The words of a tokenizer's file in the order of its own numbers.
+fn file_vocabulary(file: &Tokenizer, counts: &HashMap<String, (Count, u32)>) -> Vocabulary {
+    let numbers = file
+        .get_vocab(true)
+        .values()
+        .max()
+        .map_or(0, |&last| last as usize + 1);
+    // Numbers may be left out; such a place needs a name that no token has.
+    let word = |id: usize| {
+        file.id_to_token(id as u32)
+            .unwrap_or_else(|| format!("<no token {id}>"))
+    };
+    let documents = |word: &String| counts.get(word).map_or(0, |(count, _)| count.documents);
+    Vocabulary::from_words((0..numbers.min(1 << 24)).map(word).map(|word| {
+        let documents = documents(&word);
+        (word, documents)
+    }))
+}
+
+/// How an encoder is stored.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    config: TokenConfig,
+    vocabulary: Vocabulary,
+    documents: u32,
+    buckets: Vec<(u32, u32)>,
+    tokenizer: Option<String>,
+}
+
+impl From<Encoder> for Stored {
+    fn from(encoder: Encoder) -> Stored {
+        let Encoder {
+            config,
+            vocabulary,
+            documents,
+            buckets,
+            file,
+            ..
+        } = encoder;
+        let tokenizer = file.and_then(|file| file.to_string(false).ok());
+        Stored {
+            config,
+            vocabulary,
+            documents,
+            buckets,
+            tokenizer,
+        }
+    }
+}
+
+impl TryFrom<Stored> for Encoder {
+    type Error = String;
+
+    fn try_from(stored: Stored) -> Result<Encoder, String> {
+        let Stored {
+            config,
+            vocabulary,
+            documents,
+            buckets,
+            tokenizer,
+        } = stored;
+        config.check().map_err(|error| error.to_string())?;
+        if tokenizer.is_some() != (config.tokenizer == TokenKind::File) {
+            return Err("the tokenizer's own file is missing, or not expected".to_owned());
+        }
+        let ordered = buckets.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        let inside = buckets
+            .last()
+            .is_none_or(|(last, _)| config.hashes() && (*last as usize) < config.buckets);
+        if !ordered || !inside {
+            return Err("the numbers of the n-gram buckets are damaged".to_owned());
+        }
+        let file = tokenizer
+            .map(|json| json.parse::<Tokenizer>().map_err(|error| error.to_string()))
+            .transpose()?;
+        let mut encoder = Encoder {
+            config,
+            vocabulary,
+            documents,
+            buckets,
+            places: Vec::new(),
+            idf: Vec::new(),
+            file,
+        };
+        encoder.prepare();
+        Ok(encoder)
+    }
+}

@@ -1,0 +1,262 @@
+//! The files of DATA, wherever they lie: in a folder, in an archive, alone, or in the program.
+
+use std::fs;
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::{Path, PathBuf};
+
+use super::glob::matches;
+use super::unpack::{self, MOST_BYTES, unpacked, without_packing};
+use super::{archive, builtin, missing};
+use crate::error::{Error, Result};
+
+/// One file, unpacked.
+pub(super) struct File {
+    /// Its place inside DATA, with `/` between the parts and without `.gz` and the like.
+    pub(super) path: String,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// What DATA holds.
+pub(super) struct Files {
+    /// DATA as the user named it.
+    pub(super) name: String,
+    /// Whether DATA is one file and no folder or archive.
+    pub(super) single: bool,
+    /// Sorted by path, so that a folder and its archive read alike.
+    pub(super) files: Vec<File>,
+    /// Every folder, also the empty ones.
+    pub(super) folders: Vec<String>,
+    /// What was passed over.
+    pub(super) notes: Vec<String>,
+    pub(super) total: u64,
+    pub(super) only: Option<String>,
+    pub(super) skipped_links: usize,
+}
+
+impl Files {
+    /// Reads DATA. `only` selects files inside it by a pattern with `*` and `?`; so does a
+    /// `#pattern` at the end of `path`.
+    pub(super) fn open(path: &Path, only: Option<&str>) -> Result<Files> {
+        let (path, part) = split_part(path);
+        let mut files = Files {
+            name: path.display().to_string(),
+            single: false,
+            files: Vec::new(),
+            folders: Vec::new(),
+            notes: Vec::new(),
+            total: 0,
+            only: part.as_deref().or(only).map(str::to_owned),
+            skipped_links: 0,
+        };
+        if let Some(bytes) = builtin::archive(&path)? {
+            files.read_stream(Cursor::new(bytes))?;
+        } else {
+            let found = fs::metadata(&path).map_err(|error| missing::explain(&path, &error))?;
+            if found.is_dir() {
+                files.walk(&path, "", &mut Vec::new())?;
+            } else if found.is_file() {
+                files.read_file(&path)?;
+            } else {
+                let remedy = "give a folder, an archive or a file";
+                return Err(Error::data(
+                    path.display(),
+                    "is neither a file nor a folder",
+                    remedy,
+                ));
+            }
+        }
+        files.finish()
+    }
+
+    fn finish(mut self) -> Result<Files> {
+        self.files.sort_by(|a, b| a.path.cmp(&b.path));
+        self.folders.sort();
+        self.folders.dedup();
+        if self.skipped_links > 0 {
+            self.notes.push(format!(
+                "{} broken, circular or archived links were passed over",
+                self.skipped_links
+            ));
+        }
+        if !self.files.is_empty() {
+            return Ok(self);
+        }
+        match &self.only {
+            Some(only) => Err(Error::data(
+                &self.name,
+                format!("no file inside matches `{only}`"),
+                "the pattern (`only`, or what follows `#`) is compared with a file's name and with its whole path \
+                 inside; `*` stands for any text",
+            )),
+            None => Err(Error::data(
+                &self.name,
+                "holds no file",
+                "put each class's documents in a folder of its own",
+            )),
+        }
+    }
+
+    /// Whether a file inside DATA is wanted. Hidden files and what macOS adds to archives are not.
+    pub(super) fn wants(&self, path: &str) -> bool {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let hidden = path
+            .split('/')
+            .any(|part| part.starts_with('.') || part == "__MACOSX");
+        let selected = |only: &String| matches(only, path) || matches(only, name);
+        !hidden && self.only.as_ref().is_none_or(selected)
+    }
+
+    /// Reads one file inside DATA to its end.
+    pub(super) fn add(&mut self, path: &str, mut content: impl Read) -> Result<usize> {
+        let place = format!("{}, {path}", self.name);
+        let mut bytes = Vec::new();
+        let room = MOST_BYTES - self.total;
+        let read = content.by_ref().take(room + 1).read_to_end(&mut bytes);
+        read.map_err(|error| damaged(&place, &error))?;
+        if bytes.len() as u64 > room {
+            let problem = format!("unpacks to more than {} GiB in all", MOST_BYTES >> 30);
+            return Err(Error::data(
+                place,
+                problem,
+                "split it, or select a part with `only`",
+            ));
+        }
+        self.total += bytes.len() as u64;
+        let length = bytes.len();
+        self.files.push(File {
+            path: path.to_owned(),
+            bytes,
+        });
+        Ok(length)
+    }
+
+    fn read_file(&mut self, path: &Path) -> Result<()> {
+        let file = fs::File::open(path).map_err(|error| Error::io(path, "open", &error))?;
+        let mut file = BufReader::with_capacity(1 << 16, file);
+        let mut head = Vec::new();
+        let start = file
+            .by_ref()
+            .take(4)
+            .read_to_end(&mut head)
+            .and_then(|_| io::Seek::rewind(&mut file));
+        start.map_err(|error| Error::io(path, "read", &error))?;
+        if archive::is_zip(&head) {
+            return archive::read_zip(self, file);
+        }
+        self.read_stream(file)
+    }
+
+    /// Reads a tar archive or a single file, packed or not.
+    fn read_stream(&mut self, stream: impl io::BufRead) -> Result<()> {
+        let name = self.name.clone();
+        let mut stream = unpacked(stream).map_err(|error| damaged(&name, &error))?;
+        let mut head = Vec::new();
+        stream
+            .by_ref()
+            .take(512)
+            .read_to_end(&mut head)
+            .map_err(|error| damaged(&name, &error))?;
+        if head.is_empty() {
+            return Err(Error::data(
+                name,
+                "the file is empty",
+                "give a file with at least one document of each class",
+            ));
+        }
+        if let Some(packing) = unpack::unreadable(&head) {
+            let remedy =
+                "unpack it, or pack it as .tar.gz, .tar.xz, .tar.zst, .zip, .gz, .xz or .zst";
+            return Err(Error::data(
+                name,
+                format!("{packing} files are not read"),
+                remedy,
+            ));
+        }
+        let whole = Cursor::new(head.clone()).chain(stream);
+        if archive::is_tar(&head, without_packing(&name)) {
+            return archive::read_tar(self, whole);
+        }
+        self.single = true;
+        self.only = None;
+        let path = Path::new(without_packing(&name))
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        self.add(&path, whole).map(drop)
+    }
+
+    fn walk(&mut self, folder: &Path, inside: &str, above: &mut Vec<PathBuf>) -> Result<()> {
+        let io_error = |error: io::Error| Error::io(folder, "read", &error);
+        above.push(fs::canonicalize(folder).map_err(io_error)?);
+        let mut entries = fs::read_dir(folder)
+            .and_then(Iterator::collect::<io::Result<Vec<_>>>)
+            .map_err(io_error)?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let name = if inside.is_empty() {
+                name
+            } else {
+                format!("{inside}/{name}")
+            };
+            let Ok(found) = fs::metadata(&path) else {
+                self.skipped_links += 1; // it leads nowhere
+                continue;
+            };
+            if found.is_dir() {
+                if !visible(&name) {
+                    continue;
+                }
+                let real =
+                    fs::canonicalize(&path).map_err(|error| Error::io(&path, "read", &error))?;
+                if above.contains(&real) {
+                    self.skipped_links += 1;
+                    continue;
+                }
+                if self.only.is_none() {
+                    self.folders.push(name.clone());
+                }
+                self.walk(&path, &name, above)?;
+            } else if found.is_file() && self.wants(&name) {
+                let file =
+                    fs::File::open(&path).map_err(|error| Error::io(&path, "open", &error))?;
+                let place = path.display();
+                let content =
+                    unpacked(BufReader::new(file)).map_err(|error| damaged(&place, &error))?;
+                self.add(without_packing(&name), content)?;
+            }
+        }
+        above.pop();
+        Ok(())
+    }
+}
+
+fn visible(path: &str) -> bool {
+    !path
+        .split('/')
+        .any(|part| part.starts_with('.') || part == "__MACOSX")
+}
+
+/// `archive.tar.gz#inner` is the part `inner` of `archive.tar.gz`, unless a file has that name.
+fn split_part(path: &Path) -> (PathBuf, Option<String>) {
+    let text = path.to_string_lossy();
+    match text.rsplit_once('#') {
+        Some((file, part)) if !part.is_empty() && !path.exists() => {
+            (file.into(), Some(part.to_owned()))
+        }
+        _ => (path.to_owned(), None),
+    }
+}
+
+/// A packed file that does not unpack is damaged; anything else is the operating system's error.
+pub(super) fn damaged(place: &dyn std::fmt::Display, error: &io::Error) -> Error {
+    use io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+    let problem = match error.kind() {
+        UnexpectedEof => "the file ends too early: it is cut off".to_owned(),
+        InvalidData | InvalidInput | Other => format!("the packed data is damaged ({error})"),
+        _ => return Error::io(place.to_string(), "read", error),
+    };
+    Error::data(place, problem, "fetch or make the file again")
+}

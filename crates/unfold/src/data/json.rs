@@ -1,0 +1,100 @@
+//! JSON Lines, and JSON holding one array of objects.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use super::table::{Row, Table};
+use crate::error::{Error, Result};
+
+type Object = Map<String, Value>;
+
+/// Reads one object a line.
+pub(super) fn read_lines(place: &str, text: &str) -> Result<Table> {
+    let mut objects = Vec::new();
+    for (index, line) in text
+        .split('\n')
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
+        let object = serde_json::from_str::<Object>(line).map_err(|error| {
+            let column = error.column();
+            let problem = format!("the line is not a JSON object ({})", short(&error));
+            let remedy = "write one object a line, such as {\"text\": \"…\", \"label\": \"…\"}";
+            Error::data(
+                format!("{place}, line {}, column {column}", index + 1),
+                problem,
+                remedy,
+            )
+        })?;
+        objects.push((index + 1, object));
+    }
+    Ok(table(place, "line", objects))
+}
+
+/// Reads an array of objects; JSON Lines under the wrong name is read as what it is.
+pub(super) fn read_array(place: &str, text: &str) -> Result<Table> {
+    if text.trim_start().starts_with('{') {
+        return read_lines(place, text);
+    }
+    let objects = serde_json::from_str::<Vec<Object>>(text).map_err(|error| {
+        let place = format!("{place}, line {}, column {}", error.line(), error.column());
+        let problem = format!(
+            "the file is not an array of JSON objects ({})",
+            short(&error)
+        );
+        Error::data(
+            place,
+            problem,
+            "write [{\"text\": \"…\", \"label\": \"…\"}, …] or one object a line",
+        )
+    })?;
+    Ok(table(
+        place,
+        "row",
+        objects
+            .into_iter()
+            .enumerate()
+            .map(|(index, object)| (index + 1, object))
+            .collect(),
+    ))
+}
+
+/// The parser's words without the place, which is said before.
+fn short(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line").next().unwrap_or(&text).to_owned()
+}
+
+fn table(place: &str, unit: &'static str, objects: Vec<(usize, Object)>) -> Table {
+    let mut columns: Vec<String> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut rows = Vec::with_capacity(objects.len());
+    for (number, object) in objects {
+        let mut cells = vec![None; columns.len()];
+        for (name, value) in object {
+            let column = *known.entry(name).or_insert_with_key(|name| {
+                columns.push(name.clone());
+                cells.push(None);
+                columns.len() - 1
+            });
+            cells[column] = cell(value);
+        }
+        rows.push(Row { number, cells });
+    }
+    Table {
+        place: place.to_owned(),
+        unit,
+        columns: Some(columns),
+        rows,
+    }
+}
+
+/// Values that are no text are written as JSON writes them.
+fn cell(value: Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text),
+        other => Some(other.to_string()),
+    }
+}

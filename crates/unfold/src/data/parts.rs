@@ -1,0 +1,84 @@
+//! Names that say to which part of a split a folder or file belongs.
+
+/// A part of a split that the data itself gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    Train,
+    Valid,
+    Test,
+}
+
+const WORDS: [(&str, Part); 3] = [
+    ("train", Part::Train),
+    ("test", Part::Test),
+    ("valid", Part::Valid),
+];
+/// Too short to be looked for inside other words.
+const SHORT_WORDS: [(&str, Part); 3] = [
+    ("dev", Part::Valid),
+    ("val", Part::Valid),
+    ("eval", Part::Valid),
+];
+
+/// The part that a folder above class folders is for: `*train*`, `*test*`, `*valid*`, `*dev*`.
+pub(super) fn of_folder(name: &str) -> Option<Part> {
+    let name = name.to_lowercase();
+    let word = WORDS.iter().find(|(word, _)| name.contains(word));
+    word.map(|(_, part)| *part)
+        .or_else(|| of_words(&name, &SHORT_WORDS))
+        .or_else(|| name.contains("dev").then_some(Part::Valid))
+}
+
+/// The part that a file of rows is for; the word must stand alone, as in `train-00000.parquet`.
+pub(super) fn of_file(path: &str) -> Option<Part> {
+    let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
+    let long = [
+        ("training", Part::Train),
+        ("testing", Part::Test),
+        ("validation", Part::Valid),
+    ];
+    of_words(&name, &WORDS)
+        .or_else(|| of_words(&name, &long))
+        .or_else(|| of_words(&name, &SHORT_WORDS))
+}
+
+/// What is left of a file's name without part words, numbers and the ending of its format: files
+/// that share it belong to one set.
+pub(super) fn set_of(path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
+    let words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| {
+        let number = word.chars().all(|c| c.is_ascii_digit());
+        !number && *word != "of" && of_file(word).is_none()
+    });
+    words.collect::<Vec<_>>().join(".")
+}
+
+fn of_words(name: &str, known: &[(&str, Part)]) -> Option<Part> {
+    let find = |word: &str| {
+        known
+            .iter()
+            .find(|(name, _)| *name == word)
+            .map(|(_, part)| *part)
+    };
+    name.split(|c: char| !c.is_alphanumeric()).find_map(find)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_found_in_names() {
+        assert_eq!(of_folder("20news-bydate-train"), Some(Part::Train));
+        assert_eq!(of_folder("mydevset"), Some(Part::Valid));
+        assert_eq!(of_folder("pos"), None);
+        assert_eq!(
+            of_file("data/train-00000-of-00002.parquet"),
+            Some(Part::Train)
+        );
+        assert_eq!(of_file("stsa.binary.dev"), Some(Part::Valid));
+        assert_eq!(of_file("latest.csv"), None);
+        assert_eq!(set_of("stsa.binary.dev"), "stsa.binary");
+        assert_eq!(set_of("a/test-00001-of-00002.parquet"), "parquet");
+    }
+}

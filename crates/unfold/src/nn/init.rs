@@ -1,0 +1,209 @@
+//! Initial values of parameters.
+
+use crate::Float;
+use crate::random::Key;
+use crate::shape::Shape;
+
+/// How a parameter's first values are drawn.
+///
+/// The last axis of a weight counts its outputs O; the product of the others is its fan-in, the
+/// number of inputs summed into each output: C for a linear weight `[C, O]`, K C for a
+/// convolution's `[K, C, O]`, whose fan-out is K O.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Init {
+    /// 0 everywhere.
+    Zeros,
+    /// 1 everywhere.
+    Ones,
+    /// Uniform between minus and plus this.
+    Uniform(f64),
+    /// Normal with mean 0 and this deviation.
+    Normal(f64),
+    /// Uniform within √(6 / (fan-in + fan-out)): keeps the variance of signals both ways through
+    /// a symmetric activation (Glorot and Bengio 2010).
+    XavierUniform,
+    /// Normal with variance 2 / (fan-in + fan-out).
+    XavierNormal,
+    /// Uniform within √(6 / fan-in): keeps the variance through ReLU (He et al. 2015).
+    KaimingUniform,
+    /// Normal with variance 2 / fan-in.
+    KaimingNormal,
+    /// Uniform within 1 / √fan-in.
+    FanInUniform,
+    /// Orthonormal rows or columns, whichever are fewer (Saxe, McClelland and Ganguli 2014), in
+    /// each of this many blocks that the last axis is cut into: 1, or the gates of a recurrent
+    /// weight `[D, G*D]`.
+    Orthogonal {
+        /// How many blocks the last axis is cut into.
+        blocks: usize,
+    },
+    /// These values.
+    Values(Vec<f64>),
+}
+
+impl Init {
+    /// Writes the first values of a parameter; `key` should name it.
+    ///
+    /// # Panics
+    /// When given values are not as many as the shape's, or an orthogonal weight is not a matrix
+    /// that falls into its blocks.
+    pub(crate) fn fill<E: Float>(&self, key: Key, shape: Shape, out: &mut [E]) {
+        let outputs = shape.last();
+        let fan_in = (shape.len() / outputs.max(1)).max(1);
+        let taps = match shape.dims() {
+            [taps @ .., _, _] => taps.iter().product(),
+            _ => 1,
+        };
+        let fans = (fan_in + taps * outputs) as f64;
+        let fan_in = fan_in as f64;
+        match self {
+            Init::Zeros => out.fill(E::ZERO),
+            Init::Ones => out.fill(E::ONE),
+            Init::Uniform(bound) => uniform(key, *bound, out),
+            Init::Normal(deviation) => normal(key, *deviation, out),
+            Init::XavierUniform => uniform(key, (6.0 / fans).sqrt(), out),
+            Init::XavierNormal => normal(key, (2.0 / fans).sqrt(), out),
+            Init::KaimingUniform => uniform(key, (6.0 / fan_in).sqrt(), out),
+            Init::KaimingNormal => normal(key, (2.0 / fan_in).sqrt(), out),
+            Init::FanInUniform => uniform(key, fan_in.sqrt().recip(), out),
+            Init::Orthogonal { blocks } => {
+                let [rows, columns] = shape.dims() else {
+                    panic!("orthogonal: expected a matrix, got shape {shape}");
+                };
+                assert!(
+                    *blocks > 0 && columns % blocks == 0,
+                    "orthogonal: expected a multiple of {blocks} columns, got shape {shape}"
+                );
+                let width = columns / blocks;
+                for block in 0..*blocks {
+                    let key = key.child(block as u64);
+                    orthogonal(key, *rows, width, &mut |i, j, value| {
+                        out[i * columns + block * width + j] = E::from_f64(value);
+                    });
+                }
+            }
+            Init::Values(values) => {
+                assert!(
+                    values.len() == out.len(),
+                    "values: expected {} for shape {shape}, got {}",
+                    out.len(),
+                    values.len()
+                );
+                for (out, value) in out.iter_mut().zip(values) {
+                    *out = E::from_f64(*value);
+                }
+            }
+        }
+    }
+}
+
+fn uniform<E: Float>(key: Key, bound: f64, out: &mut [E]) {
+    for (i, out) in out.iter_mut().enumerate() {
+        *out = E::from_f64(bound * (2.0 * key.uniform(i as u64) - 1.0));
+    }
+}
+
+fn normal<E: Float>(key: Key, deviation: f64, out: &mut [E]) {
+    for (i, out) in out.iter_mut().enumerate() {
+        *out = E::from_f64(deviation * key.normal(i as u64));
+    }
+}
+
+/// Calls `set(row, column, value)` for each element of a random `rows` x `columns` matrix with
+/// orthonormal rows or columns: normal vectors, made orthonormal one after the other. Each is
+/// freed of its part along the earlier ones twice, which is enough for full precision.
+fn orthogonal(key: Key, rows: usize, columns: usize, set: &mut impl FnMut(usize, usize, f64)) {
+    let (count, len) = (rows.min(columns), rows.max(columns));
+    let mut basis: Vec<f64> = (0..count * len).map(|i| key.normal(i as u64)).collect();
+    for n in 0..count {
+        let (earlier, rest) = basis.split_at_mut(n * len);
+        let vector = &mut rest[..len];
+        for _ in 0..2 {
+            for other in earlier.chunks_exact(len) {
+                let along: f64 = other.iter().zip(&*vector).map(|(a, b)| a * b).sum();
+                for (v, o) in vector.iter_mut().zip(other) {
+                    *v -= along * o;
+                }
+            }
+            let norm = vector.iter().map(|v| v * v).sum::<f64>().sqrt();
+            vector.iter_mut().for_each(|v| *v /= norm);
+        }
+    }
+    for i in 0..rows {
+        for j in 0..columns {
+            let (n, place) = if rows <= columns { (i, j) } else { (j, i) };
+            set(i, j, basis[n * len + place]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(init: &Init, shape: impl Into<Shape>) -> Vec<f64> {
+        let shape = shape.into();
+        let mut out = vec![f64::NAN; shape.len()];
+        init.fill(Key::new(3).named("a"), shape, &mut out);
+        out
+    }
+
+    fn variance(values: &[f64]) -> f64 {
+        values.iter().map(|v| v * v).sum::<f64>() / values.len() as f64
+    }
+
+    #[test]
+    fn variances_follow_the_fans() {
+        let cases = [
+            (Init::XavierUniform, 2.0 / (3.0 * 40.0 + 3.0 * 60.0)),
+            (Init::XavierNormal, 2.0 / (3.0 * 40.0 + 3.0 * 60.0)),
+            (Init::KaimingUniform, 2.0 / (3.0 * 40.0)),
+            (Init::KaimingNormal, 2.0 / (3.0 * 40.0)),
+            (Init::FanInUniform, 1.0 / (3.0 * 3.0 * 40.0)),
+            (Init::Uniform(0.3), 0.09 / 3.0),
+            (Init::Normal(0.3), 0.09),
+        ];
+        for (init, expected) in cases {
+            let found = variance(&drawn(&init, [3, 40, 60]));
+            assert!(
+                (found / expected - 1.0).abs() < 0.05,
+                "{init:?}: variance {found}, expected {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_gate_is_orthogonal() {
+        let (d, gates) = (12, 4);
+        let w = drawn(&Init::Orthogonal { blocks: gates }, [d, gates * d]);
+        for gate in 0..gates {
+            for a in 0..d {
+                for b in 0..d {
+                    let column = |j: usize, i: usize| w[i * gates * d + gate * d + j];
+                    let dot: f64 = (0..d).map(|i| column(a, i) * column(b, i)).sum();
+                    let expected = f64::from(u8::from(a == b));
+                    assert!(
+                        (dot - expected).abs() < 1e-12,
+                        "gate {gate}: {a}, {b}: {dot}"
+                    );
+                }
+            }
+        }
+        assert_ne!(w[0], w[d], "gates differ");
+    }
+
+    #[test]
+    fn oblong_matrices_have_orthonormal_short_sides() {
+        for (rows, columns) in [(3, 7), (7, 3)] {
+            let w = drawn(&Init::Orthogonal { blocks: 1 }, [rows, columns]);
+            let norm: f64 = w.iter().map(|v| v * v).sum();
+            assert!((norm - 3.0).abs() < 1e-12, "{rows} x {columns}: {norm}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "values: expected 4 for shape [2, 2], got 1")]
+    fn given_values_must_fit() {
+        drawn(&Init::Values(vec![1.0]), [2, 2]);
+    }
+}

@@ -1,0 +1,178 @@
+use super::*;
+use crate::nn::Init;
+
+fn configs() -> Vec<OptimizerConfig> {
+    vec![
+        OptimizerConfig::Sgd(Sgd {
+            momentum: 0.9,
+            ..Sgd::default()
+        }),
+        OptimizerConfig::Adam(Adam::default()),
+        OptimizerConfig::AdamW(AdamW::default()),
+        OptimizerConfig::RmsProp(RmsProp {
+            momentum: 0.9,
+            centered: true,
+            ..RmsProp::default()
+        }),
+        OptimizerConfig::Adadelta(Adadelta::default()),
+    ]
+}
+
+/// Parameters whose gradients are twice their values.
+fn squares() -> Params<f64> {
+    let mut params = Params::new(0);
+    params.scope("a").add("weight", [2, 2], Init::Normal(1.0));
+    params.scope("b").add_frozen("weight", [3], Init::Ones);
+    params.scope("c").add("bias", [2], Init::Normal(1.0));
+    params
+}
+
+fn step(params: &mut Params<f64>, optimizer: &mut Optimizer<f64>) {
+    let loss = {
+        let pass = crate::nn::Pass::training(params, crate::random::Key::new(0));
+        let ids: Vec<_> = params
+            .entries()
+            .map(|e| params.id(&e.name).unwrap())
+            .collect();
+        let squares: Vec<_> = ids
+            .iter()
+            .map(|&id| pass.param(id).square().sum())
+            .collect();
+        let loss = squares[0].add(&squares[1]).add(&squares[2]);
+        params.backward(&pass, &loss);
+        loss.item()
+    };
+    assert!(loss.is_finite());
+    optimizer.step(params, 0.01);
+}
+
+#[test]
+fn a_restored_optimizer_goes_on_bit_for_bit() {
+    for config in configs() {
+        let mut params = squares();
+        let mut optimizer = Optimizer::new(config.clone(), &params);
+        for _ in 0..3 {
+            step(&mut params, &mut optimizer);
+        }
+        let mut resumed = Optimizer::new(config, &params);
+        resumed.restore(&optimizer.state()).unwrap();
+        assert_eq!(resumed.steps(), 3);
+        let mut copy = params.clone();
+        step(&mut params, &mut optimizer);
+        step(&mut copy, &mut resumed);
+        assert_eq!(params.values(), copy.values());
+    }
+}
+
+#[test]
+fn every_chunk_is_changed_alike() {
+    for config in configs() {
+        let mut params = Params::<f64>::new(0);
+        let n = 2 * CHUNK + 100;
+        let x = params.scope("a").add("x", [n], Init::Ones);
+        let mut optimizer = Optimizer::new(config, &params);
+        for _ in 0..2 {
+            let pass = crate::nn::Pass::training(&params, crate::random::Key::new(0));
+            let loss = pass.param(x).square().sum();
+            params.backward(&pass, &loss);
+            drop((pass, loss));
+            optimizer.step(&mut params, 0.01);
+        }
+        let first = params.values()[0];
+        assert!(first < 1.0 && params.values().iter().all(|&v| v == first));
+    }
+}
+
+#[test]
+fn frozen_values_stay() {
+    for config in configs() {
+        let mut params = squares();
+        let before = params.values().to_vec();
+        let mut optimizer = Optimizer::new(config, &params);
+        step(&mut params, &mut optimizer);
+        let changed: Vec<bool> = before
+            .iter()
+            .zip(params.values())
+            .map(|(a, b)| a != b)
+            .collect();
+        assert_eq!(
+            changed,
+            [true, true, true, true, false, false, false, true, true]
+        );
+    }
+}
+
+#[test]
+fn steps_are_exact_in_f32() {
+    let params = Params::<f32>::new(0);
+    let mut optimizer = Optimizer::new(OptimizerConfig::default(), &params);
+    let steps = (1 << 24) + 1;
+    optimizer.set_steps(steps);
+    let mut resumed = Optimizer::new(OptimizerConfig::default(), &params);
+    resumed.restore(&optimizer.state()).unwrap();
+    assert_eq!(resumed.steps(), steps);
+}
+
+#[test]
+fn a_state_of_another_optimizer_is_refused() {
+    let params = squares();
+    let sgd = Optimizer::new(configs()[0].clone(), &params);
+    let mut adam = Optimizer::new(configs()[1].clone(), &params);
+    let error = adam.restore(&sgd.state()).unwrap_err().to_string();
+    assert!(
+        error.contains("optimizer adam: expected 9 values of `mean`, got 0"),
+        "{error}"
+    );
+    assert_eq!(adam.steps(), 0);
+}
+
+#[test]
+fn a_recipe_names_the_optimizer() {
+    #[derive(Debug, Deserialize, Serialize)]
+    struct Recipe {
+        optimizer: OptimizerConfig,
+    }
+    let read = |text: &str| toml::from_str::<Recipe>(text);
+    assert_eq!(
+        read("optimizer = 'adamw'").unwrap().optimizer,
+        OptimizerConfig::AdamW(AdamW::default())
+    );
+    let table = "optimizer = { kind = 'rmsprop', centered = true }";
+    let recipe = read(table).unwrap();
+    assert_eq!(
+        recipe.optimizer,
+        OptimizerConfig::RmsProp(RmsProp {
+            centered: true,
+            ..RmsProp::default()
+        })
+    );
+    let written = toml::to_string(&recipe).unwrap();
+    assert_eq!(read(&written).unwrap().optimizer, recipe.optimizer);
+    let unknown = read("optimizer = 'adan'").unwrap_err().to_string();
+    assert!(
+        unknown.contains("unknown variant `adan`, expected one of `sgd`, `adam`"),
+        "{unknown}"
+    );
+    let field = read("optimizer = { kind = 'adam', beta3 = 1 }")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        field.contains("unknown field `beta3`, expected one of `beta1`"),
+        "{field}"
+    );
+}
+
+#[test]
+fn settings_are_checked() {
+    for config in configs() {
+        config.check().unwrap();
+    }
+    let adam = OptimizerConfig::Adam(Adam {
+        beta1: 1.0,
+        ..Adam::default()
+    });
+    assert_eq!(
+        adam.check().unwrap_err().to_string(),
+        "optimizer adam: beta1 = 1\n  beta1 must be at least 0 and below 1"
+    );
+}

@@ -1,0 +1,204 @@
+//! One pass through a network.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use unfold_kernels::Buffer;
+
+use crate::nn::{Entry, ParamId, Params};
+use crate::random::Key;
+use crate::tape::Gradients;
+use crate::{Float, Tensor};
+
+/// One pass through a network: what its layers need besides their input.
+///
+/// A pass hands out parameters as tensors, says whether this is training, and gives each caller
+/// fresh randomness. It shares the values of the [`Params`] as they were when it was made; drop
+/// it, and what was computed with it, before the parameters change, or they must be copied.
+///
+/// ```
+/// use unfold::nn::{Linear, Params, Pass};
+/// use unfold::{Tensor, random::Key};
+///
+/// let mut params = Params::<f32>::new(1);
+/// let layer = Linear::new(&mut params.scope("layer"), 2, 1);
+/// let pass = Pass::training(&params, Key::new(1).child(0)); // a key for each step
+/// let loss = layer.forward(&pass, &Tensor::full([3, 2], 1.0)).square().mean();
+/// params.backward(&pass, &loss);
+/// assert_eq!(params.grads().len(), 3);
+/// ```
+pub struct Pass<E: Float = f32> {
+    entries: Arc<Vec<Entry>>,
+    values: Arc<Buffer<E>>,
+    key: Option<Key>,
+    tracked: bool,
+    draws: Cell<u64>,
+    leaves: RefCell<Vec<Option<Tensor<E>>>>,
+    /// Which of them were asked for, in the order of the first time.
+    used: RefCell<Vec<ParamId>>,
+    probes: Option<RefCell<Vec<Probe<E>>>>,
+}
+
+/// What a layer put out during a pass that keeps probes.
+#[derive(Clone)]
+pub struct Probe<E: Float = f32> {
+    /// The layer's name.
+    pub name: String,
+    /// Its output.
+    pub output: Tensor<E>,
+    /// A zero added to the output, so that its gradient is the output's.
+    nudge: Tensor<E>,
+}
+
+impl<E: Float> Probe<E> {
+    /// The gradient with respect to the output, in its shape.
+    pub fn gradient<'g>(&self, gradients: &'g Gradients<E>) -> Option<&'g Tensor<E>> {
+        gradients.get(&self.nudge)
+    }
+}
+
+impl<E: Float> Pass<E> {
+    /// A pass for training: gradients are wanted and layers such as dropout are on. `key` should
+    /// be a new one for each step.
+    pub fn training(params: &Params<E>, key: Key) -> Pass<E> {
+        Pass::new(params, Some(key), true)
+    }
+
+    /// A pass for using the network: no gradients, no randomness.
+    pub fn evaluation(params: &Params<E>) -> Pass<E> {
+        Pass::new(params, None, false)
+    }
+
+    /// A pass for looking into the network: it computes what [`Pass::evaluation`] does, but
+    /// gradients are wanted and the outputs of all layers are kept as [`Pass::probes`].
+    pub fn inspection(params: &Params<E>) -> Pass<E> {
+        Pass::new(params, None, true).with_probes()
+    }
+
+    /// Keeps the outputs of all layers as [`Pass::probes`].
+    pub fn with_probes(mut self) -> Pass<E> {
+        self.probes = Some(RefCell::default());
+        self
+    }
+
+    fn new(params: &Params<E>, key: Option<Key>, tracked: bool) -> Pass<E> {
+        let (entries, values) = params.share();
+        let leaves = RefCell::new(vec![None; entries.len()]);
+        Pass {
+            entries,
+            values,
+            key,
+            tracked,
+            draws: Cell::new(0),
+            leaves,
+            used: RefCell::default(),
+            probes: None,
+        }
+    }
+
+    /// Whether this is training.
+    pub fn is_training(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// A parameter's values, tracked where its gradient is wanted. Asking again gives the same
+    /// tensor, so that all uses add to one gradient.
+    pub fn param(&self, id: ParamId) -> Tensor<E> {
+        let leaf = &mut self.leaves.borrow_mut()[id.0];
+        leaf.get_or_insert_with(|| {
+            self.used.borrow_mut().push(id);
+            let entry = &self.entries[id.0];
+            let values = Arc::clone(&self.values);
+            let tensor = Tensor::from_shared(values, entry.range.start, entry.shape);
+            if self.tracked && entry.trainable {
+                tensor.watch()
+            } else {
+                tensor
+            }
+        })
+        .clone()
+    }
+
+    /// Fresh randomness: another key at each call; `None` outside training.
+    pub fn key(&self) -> Option<Key> {
+        let key = self.key?;
+        let draw = self.draws.get();
+        self.draws.set(draw + 1);
+        Some(key.child(draw))
+    }
+
+    /// Called by each layer on its output: gives it back, and keeps it under the layer's name in
+    /// a pass with probes.
+    pub fn watch(&self, name: &str, output: Tensor<E>) -> Tensor<E> {
+        let Some(probes) = &self.probes else {
+            return output;
+        };
+        let nudge = Tensor::zeros(output.shape()).watch();
+        let output = output.add(&nudge);
+        probes.borrow_mut().push(Probe {
+            name: name.to_string(),
+            output: output.clone(),
+            nudge,
+        });
+        output
+    }
+
+    /// The outputs kept so far, in the order in which the layers ran.
+    pub fn probes(&self) -> Vec<Probe<E>> {
+        let kept = self.probes.as_ref();
+        kept.map_or_else(Vec::new, |probes| probes.borrow().clone())
+    }
+
+    /// The parameters handed out so far, in the order in which layers first asked for them.
+    pub fn used(&self) -> Vec<ParamId> {
+        self.used.borrow().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::{Init, Linear};
+
+    #[test]
+    fn randomness_differs_between_calls_and_repeats_with_the_key() {
+        let params = Params::<f32>::new(0);
+        let draw = || {
+            let pass = Pass::training(&params, Key::new(5));
+            (pass.key(), pass.key())
+        };
+        let (a, b) = draw();
+        assert_ne!(a, b);
+        assert_eq!((a, b), draw());
+        assert_eq!(Pass::evaluation(&params).key(), None);
+    }
+
+    #[test]
+    fn a_parameter_used_twice_has_one_gradient() {
+        let mut params = Params::<f32>::new(0);
+        let id = params
+            .scope("a")
+            .add("weight", [1], Init::Values(vec![3.0]));
+        let pass = Pass::training(&params, Key::new(0));
+        let loss = pass.param(id).mul(&pass.param(id)).sum();
+        params.backward(&pass, &loss);
+        assert_eq!(params.grads(), [6.0]);
+    }
+
+    #[test]
+    fn probes_show_outputs_and_gradients_by_name() {
+        let mut params = Params::<f64>::new(0);
+        let layer = Linear::new(&mut params.scope("net.head"), 2, 3);
+        let pass = Pass::inspection(&params);
+        let y = layer.forward(&pass, &Tensor::full([1, 2], 0.5));
+        let loss = y.square().sum();
+        let gradients = params.backward(&pass, &loss);
+        let probes = pass.probes();
+        assert_eq!(probes.len(), 1);
+        assert_eq!(probes[0].name, "net.head");
+        assert_eq!(probes[0].output.data(), y.data());
+        let expected: Vec<f64> = y.data().iter().map(|y| 2.0 * y).collect();
+        assert_eq!(probes[0].gradient(&gradients).unwrap().data(), expected);
+        assert!(Pass::evaluation(&params).probes().is_empty());
+    }
+}

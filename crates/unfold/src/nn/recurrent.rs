@@ -1,0 +1,357 @@
+//! The recurrent layers: Elman, GRU and LSTM.
+
+use crate::nn::{Init, ParamId, Pass, Scope};
+use crate::ops::{Cell, Recurrent as Run};
+use crate::{Float, Ragged, Tensor};
+
+/// What a [`Recurrent`] layer is made of.
+///
+/// ```
+/// use unfold::nn::RecurrentConfig;
+/// use unfold::ops::Cell;
+/// let config = RecurrentConfig { layers: 2, bidirectional: true, ..RecurrentConfig::new(Cell::Gru, 64) };
+/// assert_eq!(config.outputs(), 128);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RecurrentConfig {
+    /// The kind of cell.
+    pub cell: Cell,
+    /// Units in each layer and direction, D.
+    pub hidden_size: usize,
+    /// Layers on top of each other, at least 1.
+    pub layers: usize,
+    /// Whether each layer also runs from the last step to the first, beside the usual direction.
+    pub bidirectional: bool,
+    /// Dropout between layers: its probability, in 0..1.
+    pub dropout: f64,
+}
+
+impl RecurrentConfig {
+    /// One layer of `hidden_size` units in the usual direction.
+    pub fn new(cell: Cell, hidden_size: usize) -> RecurrentConfig {
+        RecurrentConfig {
+            cell,
+            hidden_size,
+            layers: 1,
+            bidirectional: false,
+            dropout: 0.0,
+        }
+    }
+
+    /// Features of the output at each step: D, or 2 D when bidirectional.
+    pub fn outputs(&self) -> usize {
+        self.hidden_size * self.directions()
+    }
+
+    fn directions(&self) -> usize {
+        1 + usize::from(self.bidirectional)
+    }
+}
+
+/// Recurrent layers over ragged sequences: any number of them on top of each other, in one
+/// direction or both.
+///
+/// | cell | equations |
+/// | --- | --- |
+/// | Elman (1990) | h_t = f(x_t U + h_(t-1) W + b) with f = tanh or ReLU |
+/// | GRU (Cho et al. 2014) | r, z = σ(x_t U_rz + h_(t-1) W_rz + b_rz); n = tanh(x_t U_n + b_n + r ⊙ (h_(t-1) W_n + b_hn)); h_t = (1 - z) ⊙ n + z ⊙ h_(t-1) |
+/// | LSTM (Hochreiter and Schmidhuber 1997) | i, f, o = σ(x_t U_ifo + h_(t-1) W_ifo + b_ifo); g = tanh(x_t U_g + h_(t-1) W_g + b_g); c_t = f ⊙ c_(t-1) + i ⊙ g; h_t = o ⊙ tanh(c_t) |
+///
+/// An Elman network's output, y_t = f(V h_t), is a [`Linear`](crate::nn::Linear) layer on top.
+///
+/// Shapes, with B sequences, C features in, D units, G gates (1, 3 or 4): x `[sum(len), C]`,
+/// output `[sum(len), D]`, or `[sum(len), 2 D]` when bidirectional (forward first). For each layer
+/// l and direction, `layer{l}.forward` or `layer{l}.backward`, parameters are `w_ih` `[C, G D]`
+/// (U; for layers after the first C is the output's width), `w_hh` `[D, G D]` (W), `bias` `[G D]`
+/// and, for a GRU, `bias_hn` `[D]`. Gates lie in the order r, z, n or i, f, g, o.
+///
+/// U starts uniform as Glorot and Bengio have it for each gate, W with orthogonal gates, biases
+/// with 0, but an LSTM's forget gate with 1 (Jozefowicz et al. 2015).
+///
+/// ```
+/// use unfold::nn::{Params, Pass, Recurrent, RecurrentConfig};
+/// use unfold::ops::Cell;
+/// use unfold::{Ragged, Tensor};
+///
+/// let mut params = Params::<f32>::new(1);
+/// let config = RecurrentConfig { bidirectional: true, ..RecurrentConfig::new(Cell::Lstm, 6) };
+/// let lstm = Recurrent::new(&mut params.scope("lstm"), 4, config);
+/// let sequences = Ragged::new(&[3, 1]); // two sequences: 4 rows in all
+/// let out = lstm.forward(&Pass::evaluation(&params), &Tensor::zeros([4, 4]), &sequences, None);
+/// assert_eq!(out.y.dims(), [4, 12]);
+/// assert_eq!(out.states.last().dims(), [2, 12]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Recurrent {
+    name: String,
+    config: RecurrentConfig,
+    /// Layer by layer, the forward direction first.
+    runs: Vec<RunParams>,
+}
+
+/// The parameters of one layer in one direction.
+#[derive(Clone, Copy, Debug)]
+struct RunParams {
+    w_ih: ParamId,
+    w_hh: ParamId,
+    bias: ParamId,
+    bias_hn: Option<ParamId>,
+}
+
+/// The states of all layers and directions between two steps, for a batch of sequences: layer by
+/// layer, the forward direction first, each `[B, D]`.
+///
+/// For streaming or truncated back-propagation, hand the final states of one stretch of the
+/// sequences to the next as its initial ones.
+#[derive(Clone, Debug)]
+pub struct States<E: Float = f32> {
+    /// Hidden states.
+    pub h: Vec<Tensor<E>>,
+    /// Cell states; empty unless the cell is an LSTM.
+    pub c: Vec<Tensor<E>>,
+    directions: usize,
+}
+
+impl<E: Float> States<E> {
+    /// The hidden state of the last layer, `[B, D]`, or `[B, 2 D]` when bidirectional.
+    pub fn last(&self) -> Tensor<E> {
+        match &self.h[self.h.len() - self.directions..] {
+            [only] => only.clone(),
+            both => Tensor::concat(&both.iter().collect::<Vec<_>>(), 1),
+        }
+    }
+
+    /// The same values, cut off from how they were made: gradients do not flow further back.
+    pub fn detach(&self) -> States<E> {
+        let cut = |all: &[Tensor<E>]| all.iter().map(Tensor::detach).collect();
+        States {
+            h: cut(&self.h),
+            c: cut(&self.c),
+            directions: self.directions,
+        }
+    }
+}
+
+/// What [`Recurrent::forward`] gives.
+#[derive(Clone, Debug)]
+pub struct RecurrentOutput<E: Float = f32> {
+    /// The last layer's hidden state at every step, `[sum(len), D]` or `[sum(len), 2 D]`.
+    pub y: Tensor<E>,
+    /// The states after the last step: for the backward direction that is each sequence's first.
+    pub states: States<E>,
+}
+
+impl Recurrent {
+    /// Layers that take `inputs` features.
+    ///
+    /// # Panics
+    /// When there is no layer, or dropout is not in 0..1.
+    #[track_caller]
+    pub fn new<E: Float>(
+        scope: &mut Scope<'_, E>,
+        inputs: usize,
+        config: RecurrentConfig,
+    ) -> Recurrent {
+        assert!(
+            config.layers > 0,
+            "recurrent: expected at least 1 layer, got 0"
+        );
+        assert!(
+            (0.0..1.0).contains(&config.dropout),
+            "recurrent: expected dropout of at least 0 and below 1, got {}",
+            config.dropout
+        );
+        let mut runs = Vec::new();
+        for layer in 0..config.layers {
+            let inputs = if layer == 0 { inputs } else { config.outputs() };
+            for direction in ["forward", "backward"].iter().take(config.directions()) {
+                let mut scope = scope.scope(&format!("layer{layer}.{direction}"));
+                runs.push(RunParams::new(&mut scope, inputs, &config));
+            }
+        }
+        Recurrent {
+            name: scope.path().to_string(),
+            config,
+            runs,
+        }
+    }
+
+    /// What the layer is made of.
+    pub fn config(&self) -> &RecurrentConfig {
+        &self.config
+    }
+
+    /// States of zeros for `batch` sequences: what `None` means to [`Recurrent::forward`].
+    pub fn zero_states<E: Float>(&self, batch: usize) -> States<E> {
+        let zeros = vec![Tensor::zeros([batch, self.config.hidden_size]); self.runs.len()];
+        States {
+            c: match self.config.cell {
+                Cell::Lstm => zeros.clone(),
+                _ => Vec::new(),
+            },
+            h: zeros,
+            directions: self.config.directions(),
+        }
+    }
+
+    /// Runs over `sequences`, whose rows are `x` `[sum(len), C]`, from `initial` states or zeros.
+    ///
+    /// # Panics
+    /// When shapes do not fit, or the states are not this layer's.
+    #[track_caller]
+    pub fn forward<E: Float>(
+        &self,
+        pass: &Pass<E>,
+        x: &Tensor<E>,
+        sequences: &Ragged,
+        initial: Option<&States<E>>,
+    ) -> RecurrentOutput<E> {
+        if let Some(states) = initial {
+            let (expected, got) = (self.runs.len(), states.h.len());
+            assert!(
+                got == expected,
+                "recurrent: expected {expected} initial states, got {got}"
+            );
+        }
+        let directions = self.config.directions();
+        let mut y = x.clone();
+        let (mut h, mut c) = (Vec::new(), Vec::new());
+        for layer in 0..self.config.layers {
+            if layer > 0
+                && self.config.dropout > 0.0
+                && let Some(key) = pass.key()
+            {
+                y = y.dropout(self.config.dropout, key);
+            }
+            let mut outputs = Vec::with_capacity(directions);
+            for direction in 0..directions {
+                let i = layer * directions + direction;
+                let RunParams {
+                    w_ih,
+                    w_hh,
+                    bias,
+                    bias_hn,
+                } = self.runs[i];
+                let run = y.recurrent(
+                    sequences,
+                    &Run {
+                        cell: self.config.cell,
+                        reverse: direction == 1,
+                        w_ih: &pass.param(w_ih),
+                        w_hh: &pass.param(w_hh),
+                        bias: &pass.param(bias),
+                        bias_hn: bias_hn.map(|id| pass.param(id)).as_ref(),
+                        h0: initial.map(|states| &states.h[i]),
+                        c0: initial.and_then(|states| states.c.get(i)),
+                    },
+                );
+                outputs.push(run.y); // [sum(len), D]
+                h.push(run.h); // [B, D]
+                c.extend(run.c); // [B, D]
+            }
+            y = match &outputs[..] {
+                [only] => only.clone(),
+                both => Tensor::concat(&both.iter().collect::<Vec<_>>(), 1), // [sum(len), 2 D]
+            };
+            y = pass.watch(&format!("{}.layer{layer}", self.name), y);
+        }
+        let states = States { h, c, directions };
+        RecurrentOutput { y, states }
+    }
+}
+
+impl RunParams {
+    fn new<E: Float>(
+        scope: &mut Scope<'_, E>,
+        inputs: usize,
+        config: &RecurrentConfig,
+    ) -> RunParams {
+        let (d, gates) = (config.hidden_size, config.cell.gates());
+        let width = gates * d;
+        let bound = (6.0 / (inputs + d).max(1) as f64).sqrt();
+        let bias = match config.cell {
+            // The second gate is the forget gate.
+            Cell::Lstm => {
+                let forget = d..2 * d;
+                Init::Values(
+                    (0..width)
+                        .map(|i| f64::from(u8::from(forget.contains(&i))))
+                        .collect(),
+                )
+            }
+            _ => Init::Zeros,
+        };
+        RunParams {
+            w_ih: scope.add("w_ih", [inputs, width], Init::Uniform(bound)),
+            w_hh: scope.add("w_hh", [d, width], Init::Orthogonal { blocks: gates }),
+            bias: scope.add("bias", [width], bias),
+            bias_hn: (config.cell == Cell::Gru).then(|| scope.add("bias_hn", [d], Init::Zeros)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::Params;
+    use crate::random::Key;
+
+    #[test]
+    fn the_forget_gate_starts_open() {
+        let mut params = Params::<f32>::new(0);
+        Recurrent::new(
+            &mut params.scope("lstm"),
+            3,
+            RecurrentConfig::new(Cell::Lstm, 2),
+        );
+        let bias = params.id("lstm.layer0.forward.bias").expect("a bias");
+        assert_eq!(params.get(bias), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+        assert!(!params.entry(bias).decay);
+    }
+
+    #[test]
+    fn a_stretch_continues_where_the_last_one_ended() {
+        let mut params = Params::<f64>::new(3);
+        let config = RecurrentConfig {
+            layers: 2,
+            ..RecurrentConfig::new(Cell::Lstm, 4)
+        };
+        let lstm = Recurrent::new(&mut params.scope("lstm"), 2, config);
+        let key = Key::new(1);
+        let x = Tensor::from_vec((0..24).map(|i| key.normal(i)).collect(), [12, 2]);
+        let pass = Pass::evaluation(&params);
+        let whole = lstm.forward(&pass, &x, &Ragged::new(&[6, 6]), None);
+        let half = Ragged::new(&[3, 3]);
+        let first = lstm.forward(&pass, &x.narrow(0, 0, 6), &half, None);
+        let second = lstm.forward(
+            &pass,
+            &x.narrow(0, 6, 6),
+            &half,
+            Some(&first.states.detach()),
+        );
+        assert_eq!(second.y.data(), whole.y.narrow(0, 6, 6).data());
+        assert_eq!(second.states.last().data(), whole.states.last().data());
+    }
+
+    #[test]
+    fn dropout_lies_between_layers_in_training_alone() {
+        let run = |layers, training| {
+            let mut params = Params::<f64>::new(3);
+            let config = RecurrentConfig {
+                layers,
+                dropout: 0.5,
+                ..RecurrentConfig::new(Cell::Gru, 8)
+            };
+            let gru = Recurrent::new(&mut params.scope("gru"), 2, config);
+            let pass = match training {
+                true => Pass::training(&params, Key::new(1)),
+                false => Pass::evaluation(&params),
+            };
+            gru.forward(&pass, &Tensor::full([3, 2], 1.0), &Ragged::new(&[3]), None)
+                .y
+                .to_vec()
+        };
+        assert_eq!(run(1, true), run(1, false));
+        assert_ne!(run(2, true), run(2, false));
+    }
+}

@@ -1,0 +1,124 @@
+//! Softmax and negative log-likelihood in one: the loss of a choice among V classes.
+
+use unfold_kernels::{self as kernels, Buffer};
+
+use super::{Op, Reads, Saved, apply_one, gradient, only};
+use crate::{Float, Shape, Tensor};
+
+/// As a target: leave the row out.
+pub const IGNORE: u32 = u32::MAX;
+
+/// What a cross-entropy loss counts; the default is the plain one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CrossEntropy {
+    /// The share of the target's probability spread evenly over all classes
+    /// (Szegedy et al. 2016), in 0..1.
+    pub label_smoothing: f64,
+    /// How much an example of each class counts; `None` counts all alike.
+    pub class_weights: Option<Vec<f64>>,
+}
+
+/// The weighted mean of -log softmax(x_r)\[target_r\].
+struct CrossEntropyOp<E: Float> {
+    options: CrossEntropy,
+    targets: Vec<u32>,
+    /// d loss_r / d x, [R, V].
+    derivative: Buffer<E>,
+    /// 1 / the sum of the targets' weights.
+    scale: f64,
+}
+
+impl<E: Float> Op<E> for CrossEntropyOp<E> {
+    fn name(&self) -> &'static str {
+        "cross_entropy"
+    }
+
+    fn shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>, String> {
+        let x = inputs[0];
+        let [rows, classes] = *x.dims() else {
+            return Err(format!("expected logits [R, V], got {x}"));
+        };
+        if rows != self.targets.len() {
+            let targets = self.targets.len();
+            return Err(format!(
+                "expected {rows} targets for logits {x}, got {targets}"
+            ));
+        }
+        let outside = |t: &&u32| **t as usize >= classes && **t != IGNORE;
+        if let Some(target) = self.targets.iter().find(outside) {
+            return Err(format!(
+                "expected targets below {classes} for logits {x}, got {target}"
+            ));
+        }
+        match &self.options.class_weights {
+            Some(weights) if weights.len() != classes => {
+                let got = weights.len();
+                Err(format!(
+                    "expected {classes} class weights for logits {x}, got {got}"
+                ))
+            }
+            _ => Ok(vec![[].into()]),
+        }
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<E>], outputs: &mut [Buffer<E>]) {
+        let x = inputs[0];
+        let weights = self.options.class_weights.as_ref();
+        let typed: Option<Vec<E>> =
+            weights.map(|weights| weights.iter().map(|&w| E::from_f64(w)).collect());
+        let mut losses = Buffer::scratch(self.targets.len());
+        self.derivative = Buffer::scratch(x.len());
+        kernels::cross_entropy(
+            x.data(),
+            x.dim(1),
+            &self.targets,
+            typed.as_deref(),
+            E::from_f64(self.options.label_smoothing),
+            &mut losses,
+            &mut self.derivative,
+        );
+        let counted = self.targets.iter().filter(|&&t| t != IGNORE);
+        let total: f64 = match weights {
+            Some(weights) => counted.map(|&t| weights[t as usize]).sum(),
+            None => counted.count() as f64,
+        };
+        // No row counts: the loss of nothing is 0, not 0 / 0.
+        self.scale = if total > 0.0 { 1.0 / total } else { 0.0 };
+        outputs[0][0] = E::from_f64(self.scale) * kernels::sum(&losses);
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Nothing
+    }
+
+    fn backward(
+        &self,
+        saved: &Saved<E>,
+        gradients: &[Option<Tensor<E>>],
+        wanted: &[bool],
+    ) -> Vec<Option<Tensor<E>>> {
+        let scale = only(gradients).item() * E::from_f64(self.scale);
+        vec![gradient(wanted[0], saved.shapes[0], |dx| {
+            kernels::affine(&self.derivative, scale, E::ZERO, dx);
+        })]
+    }
+}
+
+impl<E: Float> Tensor<E> {
+    /// The cross-entropy of logits `[R, V]` against R class numbers: the (weighted) mean of
+    /// -log softmax(x_r)\[target_r\], as `torch.nn.functional.cross_entropy` defines it with
+    /// label smoothing and class weights. Rows whose target is [`IGNORE`] do not count.
+    ///
+    /// # Panics
+    /// When the number of targets or of class weights does not fit, or a target is too large.
+    #[track_caller]
+    pub fn cross_entropy(&self, targets: &[u32], options: &CrossEntropy) -> Tensor<E> {
+        let op = CrossEntropyOp {
+            options: options.clone(),
+            targets: targets.to_vec(),
+            derivative: Buffer::scratch(0),
+            scale: 0.0,
+        };
+        apply_one(op, &[self])
+    }
+}

@@ -1,0 +1,171 @@
+//! Operations on tensors: one file each, holding everything about it: attributes, the shape
+//! rule, forward, backward, and the method users call.
+//!
+//! A shape mistake panics at the caller's line, naming the operation, the layout it expects and
+//! the shapes it got. An operation never adds up gradients and never undoes broadcasting: it
+//! returns the gradient of each input as if that input had been used once, in full shape, and
+//! the [tape](crate::tape) does the rest.
+
+mod affine;
+mod bag;
+mod binary;
+mod binary_cross_entropy;
+pub(crate) mod broadcast;
+mod concat;
+mod conv1d;
+mod cross_entropy;
+mod dropout;
+mod gather;
+mod layer_norm;
+mod linear;
+mod matmul;
+mod narrow;
+mod recurrent;
+mod seq_max;
+mod seq_mean;
+mod softmax;
+mod squared_error;
+mod sum;
+mod transpose;
+mod unary;
+
+use unfold_kernels::Buffer;
+
+use crate::Float;
+use crate::shape::Shape;
+use crate::tape::{Recorded, Source};
+use crate::tensor::Tensor;
+
+pub use cross_entropy::{CrossEntropy, IGNORE};
+pub use recurrent::{Recurrence, Recurrent};
+pub use unfold_kernels::Cell;
+pub use unfold_kernels::Conv1d;
+
+/// One differentiable operation.
+///
+/// The value itself holds the attributes and, after `forward`, whatever else its backward pass
+/// needs (a mask, the place of each maximum…).
+pub(crate) trait Op<E: Float>: Send + Sync + 'static {
+    /// The name in error messages.
+    fn name(&self) -> &'static str;
+
+    /// The shapes of the outputs, or what was expected and what came instead.
+    fn shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>, String>;
+
+    /// Fills the outputs, whose contents are unspecified before.
+    fn forward(&mut self, inputs: &[&Tensor<E>], outputs: &mut [Buffer<E>]);
+
+    /// Which values the backward pass reads.
+    fn reads(&self) -> Reads;
+
+    /// The gradient of each input that is wanted, given that of each output (`None` where
+    /// nothing depended on an output).
+    fn backward(
+        &self,
+        saved: &Saved<E>,
+        gradients: &[Option<Tensor<E>>],
+        wanted: &[bool],
+    ) -> Vec<Option<Tensor<E>>>;
+}
+
+/// Which values of an operation must outlive it for its backward pass.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// Shapes alone.
+    Nothing,
+    /// The inputs.
+    Inputs,
+    /// The outputs.
+    Outputs,
+    /// Both.
+    Both,
+}
+
+/// What the tape kept for a backward pass.
+pub(crate) struct Saved<E: Float> {
+    inputs: Vec<Tensor<E>>,
+    outputs: Vec<Tensor<E>>,
+    pub(crate) shapes: Vec<Shape>,
+}
+
+impl<E: Float> Saved<E> {
+    /// The values of input `i`.
+    fn input(&self, i: usize) -> &[E] {
+        self.inputs[i].data()
+    }
+
+    /// The values of output `i`.
+    fn output(&self, i: usize) -> &[E] {
+        self.outputs[i].data()
+    }
+}
+
+/// Runs an operation with any number of outputs, and records it when a gradient may be wanted.
+#[track_caller]
+pub(crate) fn apply<E: Float>(mut op: impl Op<E>, inputs: &[&Tensor<E>]) -> Vec<Tensor<E>> {
+    let shapes: Vec<Shape> = inputs.iter().map(|input| input.shape()).collect();
+    let out = match op.shapes(&shapes) {
+        Ok(out) => out,
+        Err(problem) => panic!("{}: {problem}", op.name()),
+    };
+    let mut buffers: Vec<Buffer<E>> = out.iter().map(|s| Buffer::scratch(s.len())).collect();
+    op.forward(inputs, &mut buffers);
+    let outputs: Vec<Tensor<E>> = buffers
+        .into_iter()
+        .zip(&out)
+        .map(|(buffer, shape)| Tensor::from_buffer(buffer, *shape))
+        .collect();
+    if !inputs.iter().any(|input| input.tracked()) {
+        return outputs;
+    }
+    let reads = op.reads();
+    // Kept values are detached: a node that held its own output would never be freed.
+    let kept_inputs = matches!(reads, Reads::Inputs | Reads::Both);
+    let saved = Saved {
+        inputs: match kept_inputs {
+            true => inputs.iter().map(|input| input.detach()).collect(),
+            false => Vec::new(),
+        },
+        outputs: match reads {
+            Reads::Outputs | Reads::Both => outputs.clone(),
+            _ => Vec::new(),
+        },
+        shapes,
+    };
+    let recorded = Recorded {
+        op: Box::new(op),
+        saved,
+    };
+    let sources = inputs.iter().map(|input| input.source().cloned()).collect();
+    let source = Source::new(Some(recorded), sources, out);
+    outputs
+        .into_iter()
+        .enumerate()
+        .map(|(i, output)| output.with_source(source.output(i)))
+        .collect()
+}
+
+/// [`apply`] for an operation with one output.
+#[track_caller]
+pub(crate) fn apply_one<E: Float>(op: impl Op<E>, inputs: &[&Tensor<E>]) -> Tensor<E> {
+    apply(op, inputs).swap_remove(0)
+}
+
+/// A gradient tensor of `shape` whose values `fill` writes; `None` when it is not wanted.
+fn gradient<E: Float>(
+    wanted: bool,
+    shape: Shape,
+    fill: impl FnOnce(&mut [E]),
+) -> Option<Tensor<E>> {
+    wanted.then(|| {
+        let mut values = Buffer::scratch(shape.len());
+        fill(&mut values);
+        Tensor::from_buffer(values, shape)
+    })
+}
+
+/// The gradient of an operation's only output; operations with one output are only ever asked
+/// for gradients when that one has arrived.
+fn only<E: Float>(gradients: &[Option<Tensor<E>>]) -> &Tensor<E> {
+    gradients[0].as_ref().expect("the only output's gradient")
+}

@@ -1,0 +1,104 @@
+//! Functions of one element at a time.
+
+use unfold_kernels::{self as kernels, Buffer, UnaryOp};
+
+use super::{Op, Reads, Saved, apply_one, gradient, only};
+use crate::{Float, Shape, Tensor};
+
+/// y = f(x).
+struct Unary(UnaryOp);
+
+impl<E: Float> Op<E> for Unary {
+    fn name(&self) -> &'static str {
+        match self.0 {
+            UnaryOp::Neg => "neg",
+            UnaryOp::Exp => "exp",
+            UnaryOp::Ln => "ln",
+            UnaryOp::Tanh => "tanh",
+            UnaryOp::Sigmoid => "sigmoid",
+            UnaryOp::Relu => "relu",
+            UnaryOp::Sqrt => "sqrt",
+            UnaryOp::Square => "square",
+        }
+    }
+
+    fn shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>, String> {
+        Ok(vec![inputs[0]])
+    }
+
+    fn forward(&mut self, inputs: &[&Tensor<E>], outputs: &mut [Buffer<E>]) {
+        kernels::unary(self.0, inputs[0].data(), &mut outputs[0]);
+    }
+
+    fn reads(&self) -> Reads {
+        match self.0 {
+            UnaryOp::Neg => Reads::Nothing,
+            UnaryOp::Ln | UnaryOp::Square => Reads::Inputs,
+            // The derivative is a function of the result: f' = y, 1 - y^2, y (1 - y), [y > 0], 1 / 2y.
+            UnaryOp::Exp | UnaryOp::Tanh | UnaryOp::Sigmoid | UnaryOp::Relu | UnaryOp::Sqrt => {
+                Reads::Outputs
+            }
+        }
+    }
+
+    fn backward(
+        &self,
+        saved: &Saved<E>,
+        gradients: &[Option<Tensor<E>>],
+        wanted: &[bool],
+    ) -> Vec<Option<Tensor<E>>> {
+        let dy = only(gradients);
+        let dy = dy.data();
+        // The kernel reads only the one of x and y that its function needs.
+        let (x, y) = match <Self as Op<E>>::reads(self) {
+            Reads::Inputs => (saved.input(0), saved.input(0)),
+            Reads::Outputs => (saved.output(0), saved.output(0)),
+            _ => (dy, dy),
+        };
+        vec![gradient(wanted[0], saved.shapes[0], |dx| {
+            kernels::unary_backward(self.0, x, y, dy, dx);
+        })]
+    }
+}
+
+impl<E: Float> Tensor<E> {
+    /// -x, element by element.
+    pub fn neg(&self) -> Tensor<E> {
+        apply_one(Unary(UnaryOp::Neg), &[self])
+    }
+
+    /// e^x, element by element.
+    pub fn exp(&self) -> Tensor<E> {
+        apply_one(Unary(UnaryOp::Exp), &[self])
+    }
+
+    /// The natural logarithm, element by element.
+    pub fn ln(&self) -> Tensor<E> {
+        apply_one(Unary(UnaryOp::Ln), &[self])
+    }
+
+    /// The hyperbolic tangent, element by element.
+    pub fn tanh(&self) -> Tensor<E> {
+        apply_one(Unary(UnaryOp::Tanh), &[self])
+    }
+
+    /// 1 / (1 + e^-x), element by element.
+    pub fn sigmoid(&self) -> Tensor<E> {
+        apply_one(Unary(UnaryOp::Sigmoid), &[self])
+    }
+
+    /// max(x, 0), element by element; its derivative at 0 is taken as 0.
+    pub fn relu(&self) -> Tensor<E> {
+        apply_one(Unary(UnaryOp::Relu), &[self])
+    }
+
+    /// The square root, element by element.
+    pub fn sqrt(&self) -> Tensor<E> {
+        apply_one(Unary(UnaryOp::Sqrt), &[self])
+    }
+
+    /// x^2, element by element.
+    pub fn square(&self) -> Tensor<E> {
+        apply_one(Unary(UnaryOp::Square), &[self])
+    }
+}

@@ -1,0 +1,150 @@
+//! Reverse-mode differentiation.
+//!
+//! Every tracked tensor points at the node that made it; a node holds its operation, links to
+//! the nodes of its inputs and only those values that its backward pass reads. There is no
+//! global tape: dropping the last tensor of a computation frees its nodes, and their memory.
+//!
+//! Nodes are numbered as they are made, so walking them from the highest number down visits
+//! each after everything that used it, in an order that does not depend on the machine.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use unfold_kernels as kernels;
+
+use crate::Float;
+use crate::ops::{Op, Saved, broadcast};
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// Which output of which node made a tensor.
+#[derive(Clone)]
+pub(crate) struct Source<E: Float> {
+    node: Arc<Node<E>>,
+    output: usize,
+}
+
+/// One recorded operation, or (with no operation) a watched tensor.
+pub(crate) struct Node<E: Float> {
+    number: u64,
+    recorded: Option<Recorded<E>>,
+    inputs: Vec<Option<Source<E>>>,
+    outputs: Vec<Shape>,
+}
+
+/// An operation and what its backward pass reads.
+pub(crate) struct Recorded<E: Float> {
+    pub(crate) op: Box<dyn Op<E>>,
+    pub(crate) saved: Saved<E>,
+}
+
+impl<E: Float> Source<E> {
+    /// The source of a newly watched tensor.
+    pub(crate) fn leaf(shape: Shape) -> Source<E> {
+        Source::new(None, Vec::new(), vec![shape])
+    }
+
+    /// The first output of a new node.
+    pub(crate) fn new(
+        recorded: Option<Recorded<E>>,
+        inputs: Vec<Option<Source<E>>>,
+        outputs: Vec<Shape>,
+    ) -> Source<E> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let node = Arc::new(Node {
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            recorded,
+            inputs,
+            outputs,
+        });
+        Source { node, output: 0 }
+    }
+
+    /// Another output of the same node.
+    pub(crate) fn output(&self, output: usize) -> Source<E> {
+        let node = Arc::clone(&self.node);
+        Source { node, output }
+    }
+}
+
+impl<E: Float> Drop for Node<E> {
+    /// Frees a chain of nodes in a loop: left to itself the compiler's drop would recurse once
+    /// per node and overflow the stack on a network unrolled over a long sequence.
+    fn drop(&mut self) {
+        let mut pending: Vec<_> = self.inputs.drain(..).flatten().collect();
+        while let Some(source) = pending.pop() {
+            if let Some(mut node) = Arc::into_inner(source.node) {
+                pending.extend(node.inputs.drain(..).flatten());
+            }
+        }
+    }
+}
+
+/// The gradients that one [`Tensor::backward`] found.
+pub struct Gradients<E: Float> {
+    of: HashMap<u64, Tensor<E>>,
+}
+
+impl<E: Float> Gradients<E> {
+    /// The gradient with respect to a watched tensor, in that tensor's shape; `None` when the
+    /// result did not depend on it.
+    pub fn get(&self, watched: &Tensor<E>) -> Option<&Tensor<E>> {
+        self.of.get(&watched.source()?.node.number)
+    }
+}
+
+/// What has been gathered so far for one node: its outputs' gradients.
+struct Pending<E: Float> {
+    node: Arc<Node<E>>,
+    gradients: Vec<Option<Tensor<E>>>,
+}
+
+pub(crate) fn backward<E: Float>(result: &Tensor<E>) -> Gradients<E> {
+    let mut of = HashMap::new();
+    let mut pending: BTreeMap<u64, Pending<E>> = BTreeMap::new();
+    if let Some(source) = result.source() {
+        add(&mut pending, source, Tensor::full(result.shape(), E::ONE));
+    }
+    while let Some((number, Pending { node, gradients })) = pending.pop_last() {
+        let Some(Recorded { op, saved }) = &node.recorded else {
+            of.extend(gradients.into_iter().flatten().map(|g| (number, g)));
+            continue;
+        };
+        let wanted: Vec<bool> = node.inputs.iter().map(Option::is_some).collect();
+        let inputs = op.backward(saved, &gradients, &wanted);
+        drop(gradients);
+        assert_eq!(inputs.len(), wanted.len(), "{}: gradients", op.name());
+        for ((source, gradient), shape) in node.inputs.iter().zip(inputs).zip(&saved.shapes) {
+            if let (Some(source), Some(gradient)) = (source, gradient) {
+                add(&mut pending, source, broadcast::undo(gradient, *shape));
+            }
+        }
+    }
+    Gradients { of }
+}
+
+/// Adds a gradient to what a source has gathered. The only place where gradients are summed.
+fn add<E: Float>(pending: &mut BTreeMap<u64, Pending<E>>, source: &Source<E>, gradient: Tensor<E>) {
+    let Source { node, output } = source;
+    let gradients = &mut pending
+        .entry(node.number)
+        .or_insert_with(|| Pending {
+            node: Arc::clone(node),
+            gradients: vec![None; node.outputs.len()],
+        })
+        .gradients[*output];
+    // The tensor may have been reshaped since the node made it.
+    let gradient = gradient.reshape(node.outputs[*output]);
+    *gradients = Some(match gradients.take() {
+        None => gradient,
+        Some(mut sum) => {
+            if let Some(values) = sum.unique_mut() {
+                kernels::add_assign(gradient.data(), values);
+                sum
+            } else {
+                sum.add(&gradient)
+            }
+        }
+    });
+}

@@ -1,0 +1,209 @@
+//! Text classification: from files of labelled texts to a model that labels new ones.
+
+mod batch;
+mod config;
+mod explain;
+mod model;
+mod network;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+pub use config::{
+    BagConfig, CellName, CnnConfig, EmbeddingConfig, ModelConfig, PoolName, RnnConfig, Weighting,
+};
+pub use explain::Explain;
+pub use model::{Prediction, TextModel, TextReport};
+
+use self::batch::{Encoded, Input, assemble};
+use crate::data::{Encoder, Example, bucketed_batches, read_text};
+use crate::error::Result;
+use crate::nn::{Params, Pass};
+use crate::ops::CrossEntropy;
+use crate::random::Key;
+use crate::tasks::Recipe;
+use crate::tensor::Tensor;
+use crate::train::{self, Evaluation, Observer, RunFolder, Start, Task};
+
+/// Where a training puts what it makes, and whether it goes on with an earlier one.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// The run's folder.
+    pub out: PathBuf,
+    /// Whether to go on from the checkpoint there.
+    pub resume: bool,
+}
+
+/// Trains a text classifier on `data` (a path, or `builtin:spam`) and measures it on the test
+/// split. Leaves `recipe.toml`, `metrics.jsonl`, `checkpoint/` and `model.safetensors` in the
+/// run's folder.
+///
+/// # Errors
+/// When the data or the recipe cannot be used, the folder is taken, training diverges, or the
+/// observer asks to stop.
+pub fn train(
+    data: &str,
+    recipe: &Recipe,
+    run: &RunOptions,
+    observer: &mut dyn Observer,
+) -> Result<TextReport> {
+    let began = Instant::now();
+    recipe.check()?;
+    let recipe = &Recipe {
+        data: recipe.data.resolved(Path::new(data)),
+        ..recipe.clone()
+    };
+    let texts = read_text(Path::new(data), &recipe.data, recipe.seed)?;
+    let encoder = Encoder::fit(texts.train.iter().map(|e| &*e.text), &recipe.tokens)?;
+    let mut model = TextModel::new(
+        recipe.seed,
+        &recipe.model,
+        &recipe.data,
+        encoder,
+        &texts.labels,
+    )?;
+    let mut folder = RunFolder::open(&run.out, run.resume)?;
+    folder.write_recipe(&recipe.to_toml())?;
+
+    let mut params = model.params.clone();
+    let training = Training::new(&model, recipe, &texts.train, texts.valid.as_deref());
+    let per_epoch = train::steps_per_epoch(texts.train.len(), recipe.train.batch_size);
+    observer.start(&Start {
+        examples: texts.train.len(),
+        valid_examples: texts.valid.as_ref().map_or(0, Vec::len),
+        test_examples: texts.test.as_ref().map_or(0, Vec::len),
+        classes: texts.labels.len(),
+        parameters: params.len(),
+        steps: per_epoch * recipe.train.epochs,
+        epochs: recipe.train.epochs,
+        notes: texts.notes.clone(),
+    });
+    train::fit(
+        &training,
+        &mut params,
+        &recipe.train,
+        recipe.seed,
+        &mut folder,
+        run.resume,
+        observer,
+    )?;
+    drop(training);
+    model.params = params;
+    model.save(&folder.model())?;
+
+    let (split, examples) = match (&texts.test, &texts.valid) {
+        (Some(test), _) => ("test", test),
+        (None, Some(valid)) => ("valid", valid),
+        (None, None) => ("train", &texts.train),
+    };
+    let report = model.report(examples, split, began);
+    folder.log("report", &report)?;
+    Ok(report)
+}
+
+/// What the training loop sees of a text classifier.
+struct Training<'a> {
+    model: &'a TextModel,
+    loss: CrossEntropy,
+    /// Share of features or words left out while training.
+    dropout: f64,
+    train: Vec<Encoded>,
+    labels: Vec<usize>,
+    lengths: Vec<usize>,
+    valid: Option<(Vec<Encoded>, Vec<usize>)>,
+    fingerprint: u64,
+}
+
+/// One training batch.
+struct Batch {
+    input: Input,
+    targets: Vec<u32>,
+}
+
+impl<'a> Training<'a> {
+    fn new(
+        model: &'a TextModel,
+        recipe: &Recipe,
+        train: &[Example],
+        valid: Option<&[Example]>,
+    ) -> Training<'a> {
+        let encode = |examples: &[Example]| -> (Vec<Encoded>, Vec<usize>) {
+            examples
+                .iter()
+                .map(|e| (model.encode(&e.text), e.label))
+                .unzip()
+        };
+        let (encoded, labels) = encode(train);
+        let dropout = match &recipe.model {
+            ModelConfig::Bag(bag) => bag.feature_dropout,
+            other => other.embedding().map_or(0.0, |e| e.word_dropout),
+        };
+        Training {
+            model,
+            loss: recipe.loss.cross_entropy(&labels, model.labels().len()),
+            dropout,
+            lengths: encoded.iter().map(Encoded::len).collect(),
+            train: encoded,
+            labels,
+            valid: valid.map(encode),
+            fingerprint: fingerprint(recipe, train),
+        }
+    }
+}
+
+impl Task for Training<'_> {
+    type Batch = Batch;
+
+    fn examples(&self) -> usize {
+        self.train.len()
+    }
+
+    fn order(&self, batch_size: usize, key: Key) -> Vec<Vec<usize>> {
+        bucketed_batches(&self.lengths, batch_size, key)
+    }
+
+    fn batch(&self, examples: &[usize], key: Key) -> Batch {
+        let texts: Vec<&Encoded> = examples.iter().map(|&i| &self.train[i]).collect();
+        let input = assemble(&texts, self.dropout, Some(key));
+        let order = input.order().into_iter();
+        let targets = order.map(|place| self.labels[examples[place]] as u32);
+        Batch {
+            targets: targets.collect(),
+            input,
+        }
+    }
+
+    fn loss(&self, pass: &Pass<f32>, batch: &Batch) -> Tensor {
+        let logits = self.model.network.forward(pass, &batch.input);
+        logits.cross_entropy(&batch.targets, &self.loss)
+    }
+
+    fn validate(&self, params: &Params<f32>) -> Option<Evaluation> {
+        let (texts, labels) = self.valid.as_ref()?;
+        let texts: Vec<&Encoded> = texts.iter().collect();
+        Some(self.model.measure(params, &texts, labels))
+    }
+
+    fn constrain(&self, params: &mut Params<f32>) {
+        self.model.network.constrain(params);
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+}
+
+/// A number that changes with anything that decides the course of a training.
+fn fingerprint(recipe: &Recipe, train: &[Example]) -> u64 {
+    let mut recipe = recipe.clone();
+    // How often it is saved does not.
+    recipe.train.checkpoint_seconds = 0.0;
+    let texts = train.iter().flat_map(|e| [e.text.as_bytes(), &[0xff]]);
+    let labels: Vec<u8> = train.iter().map(|e| e.label as u8).collect();
+    let recipe = recipe.to_toml();
+    let all = texts.chain([recipe.as_bytes(), &labels]).flatten().copied();
+    // FNV-1a, 64 bits.
+    all.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}

@@ -1,0 +1,381 @@
+//! A trained text classifier: its file, its answers.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::batch::{Encoded, assemble, encode};
+use super::config::{LARGEST, ModelConfig};
+use super::network::Network;
+use crate::data::{Encoder, Example, TextSource, read_text_split};
+use crate::error::{Error, Result};
+use crate::metrics::Confusion;
+use crate::nn::{Params, Pass};
+use crate::ops::CrossEntropy;
+use crate::tensors;
+use crate::train::Evaluation;
+
+/// Texts that go through the network together when nothing is trained.
+const EVALUATION_BATCH: usize = 64;
+
+/// The version of the model file that this code writes and reads.
+const FORMAT: u32 = 1;
+
+/// A text classifier with everything it needs: labels, vocabulary, preprocessing, weights.
+pub struct TextModel {
+    pub(super) card: Card,
+    pub(super) params: Params<f32>,
+    pub(super) network: Network,
+}
+
+/// What a model file says of itself besides the weights.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Card {
+    pub(super) format: u32,
+    pub(super) task: String,
+    pub(super) labels: Vec<String>,
+    pub(super) model: ModelConfig,
+    /// Length of the word vectors.
+    pub(super) size: usize,
+    pub(super) source: TextSource,
+    pub(super) encoder: Encoder,
+}
+
+/// One answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Prediction {
+    /// The most likely label.
+    pub label: String,
+    /// Its probability.
+    pub probability: f32,
+    /// All labels with their probabilities, most likely first.
+    pub probabilities: Vec<(String, f32)>,
+}
+
+/// How good a classifier is on one split.
+#[derive(Clone, Debug, Serialize)]
+pub struct TextReport {
+    /// `text`.
+    pub task: &'static str,
+    /// The split measured: `test`, `valid` or `all`.
+    pub split: String,
+    /// The share of right answers, 0..=1.
+    pub accuracy: f64,
+    /// The plain mean of the classes' F1, 0..=1.
+    pub macro_f1: f64,
+    /// With two classes: the share of answers "positive" that are right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<f64>,
+    /// With two classes: the share of positives found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recall: Option<f64>,
+    /// With two classes: the harmonic mean of precision and recall.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub f1: Option<f64>,
+    /// With two classes: the one called positive, the rarer in the split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub positive: Option<String>,
+    /// Mean cross-entropy in nats.
+    pub loss: f64,
+    /// How many texts were measured.
+    pub examples: usize,
+    /// Seconds: of training and testing, or of testing alone.
+    pub seconds: f64,
+    /// The labels in the order of the confusion matrix.
+    pub labels: Vec<String>,
+    /// `confusion[truth][answer]` counts texts.
+    pub confusion: Vec<Vec<u64>>,
+}
+
+impl TextModel {
+    /// A new classifier with initial weights drawn from `seed`; word vectors are read from the
+    /// file that the recipe names.
+    pub(super) fn new(
+        seed: u64,
+        model: &ModelConfig,
+        source: &TextSource,
+        encoder: Encoder,
+        labels: &[String],
+    ) -> Result<TextModel> {
+        let vectors = match model.embedding().and_then(|e| e.vectors.as_ref()) {
+            Some(path) => Some(crate::data::load_vectors(path, encoder.vocabulary())?),
+            None => None,
+        };
+        let chosen = model.embedding().map_or(0, |e| e.size);
+        let size = vectors.as_ref().map_or(chosen, |(size, _)| *size);
+        let card = Card {
+            format: FORMAT,
+            task: "text".into(),
+            labels: labels.to_vec(),
+            model: model.clone(),
+            size,
+            source: source.clone(),
+            encoder,
+        };
+        let mut params = Params::new(seed);
+        let network = build(&mut params, &card);
+        if let Some((size, rows)) = vectors {
+            let table = params.get_mut(network.table().weight());
+            for (slot, row) in table.chunks_exact_mut(size).zip(rows) {
+                if let Some(row) = row {
+                    slot.copy_from_slice(&row);
+                }
+            }
+        }
+        Ok(TextModel {
+            card,
+            params,
+            network,
+        })
+    }
+
+    /// Reads a model: the file itself or the folder of a finished run.
+    ///
+    /// # Errors
+    /// When there is none, or the file is damaged, of another task or of a newer version.
+    pub fn load(path: &Path) -> Result<TextModel> {
+        let file = model_file(path)?;
+        let wrong = |problem: String, remedy: &str| Error::model(file.display(), problem, remedy);
+        const AGAIN: &str = "the file is damaged; copy it again or train again";
+        let (header, named) = tensors::read::<serde_json::Value>(&file)?;
+        match header.get("task").and_then(|task| task.as_str()) {
+            Some("text") => {}
+            Some(other) => {
+                let problem = format!("this is a model for the task `{other}`, not `text`");
+                return Err(wrong(problem, "name a model made by `unfold train text`"));
+            }
+            None => return Err(wrong("it does not say its task".into(), AGAIN)),
+        }
+        let card: Card = serde_json::from_value(header)
+            .map_err(|error| wrong(format!("its header cannot be understood ({error})"), AGAIN))?;
+        if card.format > FORMAT {
+            let problem = format!(
+                "its format {} is newer than this program's {FORMAT}",
+                card.format
+            );
+            return Err(wrong(problem, "use a newer version of unfold"));
+        }
+        card.model
+            .check()
+            .map_err(|e| wrong(e.to_string(), AGAIN))?;
+        if card.size > LARGEST || card.labels.is_empty() {
+            return Err(wrong("its sizes cannot be meant".into(), AGAIN));
+        }
+        // Layers take their values from the file; what is not in it is never allocated.
+        let mut params = Params::restoring(named);
+        let network = build(&mut params, &card);
+        params.restored().map_err(|problem| wrong(problem, AGAIN))?;
+        Ok(TextModel {
+            card,
+            params,
+            network,
+        })
+    }
+
+    /// Writes the model to `path`, all or nothing.
+    ///
+    /// # Errors
+    /// When the system cannot write; an earlier file is then untouched.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let tensors = self.params.entries().map(|entry| {
+            let values = &self.params.values()[entry.range.clone()];
+            (entry.name.clone(), entry.shape.dims().to_vec(), values)
+        });
+        tensors::write(path, &self.card, tensors)
+    }
+
+    /// The labels, in the order of the model's outputs.
+    pub fn labels(&self) -> &[String] {
+        &self.card.labels
+    }
+
+    /// How many parameters there are.
+    pub fn parameters(&self) -> usize {
+        self.params.len()
+    }
+
+    /// Classifies texts.
+    pub fn classify<S: AsRef<str>>(&self, texts: &[S]) -> Vec<Prediction> {
+        let clean = |text: &S| self.encode(&self.clean(text.as_ref()));
+        let encoded: Vec<Encoded> = texts.iter().map(clean).collect();
+        let scores = self.scores(&self.params, &encoded.iter().collect::<Vec<_>>());
+        scores
+            .iter()
+            .map(|logits| self.prediction(logits))
+            .collect()
+    }
+
+    /// A text as the model reads it: cleaned as its training texts were.
+    pub fn clean(&self, text: &str) -> String {
+        self.card.source.clean(text)
+    }
+
+    /// Measures the model on labelled data: its test split where it has one, else all of it.
+    /// `data` is read as the training data was.
+    ///
+    /// # Errors
+    /// When the data cannot be read, or holds labels that the model does not know.
+    pub fn evaluate(&self, data: &str) -> Result<TextReport> {
+        let began = std::time::Instant::now();
+        let examples = read_text_split(Path::new(data), &self.card.source, self.labels())?;
+        Ok(self.report(&examples, "test", began))
+    }
+
+    /// Measures the model on examples.
+    pub(super) fn report(
+        &self,
+        examples: &[Example],
+        split: &str,
+        began: std::time::Instant,
+    ) -> TextReport {
+        let encoded: Vec<Encoded> = examples.iter().map(|e| self.encode(&e.text)).collect();
+        let scores = self.scores(&self.params, &encoded.iter().collect::<Vec<_>>());
+        let truth: Vec<usize> = examples.iter().map(|e| e.label).collect();
+        let answers: Vec<usize> = scores.iter().map(|logits| best(logits)).collect();
+        let confusion = Confusion::of(self.labels().len(), truth.iter().copied().zip(answers));
+        let two = (self.labels().len() == 2).then(|| {
+            let count = |label| truth.iter().filter(|&&t| t == label).count();
+            // Among equals the second label, which is where "spam" and "positive" stand.
+            if count(0) < count(1) { 0 } else { 1 }
+        });
+        let scored = two.map(|positive| confusion.binary(positive));
+        TextReport {
+            task: "text",
+            split: split.to_string(),
+            accuracy: confusion.accuracy(),
+            macro_f1: confusion.macro_f1(),
+            precision: scored.as_ref().map(|s| s.precision),
+            recall: scored.as_ref().map(|s| s.recall),
+            f1: scored.as_ref().map(|s| s.f1),
+            positive: two.map(|positive| self.labels()[positive].clone()),
+            loss: mean_loss(&scores, &truth),
+            examples: examples.len(),
+            seconds: began.elapsed().as_secs_f64(),
+            labels: self.labels().to_vec(),
+            confusion: (0..confusion.classes())
+                .map(|truth| {
+                    let answers = 0..confusion.classes();
+                    answers
+                        .map(|answer| confusion.count(truth, answer))
+                        .collect()
+                })
+                .collect(),
+        }
+    }
+
+    pub(super) fn encode(&self, text: &str) -> Encoded {
+        encode(text, &self.card.encoder, &self.card.model)
+    }
+
+    /// The logits of each text under the given parameters.
+    pub(super) fn scores(&self, params: &Params<f32>, texts: &[&Encoded]) -> Vec<Vec<f32>> {
+        // Texts of like length share a batch, so that the recurrence's rows stay full.
+        let mut by_length: Vec<usize> = (0..texts.len()).collect();
+        by_length.sort_by_key(|&i| texts[i].len());
+        let mut scores = vec![Vec::new(); texts.len()];
+        for batch in by_length.chunks(EVALUATION_BATCH) {
+            let members: Vec<&Encoded> = batch.iter().map(|&i| texts[i]).collect();
+            let input = assemble(&members, 0.0, None);
+            let logits = self.network.forward(&Pass::evaluation(params), &input);
+            let rows = logits.data().chunks_exact(self.labels().len());
+            for (row, place) in rows.zip(input.order()) {
+                scores[batch[place]] = row.to_vec();
+            }
+        }
+        scores
+    }
+
+    /// Loss and accuracy under the given parameters.
+    pub(super) fn measure(
+        &self,
+        params: &Params<f32>,
+        texts: &[&Encoded],
+        truth: &[usize],
+    ) -> Evaluation {
+        let scores = self.scores(params, texts);
+        let right = scores.iter().zip(truth).filter(|(s, t)| best(s) == **t);
+        Evaluation {
+            accuracy: right.count() as f64 / truth.len().max(1) as f64,
+            loss: mean_loss(&scores, truth),
+        }
+    }
+
+    pub(super) fn prediction(&self, logits: &[f32]) -> Prediction {
+        let probabilities = softmax(logits);
+        let mut ranked: Vec<(String, f32)> =
+            self.labels().iter().cloned().zip(probabilities).collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let (label, probability) = ranked[0].clone();
+        Prediction {
+            label,
+            probability,
+            probabilities: ranked,
+        }
+    }
+}
+
+fn build(params: &mut Params<f32>, card: &Card) -> Network {
+    let rows = match card.model {
+        ModelConfig::Bag(_) => card.encoder.bag_size(),
+        _ => card.encoder.size(),
+    };
+    Network::new(params, &card.model, card.size, rows, card.labels.len())
+}
+
+/// The model file that `path` means.
+fn model_file(path: &Path) -> Result<PathBuf> {
+    let missing = |problem: &str, remedy: &str| Err(Error::model(path.display(), problem, remedy));
+    if path.is_dir() {
+        let file = path.join("model.safetensors");
+        if file.exists() {
+            return Ok(file);
+        }
+        return if path.join("metrics.jsonl").exists() {
+            missing(
+                "this run is not finished: it has no model.safetensors yet",
+                "go on with `unfold train … --resume`",
+            )
+        } else {
+            missing(
+                "this folder is not a run: it has no model.safetensors",
+                "name the folder that `unfold train` printed",
+            )
+        };
+    }
+    if !path.exists() {
+        return missing(
+            "there is no such run or model",
+            "name the folder that `unfold train` printed, or a model.safetensors file",
+        );
+    }
+    Ok(path.to_path_buf())
+}
+
+/// The place of the largest logit; the first of equals.
+pub(super) fn best(logits: &[f32]) -> usize {
+    let mut best = 0;
+    for (i, logit) in logits.iter().enumerate() {
+        if *logit > logits[best] {
+            best = i;
+        }
+    }
+    best
+}
+
+pub(super) fn softmax(logits: &[f32]) -> Vec<f32> {
+    crate::Tensor::from_slice(logits, [1, logits.len()])
+        .softmax()
+        .to_vec()
+}
+
+fn mean_loss(scores: &[Vec<f32>], truth: &[usize]) -> f64 {
+    if scores.is_empty() {
+        return 0.0;
+    }
+    let targets: Vec<u32> = truth.iter().map(|&t| t as u32).collect();
+    let logits = crate::Tensor::from_vec(scores.concat(), [scores.len(), scores[0].len()]);
+    logits
+        .cross_entropy(&targets, &CrossEntropy::default())
+        .item()
+        .into()
+}

@@ -1,0 +1,266 @@
+//! The three kinds of network for texts.
+
+use super::batch::Input;
+use super::config::{BagConfig, CnnConfig, EmbeddingConfig, ModelConfig, RnnConfig};
+use crate::nn::{
+    Conv1d, Dropout, Embedding, Init, Linear, Params, Pass, Pool, Recurrent, RecurrentConfig,
+    Scope, max_norm,
+};
+use crate::ops::Conv1d as Geometry;
+use crate::tensor::Tensor;
+
+/// A network that turns a batch of texts into logits `[B, classes]`.
+pub(super) enum Network {
+    Bag(Bag),
+    Cnn(Cnn),
+    Rnn(Rnn),
+}
+
+pub(super) struct Bag {
+    table: Embedding,
+    /// Empty where the bag goes straight to the classes.
+    layers: Vec<Linear>,
+    dropout: Dropout,
+}
+
+pub(super) struct Cnn {
+    words: Words,
+    convolutions: Vec<Conv1d>,
+    dropout: Dropout,
+    head: Linear,
+    max_norm: Option<f64>,
+}
+
+pub(super) struct Rnn {
+    words: Words,
+    recurrent: Recurrent,
+    pool: Option<Pool>,
+    dropout: Dropout,
+    head: Linear,
+}
+
+/// Word vectors with dropout.
+struct Words {
+    table: Embedding,
+    dropout: Dropout,
+}
+
+impl Words {
+    fn new(
+        params: &mut Params<f32>,
+        config: &EmbeddingConfig,
+        size: usize,
+        vocabulary: usize,
+    ) -> Words {
+        let mut scope = params.scope("embedding");
+        let table = Embedding::with_init(&mut scope, vocabulary, size, Init::Normal(0.1));
+        params.set_trainable(table.weight(), !config.frozen);
+        Words {
+            table,
+            dropout: Dropout::new(config.dropout),
+        }
+    }
+
+    fn forward(&self, pass: &Pass<f32>, ids: &[u32]) -> Tensor {
+        self.dropout.forward(pass, &self.table.forward(pass, ids)) // [N, C]
+    }
+}
+
+impl Network {
+    /// Adds the network's parameters to `params`. `vocabulary` counts the rows of the first
+    /// table, `size` is the length of its word vectors.
+    pub(super) fn new(
+        params: &mut Params<f32>,
+        config: &ModelConfig,
+        size: usize,
+        vocabulary: usize,
+        classes: usize,
+    ) -> Network {
+        match config {
+            ModelConfig::Bag(config) => Network::Bag(Bag::new(params, config, vocabulary, classes)),
+            ModelConfig::Cnn(config) => {
+                let words = Words::new(params, &config.embedding, size, vocabulary);
+                Network::Cnn(Cnn::new(params, config, words, size, classes))
+            }
+            ModelConfig::Rnn(config) => {
+                let words = Words::new(params, &config.embedding, size, vocabulary);
+                Network::Rnn(Rnn::new(params, config, words, size, classes))
+            }
+        }
+    }
+
+    /// The first table: word vectors, or the bag's feature vectors.
+    pub(super) fn table(&self) -> &Embedding {
+        match self {
+            Network::Bag(bag) => &bag.table,
+            Network::Cnn(cnn) => &cnn.words.table,
+            Network::Rnn(rnn) => &rnn.words.table,
+        }
+    }
+
+    /// The logits `[B, classes]` of a batch.
+    pub(super) fn forward(&self, pass: &Pass<f32>, input: &Input) -> Tensor {
+        let first = self.read(pass, input);
+        self.decide(pass, input, &first)
+    }
+
+    /// What the rest of the network is a differentiable function of: the word vectors `[N, C]`,
+    /// or the bags `[B, C]`.
+    pub(super) fn read(&self, pass: &Pass<f32>, input: &Input) -> Tensor {
+        match (self, input) {
+            (Network::Bag(bag), Input::Bags(bags)) => {
+                bag.table.bag(pass, &bags.ids, &bags.weights, &bags.offsets)
+            }
+            (Network::Cnn(Cnn { words, .. }), Input::Sequences(packed))
+            | (Network::Rnn(Rnn { words, .. }), Input::Sequences(packed)) => {
+                words.forward(pass, &packed.items)
+            }
+            _ => unreachable!("a network is given the form of input it was built for"),
+        }
+    }
+
+    /// The logits from what [`Network::read`] gave.
+    pub(super) fn decide(&self, pass: &Pass<f32>, input: &Input, first: &Tensor) -> Tensor {
+        match (self, input) {
+            (Network::Bag(bag), _) => bag.decide(pass, first),
+            (Network::Cnn(cnn), Input::Sequences(packed)) => {
+                let pooled: Vec<Tensor> = cnn
+                    .convolutions
+                    .iter()
+                    .map(|convolution| {
+                        let (y, lengths) = convolution.forward(pass, first, &packed.sequences);
+                        // max and ReLU commute, and the maximum leaves fewer values to cut.
+                        y.seq_max(&lengths).relu() // [B, maps]
+                    })
+                    .collect();
+                let features = Tensor::concat(&pooled.iter().collect::<Vec<_>>(), 1);
+                cnn.head
+                    .forward(pass, &cnn.dropout.forward(pass, &features))
+            }
+            (Network::Rnn(rnn), Input::Sequences(packed)) => {
+                let out = rnn.recurrent.forward(pass, first, &packed.sequences, None);
+                let pooled = match rnn.pool {
+                    Some(pool) => pool.forward(&out.y, &packed.sequences),
+                    None => out.states.last(),
+                }; // [B, D] or [B, 2 D]
+                rnn.head.forward(pass, &rnn.dropout.forward(pass, &pooled))
+            }
+            _ => unreachable!("a network is given the form of input it was built for"),
+        }
+    }
+
+    /// Applied after each training step.
+    pub(super) fn constrain(&self, params: &mut Params<f32>) {
+        if let Network::Cnn(Cnn {
+            head,
+            max_norm: Some(limit),
+            ..
+        }) = self
+        {
+            max_norm(params, head.weight(), *limit);
+        }
+    }
+}
+
+impl Bag {
+    fn new(params: &mut Params<f32>, config: &BagConfig, vocabulary: usize, classes: usize) -> Bag {
+        let straight = config.size == 0;
+        let (size, init) = if straight {
+            // Logistic regression starts from nothing.
+            (classes, Init::Zeros)
+        } else {
+            (config.size, Init::Normal(config.init))
+        };
+        let table = Embedding::with_init(&mut params.scope("table"), vocabulary, size, init);
+        let mut layers = Vec::new();
+        let mut inputs = size;
+        if !straight {
+            for (i, &outputs) in config.hidden.iter().chain([&classes]).enumerate() {
+                let mut scope = params.scope(&format!("layer{i}"));
+                layers.push(Linear::new(&mut scope, inputs, outputs));
+                inputs = outputs;
+            }
+        }
+        Bag {
+            table,
+            layers,
+            dropout: Dropout::new(config.dropout),
+        }
+    }
+
+    fn decide(&self, pass: &Pass<f32>, bags: &Tensor) -> Tensor {
+        let mut x = bags.clone();
+        for (i, layer) in self.layers.iter().enumerate() {
+            if i > 0 {
+                x = x.relu();
+            }
+            x = layer.forward(pass, &self.dropout.forward(pass, &x));
+        }
+        x
+    }
+}
+
+impl Cnn {
+    fn new(
+        params: &mut Params<f32>,
+        config: &CnnConfig,
+        words: Words,
+        size: usize,
+        classes: usize,
+    ) -> Cnn {
+        let convolutions = config
+            .widths
+            .iter()
+            .map(|&kernel| {
+                let geometry = Geometry {
+                    kernel,
+                    stride: 1,
+                    // As wide as Kim's: a filter also sees the edges, and the shortest text
+                    // gives a value.
+                    padding: kernel - 1,
+                    dilation: 1,
+                };
+                let mut scope = params.scope(&format!("convolution{kernel}"));
+                Conv1d::new(&mut scope, size, config.maps, geometry)
+            })
+            .collect();
+        let features = config.widths.len() * config.maps;
+        Cnn {
+            words,
+            convolutions,
+            dropout: Dropout::new(config.dropout),
+            head: head(params.scope("head"), features, classes),
+            max_norm: config.max_norm,
+        }
+    }
+}
+
+impl Rnn {
+    fn new(
+        params: &mut Params<f32>,
+        config: &RnnConfig,
+        words: Words,
+        size: usize,
+        classes: usize,
+    ) -> Rnn {
+        let recurrent = RecurrentConfig {
+            cell: config.cell.into(),
+            hidden_size: config.hidden_size,
+            layers: config.layers,
+            bidirectional: config.bidirectional,
+            dropout: config.dropout,
+        };
+        let outputs = recurrent.outputs();
+        Rnn {
+            words,
+            recurrent: Recurrent::new(&mut params.scope("recurrent"), size, recurrent),
+            pool: config.pool.over_time(),
+            dropout: Dropout::new(config.dropout),
+            head: head(params.scope("head"), outputs, classes),
+        }
+    }
+}
+
+fn head(mut scope: Scope<'_, f32>, inputs: usize, classes: usize) -> Linear {
+    Linear::new(&mut scope, inputs, classes)
+}

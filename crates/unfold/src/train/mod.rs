@@ -1,0 +1,446 @@
+//! The one training loop: epochs, evaluation, early stopping, checkpoints, resume.
+//!
+//! A task says how an example becomes a batch and a batch a loss; the loop does the rest. What
+//! it computes depends on the seed, the recipe and the data alone: not on the number of threads,
+//! nor on where it was interrupted.
+
+mod checkpoint;
+mod observer;
+mod run;
+
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+pub use checkpoint::Checkpoint;
+pub use observer::{EpochEnd, Observer, Progress, Quiet, Start};
+pub use run::RunFolder;
+
+use crate::error::{Error, Result};
+use crate::nn::{self, Goal, Optimizer, OptimizerConfig, Params, Pass, Schedule, Scheduler};
+use crate::random::Key;
+use crate::tensor::Tensor;
+
+/// How to train.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// How often to go through the training examples at most.
+    pub epochs: usize,
+    /// Examples a step.
+    pub batch_size: usize,
+    /// The rule by which gradients change parameters.
+    pub optimizer: OptimizerConfig,
+    /// The rate at which they do, before the schedule.
+    pub learning_rate: f64,
+    /// How the rate changes over the steps.
+    pub schedule: Schedule,
+    /// Scales the whole gradient down to this Euclidean norm where it exceeds it.
+    pub clip_norm: Option<f64>,
+    /// Cuts each gradient value to this magnitude.
+    pub clip_value: Option<f64>,
+    /// Stop after this many epochs without a better validation result; 0 never stops early.
+    pub patience: usize,
+    /// What "better" means.
+    pub select: Select,
+    /// Seconds between checkpoints within an epoch; each epoch's end makes one anyway.
+    pub checkpoint_seconds: f64,
+}
+
+impl TrainConfig {
+    /// Checks what the types cannot: that numbers make sense.
+    ///
+    /// # Errors
+    /// Naming the key and what it may be.
+    pub fn check(&self) -> Result<()> {
+        self.optimizer.check()?;
+        let positive = |value: f64| value > 0.0 && value.is_finite();
+        let checks = [
+            ("epochs", self.epochs >= 1, "a whole number from 1"),
+            ("batch_size", self.batch_size >= 1, "a whole number from 1"),
+            (
+                "learning_rate",
+                positive(self.learning_rate),
+                "a number above 0",
+            ),
+            (
+                "clip_norm",
+                self.clip_norm.is_none_or(positive),
+                "a number above 0",
+            ),
+            (
+                "clip_value",
+                self.clip_value.is_none_or(positive),
+                "a number above 0",
+            ),
+            (
+                "checkpoint_seconds",
+                self.checkpoint_seconds >= 0.0,
+                "a number from 0",
+            ),
+        ];
+        match checks.into_iter().find(|(_, holds, _)| !holds) {
+            Some((key, _, range)) => Err(Error::recipe(
+                format!("train.{key}"),
+                "is out of range",
+                format!("choose {range}"),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Which validation figure chooses the parameters that are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Select {
+    /// The highest accuracy; the lower loss among equals.
+    Accuracy,
+    /// The lowest loss.
+    Loss,
+    /// None: the parameters after the last step.
+    Last,
+}
+
+impl Default for TrainConfig {
+    fn default() -> TrainConfig {
+        TrainConfig {
+            epochs: 10,
+            batch_size: 32,
+            optimizer: OptimizerConfig::default(),
+            learning_rate: 1e-3,
+            schedule: Schedule::default(),
+            clip_norm: None,
+            clip_value: None,
+            patience: 0,
+            select: Select::Accuracy,
+            checkpoint_seconds: 30.0,
+        }
+    }
+}
+
+/// How good a model is on one split.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evaluation {
+    /// The mean loss.
+    pub loss: f64,
+    /// The share of right answers, 0..=1.
+    pub accuracy: f64,
+}
+
+impl Evaluation {
+    fn better_than(&self, other: &Evaluation, select: Select) -> bool {
+        match select {
+            Select::Accuracy if self.accuracy != other.accuracy => self.accuracy > other.accuracy,
+            Select::Accuracy | Select::Loss => self.loss < other.loss,
+            Select::Last => true,
+        }
+    }
+}
+
+/// What the loop needs to know of a task.
+pub trait Task: Sync {
+    /// A prepared batch.
+    type Batch: Send;
+
+    /// The number of training examples.
+    fn examples(&self) -> usize;
+
+    /// The examples of each batch of one epoch, by number, in order. Every epoch has the same
+    /// number of batches, [`steps_per_epoch`].
+    fn order(&self, batch_size: usize, key: Key) -> Vec<Vec<usize>>;
+
+    /// Prepares a batch; called on a background thread.
+    fn batch(&self, examples: &[usize], key: Key) -> Self::Batch;
+
+    /// The mean loss of a batch.
+    fn loss(&self, pass: &Pass<f32>, batch: &Self::Batch) -> Tensor;
+
+    /// Measures the model on the validation split; `None` without one.
+    fn validate(&self, params: &Params<f32>) -> Option<Evaluation>;
+
+    /// Applied to the parameters after each step, such as a cap on a norm.
+    fn constrain(&self, params: &mut Params<f32>);
+
+    /// Changes when the data or the model do, so that a checkpoint of others is refused.
+    fn fingerprint(&self) -> u64;
+}
+
+/// How many steps an epoch takes.
+pub fn steps_per_epoch(examples: usize, batch_size: usize) -> usize {
+    examples.div_ceil(batch_size)
+}
+
+/// What a training came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outcome {
+    /// Steps taken.
+    pub steps: usize,
+    /// The epoch whose parameters were kept, from 1.
+    pub best_epoch: usize,
+    /// The validation result of that epoch.
+    pub best: Option<Evaluation>,
+}
+
+/// Trains `params` on `task`, from the run folder's checkpoint when `resume` is set and there is
+/// one, and leaves the best parameters in `params`.
+///
+/// # Errors
+/// When the loss or a gradient stops being finite, a checkpoint cannot be written or read, or
+/// the observer asks to stop ([`crate::ErrorKind::Interrupted`]; all is saved then).
+pub fn fit<T: Task>(
+    task: &T,
+    params: &mut Params<f32>,
+    config: &TrainConfig,
+    seed: u64,
+    run: &mut RunFolder,
+    resume: bool,
+    observer: &mut dyn Observer,
+) -> Result<Outcome> {
+    let per_epoch = steps_per_epoch(task.examples(), config.batch_size);
+    let total = per_epoch * config.epochs;
+    let mut training = Training {
+        task,
+        config,
+        key: Key::new(seed).named("training"),
+        per_epoch,
+        total,
+        optimizer: Optimizer::new(config.optimizer.clone(), params),
+        scheduler: Scheduler::new(config.schedule.clone(), total),
+        state: Checkpoint::default(),
+        saved: Instant::now(),
+    };
+    if resume && let Some(state) = Checkpoint::read(&run.checkpoint(), task.fingerprint())? {
+        training.restore(state, params)?;
+        run.rewind(training.state.step)?;
+    }
+    while training.state.step < total && !training.exhausted() {
+        training.epoch(params, run, observer)?;
+    }
+    if let Some(best) = &training.state.best {
+        params.values_mut().copy_from_slice(&best.values);
+    }
+    let best = training.state.best.as_ref();
+    Ok(Outcome {
+        steps: training.state.step,
+        best_epoch: best.map_or(training.state.step / per_epoch.max(1), |best| best.epoch),
+        best: best.map(|best| best.evaluation),
+    })
+}
+
+/// A training under way. Everything that decides its future is in `state`, the parameters and
+/// the optimizer.
+struct Training<'a, T> {
+    task: &'a T,
+    config: &'a TrainConfig,
+    key: Key,
+    per_epoch: usize,
+    total: usize,
+    optimizer: Optimizer<f32>,
+    scheduler: Scheduler,
+    state: Checkpoint,
+    saved: Instant,
+}
+
+impl<T: Task> Training<'_, T> {
+    /// Whether early stopping has had enough.
+    fn exhausted(&self) -> bool {
+        self.config.patience > 0 && self.state.stale >= self.config.patience
+    }
+
+    /// The rest of the epoch that `state.step` is in.
+    fn epoch(
+        &mut self,
+        params: &mut Params<f32>,
+        run: &mut RunFolder,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        let epoch = self.state.step / self.per_epoch;
+        let (task, key) = (self.task, self.key);
+        let order = task.order(
+            self.config.batch_size,
+            key.named("order").child(epoch as u64),
+        );
+        assert_eq!(order.len(), self.per_epoch, "batches of an epoch");
+        let rest = &order[self.state.step % self.per_epoch..];
+        let (first, began) = (self.state.step, Instant::now());
+        std::thread::scope(|scope| {
+            let (sender, batches) = mpsc::sync_channel(2);
+            scope.spawn(move || {
+                for (i, examples) in rest.iter().enumerate() {
+                    let key = key.named("batch").child((first + i) as u64);
+                    // The loop has gone when it stopped early; nobody wants more.
+                    if sender.send(task.batch(examples, key)).is_err() {
+                        break;
+                    }
+                }
+            });
+            let mut examples = 0;
+            for (batch, numbers) in batches.into_iter().zip(rest) {
+                let step = self.step(params, &batch)?;
+                examples += numbers.len();
+                let seconds = began.elapsed().as_secs_f64();
+                let progress = Progress {
+                    step: self.state.step,
+                    steps: self.total,
+                    epoch: epoch + 1,
+                    epochs: self.config.epochs,
+                    loss: step.loss,
+                    learning_rate: step.learning_rate,
+                    gradient_norm: step.gradient_norm,
+                    examples_per_second: examples as f64 / seconds.max(1e-9),
+                };
+                observer.step(&progress);
+                run.log_step(&progress, (self.total / 1000).max(1))?;
+                if observer.stop() {
+                    self.save(params, run)?;
+                    return Err(Error::new(
+                        crate::ErrorKind::Interrupted,
+                        run.path().display(),
+                        format!("stopped after step {} of {}", self.state.step, self.total),
+                        "everything is saved; go on with the same command and --resume",
+                    ));
+                }
+                let due = Duration::from_secs_f64(self.config.checkpoint_seconds.max(0.0));
+                if self.saved.elapsed() >= due {
+                    self.save(params, run)?;
+                }
+            }
+            Ok(())
+        })?;
+        self.end_epoch(epoch, began.elapsed().as_secs_f64(), params, run, observer)
+    }
+
+    fn step(&mut self, params: &mut Params<f32>, batch: &T::Batch) -> Result<Step> {
+        let number = self.state.step;
+        let key = self.key.named("pass").child(number as u64);
+        let pass = Pass::training(params, key);
+        let loss = self.task.loss(&pass, batch);
+        let value = f64::from(loss.item());
+        params.backward(&pass, &loss);
+        drop(loss);
+        let gradient_norm = match self.config.clip_norm {
+            Some(limit) => nn::clip_norm(params, limit),
+            None => nn::gradient_norm(params),
+        };
+        if !value.is_finite() || !gradient_norm.is_finite() {
+            return Err(diverged(number + 1, value, &pass, params));
+        }
+        drop(pass);
+        if let Some(limit) = self.config.clip_value {
+            nn::clip_value(params, limit);
+        }
+        let learning_rate = self.config.learning_rate * self.scheduler.factor(number);
+        self.optimizer.step(params, learning_rate);
+        self.task.constrain(params);
+        self.state.step += 1;
+        self.state.loss_sum += value;
+        Ok(Step {
+            loss: value,
+            gradient_norm,
+            learning_rate,
+        })
+    }
+
+    fn end_epoch(
+        &mut self,
+        epoch: usize,
+        seconds: f64,
+        params: &Params<f32>,
+        run: &mut RunFolder,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        let validation = self.task.validate(params);
+        let train_loss = self.state.loss_sum / self.per_epoch as f64;
+        self.state.loss_sum = 0.0;
+        let mut best = false;
+        if let Some(evaluation) = validation {
+            self.scheduler.observe(match self.config.schedule {
+                Schedule::Plateau {
+                    goal: Goal::Highest,
+                    ..
+                } => evaluation.accuracy,
+                _ => evaluation.loss,
+            });
+            let select = self.config.select;
+            let record = self.state.best.as_ref();
+            best = record.is_none_or(|r| evaluation.better_than(&r.evaluation, select));
+            self.state.stale += 1;
+            if best {
+                self.state.stale = 0;
+                self.state.best = Some(checkpoint::Best {
+                    epoch: epoch + 1,
+                    evaluation,
+                    values: params.values().to_vec(),
+                });
+            }
+        }
+        let end = EpochEnd {
+            epoch: epoch + 1,
+            epochs: self.config.epochs,
+            step: self.state.step,
+            train_loss,
+            valid_loss: validation.map(|v| v.loss),
+            valid_accuracy: validation.map(|v| v.accuracy),
+            best,
+            seconds,
+        };
+        run.log_epoch(&end)?;
+        self.save(params, run)?;
+        observer.epoch(&end);
+        Ok(())
+    }
+
+    fn save(&mut self, params: &Params<f32>, run: &RunFolder) -> Result<()> {
+        self.state.scheduler = self.scheduler.state();
+        self.saved = Instant::now();
+        self.state.write(
+            &run.checkpoint(),
+            self.task.fingerprint(),
+            params.values(),
+            &self.optimizer.state(),
+        )
+    }
+
+    fn restore(&mut self, state: Checkpoint, params: &mut Params<f32>) -> Result<()> {
+        params.values_mut().copy_from_slice(&state.values);
+        let buffers: Vec<(&str, &[f32])> = state
+            .optimizer
+            .iter()
+            .map(|(name, values)| (name.as_str(), &values[..]))
+            .collect();
+        self.optimizer.restore(&buffers)?;
+        self.scheduler.restore(&state.scheduler)?;
+        self.state = state;
+        Ok(())
+    }
+}
+
+/// What one step came to.
+struct Step {
+    loss: f64,
+    gradient_norm: f64,
+    learning_rate: f64,
+}
+
+/// The error for a loss or gradient that is not finite: where it went first and what to try.
+fn diverged(step: usize, loss: f64, pass: &Pass<f32>, params: &Params<f32>) -> Error {
+    // Gradients flow from the last layer to the first, so the last parameter used whose
+    // gradient is broken is where it broke first.
+    let broken = |values: &[f32]| values.iter().any(|v| !v.is_finite());
+    let first = pass
+        .used()
+        .into_iter()
+        .rev()
+        .find(|&id| params.grad(id).is_some_and(broken));
+    let culprit = match first {
+        Some(id) => format!("the gradient of `{}` went first", params.entry(id).name),
+        None => "every gradient is still finite".to_string(),
+    };
+    Error::training(
+        format!("step {step}"),
+        format!("the loss is {loss} and {culprit}"),
+        "try a learning rate ten times smaller, or clip the gradient (train.clip_norm = 1)",
+    )
+}

@@ -1,0 +1,89 @@
+//! What a training tells whoever watches it.
+
+use serde::Serialize;
+
+/// What is about to be trained.
+#[derive(Clone, Debug, Serialize)]
+pub struct Start {
+    /// Training examples.
+    pub examples: usize,
+    /// Validation examples.
+    pub valid_examples: usize,
+    /// Test examples.
+    pub test_examples: usize,
+    /// Classes.
+    pub classes: usize,
+    /// Parameters of the model.
+    pub parameters: usize,
+    /// Steps at most.
+    pub steps: usize,
+    /// Epochs at most.
+    pub epochs: usize,
+    /// Sentences for the user: duplicates removed, files skipped.
+    pub notes: Vec<String>,
+}
+
+/// One step done.
+#[derive(Clone, Debug, Serialize)]
+pub struct Progress {
+    /// Steps done.
+    pub step: usize,
+    /// Steps at most.
+    pub steps: usize,
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// Epochs at most.
+    pub epochs: usize,
+    /// The batch's mean loss.
+    pub loss: f64,
+    /// The learning rate used.
+    pub learning_rate: f64,
+    /// The gradient's Euclidean norm before clipping.
+    pub gradient_norm: f64,
+    /// Speed since the epoch began or was resumed.
+    pub examples_per_second: f64,
+}
+
+/// One epoch done.
+#[derive(Clone, Debug, Serialize)]
+pub struct EpochEnd {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// Epochs at most.
+    pub epochs: usize,
+    /// Steps done.
+    pub step: usize,
+    /// Mean loss of its steps.
+    pub train_loss: f64,
+    /// Mean loss on the validation split.
+    pub valid_loss: Option<f64>,
+    /// Accuracy on the validation split, 0..=1.
+    pub valid_accuracy: Option<f64>,
+    /// Whether this is the best epoch so far.
+    pub best: bool,
+    /// Seconds it took, or since it was resumed.
+    pub seconds: f64,
+}
+
+/// Watches a training.
+pub trait Observer {
+    /// Training begins.
+    fn start(&mut self, start: &Start);
+    /// A step is done.
+    fn step(&mut self, progress: &Progress);
+    /// An epoch is done and saved.
+    fn epoch(&mut self, end: &EpochEnd);
+    /// Whether to save and stop now; asked after every step.
+    fn stop(&self) -> bool {
+        false
+    }
+}
+
+/// Watches nothing.
+pub struct Quiet;
+
+impl Observer for Quiet {
+    fn start(&mut self, _: &Start) {}
+    fn step(&mut self, _: &Progress) {}
+    fn epoch(&mut self, _: &EpochEnd) {}
+}

@@ -1,0 +1,133 @@
+//! The folder that a training fills.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{EpochEnd, Progress};
+use crate::error::{Error, Result};
+use crate::files::write_atomic;
+
+/// A run: `recipe.toml`, `metrics.jsonl`, `checkpoint/` and, when done, `model.safetensors`.
+/// Held by one training at a time.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    metrics: File,
+    /// Locked as long as the run is held; the system frees it even after a kill.
+    _lock: File,
+}
+
+impl RunFolder {
+    /// Opens `path` for a training: a new or empty folder, or with `resume` an existing run.
+    ///
+    /// # Errors
+    /// When another training holds the folder, it holds a run and `resume` is not set, or the
+    /// system refuses.
+    pub fn open(path: &Path, resume: bool) -> Result<RunFolder> {
+        let checkpoint = path.join("checkpoint");
+        fs::create_dir_all(&checkpoint).map_err(|e| Error::io(&checkpoint, "create", &e))?;
+        let lock_path = checkpoint.join("lock");
+        let lock = File::create(&lock_path).map_err(|e| Error::io(&lock_path, "create", &e))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::training(
+                    path.display(),
+                    "another training is running in this folder",
+                    "wait for it, or choose another folder with --out",
+                ));
+            }
+            Err(TryLockError::Error(error)) => return Err(Error::io(&lock_path, "lock", &error)),
+        }
+        let metrics_path = path.join("metrics.jsonl");
+        if !resume && metrics_path.exists() {
+            return Err(Error::training(
+                path.display(),
+                "this folder already holds a run",
+                "go on with it with --resume, or choose another folder with --out",
+            ));
+        }
+        let metrics = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&metrics_path)
+            .map_err(|e| Error::io(&metrics_path, "open", &e))?;
+        Ok(RunFolder {
+            path: path.to_path_buf(),
+            metrics,
+            _lock: lock,
+        })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the checkpoint lies.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.path.join("checkpoint").join("state.safetensors")
+    }
+
+    /// Where the finished model lies.
+    pub fn model(&self) -> PathBuf {
+        self.path.join("model.safetensors")
+    }
+
+    /// Where the measurements lie, one JSON object a line.
+    pub fn metrics(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
+    }
+
+    /// Writes the resolved recipe.
+    ///
+    /// # Errors
+    /// When the system cannot write.
+    pub fn write_recipe(&self, toml: &str) -> Result<()> {
+        write_atomic(&self.path.join("recipe.toml"), toml.as_bytes())
+    }
+
+    /// Adds a line to the measurements.
+    ///
+    /// # Errors
+    /// When the system cannot write.
+    pub fn log(&mut self, event: &str, line: &impl Serialize) -> Result<()> {
+        let mut value = serde_json::to_value(line).expect("measurements are plain data");
+        if let Some(object) = value.as_object_mut() {
+            object.insert("event".into(), event.into());
+        }
+        let path = self.metrics();
+        writeln!(self.metrics, "{value}").map_err(|e| Error::io(path, "write", &e))
+    }
+
+    pub(super) fn log_step(&mut self, progress: &Progress, every: usize) -> Result<()> {
+        if progress.step % every != 0 && progress.step != 1 {
+            return Ok(());
+        }
+        self.log("step", progress)
+    }
+
+    pub(super) fn log_epoch(&mut self, end: &EpochEnd) -> Result<()> {
+        self.log("epoch", end)
+    }
+
+    /// Drops measurements from after `step`, which a resumed training will make again.
+    pub(super) fn rewind(&mut self, step: usize) -> Result<()> {
+        let path = self.metrics();
+        let file = File::open(&path).map_err(|e| Error::io(&path, "read", &e))?;
+        let earlier = |line: &String| {
+            let value: Option<serde_json::Value> = serde_json::from_str(line).ok();
+            let at = value.and_then(|v| v.get("step")?.as_u64());
+            at.is_some_and(|at| at <= step as u64)
+        };
+        let lines = BufReader::new(file).lines().map_while(|line| line.ok());
+        let kept: String = lines.filter(earlier).map(|line| line + "\n").collect();
+        write_atomic(&path, kept.as_bytes())?;
+        let reopened = OpenOptions::new().append(true).open(&path);
+        self.metrics = reopened.map_err(|e| Error::io(&path, "open", &e))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,573 @@
+//! One row per operation: its value against a plain reference, its gradient against finite
+//! differences, and its gradient when one tensor is used for every input of the same shape.
+
+use unfold::ops::{Cell, Conv1d, CrossEntropy, IGNORE, Recurrent};
+use unfold::testkit::{difference, gradient_error, values};
+use unfold::{Key, Ragged, Tensor};
+
+type T = Tensor<f64>;
+
+/// A function of tensors under test.
+type Function = Box<dyn Fn(&[T]) -> T>;
+
+struct Row {
+    name: &'static str,
+    inputs: Vec<T>,
+    op: Function,
+    naive: Box<dyn Fn(&[T]) -> Vec<f64>>,
+}
+
+fn row(
+    name: &'static str,
+    inputs: Vec<T>,
+    op: impl Fn(&[T]) -> T + 'static,
+    naive: impl Fn(&[T]) -> Vec<f64> + 'static,
+) -> Row {
+    Row {
+        name,
+        inputs,
+        op: Box::new(op),
+        naive: Box::new(naive),
+    }
+}
+
+fn map(f: impl Fn(f64) -> f64 + 'static) -> impl Fn(&[T]) -> Vec<f64> {
+    move |x| x[0].data().iter().map(|&x| f(x)).collect()
+}
+
+/// Values in 0.5..1.5, for functions that want positive input.
+fn positive(name: &str, shape: &[usize]) -> T {
+    values(name, shape).affine(0.5, 1.0)
+}
+
+/// Values no closer to 0 than 0.1, for functions with a kink there.
+fn away_from_zero(name: &str, shape: &[usize]) -> T {
+    let v = values(name, shape);
+    let moved = v.data().iter().map(|v| v + 0.1 * v.signum()).collect();
+    T::from_vec(moved, shape)
+}
+
+fn matmul(a: &T, b: &T) -> Vec<f64> {
+    let (m, k, n) = (a.dim(0), a.dim(1), b.dim(1));
+    let product = |i: usize, j: usize| {
+        (0..k)
+            .map(|p| a.data()[i * k + p] * b.data()[p * n + j])
+            .sum()
+    };
+    (0..m * n).map(|at| product(at / n, at % n)).collect()
+}
+
+/// Adds `[n]` to every row of `[m, n]`.
+fn add_rows(mut y: Vec<f64>, b: &T) -> Vec<f64> {
+    for row in y.chunks_mut(b.len()) {
+        for (y, b) in row.iter_mut().zip(b.data()) {
+            *y += b;
+        }
+    }
+    y
+}
+
+fn softmax(row: &[f64]) -> Vec<f64> {
+    let sum: f64 = row.iter().map(|x| x.exp()).sum();
+    row.iter().map(|x| x.exp() / sum).collect()
+}
+
+fn sequences() -> Ragged {
+    Ragged::new(&[5, 3, 3, 1])
+}
+
+fn elementwise_rows() -> Vec<Row> {
+    let x = || vec![away_from_zero("x", &[3, 7])];
+    let ab = || vec![values("a", [4, 5]), away_from_zero("b", &[4, 5])];
+    let zip = |f: fn(f64, f64) -> f64| {
+        move |x: &[T]| {
+            let pairs = x[0].data().iter().zip(x[1].data());
+            pairs.map(|(&a, &b)| f(a, b)).collect()
+        }
+    };
+    vec![
+        row("neg", x(), |x| x[0].neg(), map(|x| -x)),
+        row("exp", x(), |x| x[0].exp(), map(f64::exp)),
+        row("ln", vec![positive("x", &[9])], |x| x[0].ln(), map(f64::ln)),
+        row(
+            "sqrt",
+            vec![positive("x", &[9])],
+            |x| x[0].sqrt(),
+            map(f64::sqrt),
+        ),
+        row("square", x(), |x| x[0].square(), map(|x| x * x)),
+        row("tanh", x(), |x| x[0].tanh(), map(f64::tanh)),
+        row(
+            "sigmoid",
+            x(),
+            |x| x[0].sigmoid(),
+            map(|x| 1.0 / (1.0 + (-x).exp())),
+        ),
+        row("relu", x(), |x| x[0].relu(), map(|x| x.max(0.0))),
+        row(
+            "affine",
+            x(),
+            |x| x[0].affine(2.5, -1.0),
+            map(|x| 2.5 * x - 1.0),
+        ),
+        row("add", ab(), |x| x[0].add(&x[1]), zip(|a, b| a + b)),
+        row("sub", ab(), |x| x[0].sub(&x[1]), zip(|a, b| a - b)),
+        row("mul", ab(), |x| x[0].mul(&x[1]), zip(|a, b| a * b)),
+        row("div", ab(), |x| x[0].div(&x[1]), zip(|a, b| a / b)),
+        row(
+            "add, rows",
+            vec![values("a", [4, 5]), values("b", [5])],
+            |x| x[0].add(&x[1]),
+            |x| add_rows(x[0].to_vec(), &x[1]),
+        ),
+        row(
+            "mul, both stretched",
+            vec![values("a", [3, 1]), values("b", [1, 4])],
+            |x| x[0].mul(&x[1]),
+            |x| matmul(&x[0], &x[1]),
+        ),
+        row(
+            "sub, scalar first",
+            vec![values("a", []), values("b", [2, 3])],
+            |x| x[0].sub(&x[1]),
+            |x| x[1].data().iter().map(|b| x[0].item() - b).collect(),
+        ),
+        row(
+            "dropout",
+            vec![values("x", [11, 3])],
+            |x| x[0].dropout(0.4, Key::new(7)),
+            |x| {
+                let limit = (0.4 * f64::from(u32::MAX)) as u32;
+                let kept = |i: usize| Key::new(7).word(i as u64) >= limit;
+                let value = |(i, x): (usize, &f64)| if kept(i) { x / 0.6 } else { 0.0 };
+                x[0].data().iter().enumerate().map(value).collect()
+            },
+        ),
+    ]
+}
+
+fn shape_rows() -> Vec<Row> {
+    vec![
+        row(
+            "reshape",
+            vec![values("x", [4, 6])],
+            |x| x[0].square().reshape([2, 3, 4]).sum_axis(1),
+            |x| {
+                let at = |i: usize, j: usize, k: usize| x[0].data()[(i * 3 + j) * 4 + k].powi(2);
+                let sum = |i, k| (0..3).map(|j| at(i, j, k)).sum();
+                (0..8).map(|n| sum(n / 4, n % 4)).collect()
+            },
+        ),
+        row(
+            "transpose",
+            vec![values("x", [3, 5])],
+            |x| x[0].transpose(),
+            |x| (0..15).map(|n| x[0].data()[(n % 3) * 5 + n / 3]).collect(),
+        ),
+        row(
+            "narrow",
+            vec![values("x", [2, 5, 3])],
+            |x| x[0].narrow(1, 1, 3),
+            |x| {
+                let rows = x[0].data().chunks(15);
+                rows.flat_map(|r| r[3..12].to_vec()).collect()
+            },
+        ),
+        row(
+            "concat",
+            vec![values("a", [2, 2, 3]), values("b", [2, 2, 3])],
+            |x| T::concat(&[&x[0], &x[1]], 1),
+            |x| {
+                let pairs = x[0].data().chunks(6).zip(x[1].data().chunks(6));
+                pairs.flat_map(|(a, b)| [a, b].concat()).collect()
+            },
+        ),
+        row(
+            "sum",
+            vec![values("x", [7, 9])],
+            |x| x[0].sum(),
+            |x| vec![x[0].data().iter().sum()],
+        ),
+        row(
+            "mean",
+            vec![values("x", [7, 9])],
+            |x| x[0].mean(),
+            |x| vec![x[0].data().iter().sum::<f64>() / 63.0],
+        ),
+        row(
+            "sum_axis, last",
+            vec![values("x", [7, 9])],
+            |x| x[0].sum_axis(1),
+            |x| x[0].data().chunks(9).map(|r| r.iter().sum()).collect(),
+        ),
+        row(
+            "mean_axis, first",
+            vec![values("x", [7, 9])],
+            |x| x[0].mean_axis(0),
+            |x| {
+                (0..9)
+                    .map(|j| (0..7).map(|i| x[0].data()[i * 9 + j]).sum::<f64>() / 7.0)
+                    .collect()
+            },
+        ),
+    ]
+}
+
+fn product_rows() -> Vec<Row> {
+    vec![
+        row(
+            "matmul",
+            vec![values("a", [5, 5]), values("b", [5, 5])],
+            |x| x[0].matmul(&x[1]),
+            |x| matmul(&x[0], &x[1]),
+        ),
+        row(
+            "linear",
+            vec![
+                values("x", [2, 3, 5]),
+                values("w", [5, 4]),
+                values("b", [4]),
+            ],
+            |x| x[0].linear(&x[1], Some(&x[2])),
+            |x| add_rows(matmul(&x[0].reshape([6, 5]), &x[1]), &x[2]),
+        ),
+        row(
+            "linear, no bias",
+            vec![values("x", [4, 4]), values("w", [4, 4])],
+            |x| x[0].linear(&x[1], None),
+            |x| matmul(&x[0], &x[1]),
+        ),
+        row(
+            "gather",
+            vec![values("table", [5, 3])],
+            |x| x[0].gather(&[4, 0, 4, 2]),
+            |x| {
+                [4, 0, 4, 2]
+                    .iter()
+                    .flat_map(|i| x[0].data()[i * 3..][..3].to_vec())
+                    .collect()
+            },
+        ),
+        row(
+            "bag",
+            vec![values("table", [5, 3])],
+            |x| x[0].bag(&[1, 4, 1], &[0.5, 2.0, -1.0], &[0, 2, 2, 3]),
+            |x| {
+                let t = |i: usize, c: usize| x[0].data()[i * 3 + c];
+                let first = (0..3).map(|c| 0.5 * t(1, c) + 2.0 * t(4, c));
+                first
+                    .chain([0.0; 3])
+                    .chain((0..3).map(|c| -t(1, c)))
+                    .collect()
+            },
+        ),
+        row(
+            "layer_norm",
+            vec![
+                values("x", [4, 4]),
+                values("gamma", [4]),
+                values("beta", [4]),
+            ],
+            |x| x[0].layer_norm(&x[1], &x[2], 1e-3),
+            |x| {
+                let normal = |r: &[f64]| {
+                    let mean = r.iter().sum::<f64>() / 4.0;
+                    let variance = r.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 4.0;
+                    let scale = (variance + 1e-3).sqrt();
+                    (0..4)
+                        .map(|c| x[1].data()[c] * (r[c] - mean) / scale + x[2].data()[c])
+                        .collect::<Vec<_>>()
+                };
+                x[0].data().chunks(4).flat_map(normal).collect()
+            },
+        ),
+    ]
+}
+
+fn loss_rows() -> Vec<Row> {
+    let log_softmax = |x: &T| -> Vec<Vec<f64>> {
+        let rows = x.data().chunks(x.dim(1));
+        rows.map(|r| softmax(r).iter().map(|p| p.ln()).collect())
+            .collect()
+    };
+    vec![
+        row(
+            "softmax",
+            vec![values("x", [3, 5])],
+            |x| x[0].softmax(),
+            |x| x[0].data().chunks(5).flat_map(softmax).collect(),
+        ),
+        row(
+            "log_softmax",
+            vec![values("x", [3, 5])],
+            |x| x[0].log_softmax(),
+            move |x| log_softmax(&x[0]).concat(),
+        ),
+        row(
+            "cross_entropy",
+            vec![values("x", [3, 5])],
+            |x| x[0].cross_entropy(&[4, IGNORE, 1], &CrossEntropy::default()),
+            move |x| {
+                let l = log_softmax(&x[0]);
+                vec![-(l[0][4] + l[2][1]) / 2.0]
+            },
+        ),
+        row(
+            "cross_entropy, weighted and smoothed",
+            vec![values("x", [2, 3])],
+            |x| {
+                let options = CrossEntropy {
+                    label_smoothing: 0.3,
+                    class_weights: Some(vec![0.5, 2.0, 1.0]),
+                };
+                x[0].cross_entropy(&[1, 2], &options)
+            },
+            move |x| {
+                let (l, w) = (log_softmax(&x[0]), [0.5, 2.0, 1.0]);
+                let one = |r: usize, t: usize| {
+                    let even: f64 = (0..3).map(|v| w[v] * l[r][v]).sum();
+                    -(0.7 * w[t] * l[r][t] + 0.3 / 3.0 * even)
+                };
+                vec![(one(0, 1) + one(1, 2)) / (w[1] + w[2])]
+            },
+        ),
+        row(
+            "binary_cross_entropy",
+            vec![values("x", [2, 3]), values("t", [2, 3])],
+            |x| x[0].binary_cross_entropy(&x[1]),
+            |x| {
+                let one = |(x, t): (&f64, &f64)| {
+                    let p = 1.0 / (1.0 + (-x).exp());
+                    -(t * p.ln() + (1.0 - t) * (1.0 - p).ln())
+                };
+                vec![x[0].data().iter().zip(x[1].data()).map(one).sum::<f64>() / 6.0]
+            },
+        ),
+        row(
+            "squared_error",
+            vec![values("y", [4, 3]), values("t", [4, 3])],
+            |x| x[0].squared_error(&x[1]),
+            |x| {
+                vec![
+                    x[0].data()
+                        .iter()
+                        .zip(x[1].data())
+                        .map(|(y, t)| (y - t).powi(2))
+                        .sum(),
+                ]
+            },
+        ),
+    ]
+}
+
+fn sequence_rows() -> Vec<Row> {
+    let geometry = Conv1d {
+        kernel: 3,
+        stride: 2,
+        padding: 2,
+        dilation: 1,
+    };
+    let column = |x: &T, b: usize, c: usize| -> Vec<f64> {
+        let s = sequences();
+        (0..s.lengths()[b])
+            .map(|t| x.data()[s.row(t, b) * x.dim(1) + c])
+            .collect()
+    };
+    let pool = move |f: fn(&[f64]) -> f64| {
+        move |x: &[T]| {
+            (0..8)
+                .map(|n| f(&column(&x[0], n / 2, n % 2)))
+                .collect::<Vec<_>>()
+        }
+    };
+    vec![
+        row(
+            "seq_max",
+            vec![values("x", [12, 2])],
+            |x| x[0].seq_max(&sequences()),
+            pool(|v| v.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
+        ),
+        row(
+            "seq_mean",
+            vec![values("x", [12, 2])],
+            |x| x[0].seq_mean(&sequences()),
+            pool(|v| v.iter().sum::<f64>() / v.len() as f64),
+        ),
+        row(
+            "conv1d",
+            vec![
+                values("x", [12, 2]),
+                values("w", [3, 2, 3]),
+                values("b", [3]),
+            ],
+            move |x| x[0].conv1d(&sequences(), &x[1], Some(&x[2]), geometry).0,
+            move |x| {
+                let (from, to) = (sequences(), geometry.output(&sequences()).unwrap());
+                let mut y = vec![0.0; to.rows() * 3];
+                for b in 0..to.batch() {
+                    for t in 0..to.lengths()[b] {
+                        for o in 0..3 {
+                            let mut sum = x[2].data()[o];
+                            for k in 0..3 {
+                                let at = (2 * t + k).checked_sub(2);
+                                let Some(at) = at.filter(|&at| at < from.lengths()[b]) else {
+                                    continue;
+                                };
+                                for c in 0..2 {
+                                    sum += x[0].data()[from.row(at, b) * 2 + c]
+                                        * x[1].data()[(k * 2 + c) * 3 + o];
+                                }
+                            }
+                            y[to.row(t, b) * 3 + o] = sum;
+                        }
+                    }
+                }
+                y
+            },
+        ),
+    ]
+}
+
+/// Every cell in both directions, against its equations composed of elementary operations,
+/// one step of one sequence at a time.
+fn recurrent_rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (cell, name) in [
+        (Cell::ElmanTanh, "elman tanh"),
+        (Cell::ElmanRelu, "elman relu"),
+        (Cell::Gru, "gru"),
+        (Cell::Lstm, "lstm"),
+    ] {
+        for reverse in [false, true] {
+            let (c, d, n, b) = (3, 2, sequences().rows(), sequences().batch());
+            let g = cell.gates() * d;
+            let inputs = vec![
+                values("x", [n, c]),
+                values("w_ih", [c, g]),
+                values("w_hh", [d, g]),
+                values("bias", [g]),
+                values("bias_hn", [d]),
+                values("h0", [b, d]),
+                values("c0", [b, d]),
+            ];
+            let op = move |x: &[T]| {
+                let args = Recurrent {
+                    cell,
+                    reverse,
+                    w_ih: &x[1],
+                    w_hh: &x[2],
+                    bias: &x[3],
+                    bias_hn: (cell == Cell::Gru).then_some(&x[4]),
+                    h0: Some(&x[5]),
+                    c0: (cell == Cell::Lstm).then_some(&x[6]),
+                };
+                let out = x[0].recurrent(&sequences(), &args);
+                let states = [&out.y, &out.h, out.c.as_ref().unwrap_or(&out.h)];
+                T::concat(&states, 0)
+            };
+            let naive = move |x: &[T]| composed_recurrence(cell, reverse, x).to_vec();
+            rows.push(row(name, inputs, op, naive));
+        }
+    }
+    rows
+}
+
+fn composed_recurrence(cell: Cell, reverse: bool, x: &[T]) -> T {
+    let (s, d) = (sequences(), x[2].dim(0));
+    let mut y = vec![None; s.rows()];
+    let (mut last_h, mut last_c) = (Vec::new(), Vec::new());
+    for b in 0..s.batch() {
+        let (mut h, mut c) = (x[5].narrow(0, b, 1), x[6].narrow(0, b, 1));
+        for step in 0..s.lengths()[b] {
+            let t = if reverse {
+                s.lengths()[b] - 1 - step
+            } else {
+                step
+            };
+            let input = x[0].narrow(0, s.row(t, b), 1);
+            let (from_x, from_h) = (input.linear(&x[1], Some(&x[3])), h.matmul(&x[2]));
+            let sum = from_x.add(&from_h);
+            let gate = |i: usize| sum.narrow(1, i * d, d);
+            h = match cell {
+                Cell::ElmanTanh => sum.tanh(),
+                Cell::ElmanRelu => sum.relu(),
+                Cell::Gru => {
+                    let (r, z) = (gate(0).sigmoid(), gate(1).sigmoid());
+                    let hn = from_h.narrow(1, 2 * d, d).add(&x[4]);
+                    let n = from_x.narrow(1, 2 * d, d).add(&r.mul(&hn)).tanh();
+                    n.add(&z.mul(&h.sub(&n)))
+                }
+                Cell::Lstm => {
+                    let (i, f) = (gate(0).sigmoid(), gate(1).sigmoid());
+                    let (g, o) = (gate(2).tanh(), gate(3).sigmoid());
+                    c = f.mul(&c).add(&i.mul(&g));
+                    o.mul(&c.tanh())
+                }
+            };
+            y[s.row(t, b)] = Some(h.clone());
+        }
+        last_h.push(h.clone());
+        last_c.push(if cell == Cell::Lstm { c } else { h });
+    }
+    let y: Vec<T> = y.into_iter().map(|row| row.expect("every row")).collect();
+    T::concat(
+        &y.iter().chain(&last_h).chain(&last_c).collect::<Vec<_>>(),
+        0,
+    )
+}
+
+fn table() -> Vec<Row> {
+    let mut rows = elementwise_rows();
+    rows.extend(shape_rows());
+    rows.extend(product_rows());
+    rows.extend(loss_rows());
+    rows.extend(sequence_rows());
+    rows.extend(recurrent_rows());
+    rows
+}
+
+#[test]
+fn values_equal_the_naive_form() {
+    for row in table() {
+        let error = difference((row.op)(&row.inputs).data(), &(row.naive)(&row.inputs));
+        assert!(error < 1e-12, "{}: value is off by {error:e}", row.name);
+    }
+}
+
+#[test]
+fn gradients_equal_finite_differences() {
+    for row in table() {
+        let error = gradient_error(&row.inputs, &row.op);
+        assert!(error < 1e-6, "{}: gradient is off by {error:e}", row.name);
+    }
+}
+
+/// The tape must add what arrives over several paths, also from inside one operation.
+#[test]
+fn gradients_add_up_when_one_tensor_is_used_twice() {
+    for row in table() {
+        let first = row.inputs[0].clone();
+        let op = |x: &[T]| {
+            let all: Vec<T> = row
+                .inputs
+                .iter()
+                .map(|input| {
+                    if input.shape() == first.shape() {
+                        x[0].clone()
+                    } else {
+                        input.clone()
+                    }
+                })
+                .collect();
+            let y = (row.op)(&all);
+            y.add(&(row.op)(&all).square())
+        };
+        let alone = match row.name {
+            // Its input must be positive; a tensor divided by itself would be constant.
+            "div" => away_from_zero("b", &[4, 5]),
+            _ => first.clone(),
+        };
+        let error = gradient_error(&[alone], op);
+        assert!(error < 1e-6, "{}: gradient is off by {error:e}", row.name);
+    }
+}

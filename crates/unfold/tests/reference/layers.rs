@@ -1,0 +1,122 @@
+use unfold::nn::{Conv1d, Embedding, LayerNorm, Linear, Params, Pass, Pool};
+use unfold::random::Key;
+use unfold::{Ragged, ops};
+
+use crate::{Case, Precision, cases};
+
+fn for_each(text: &str, f32s: impl Fn(&Case), f64s: impl Fn(&Case)) {
+    for case in &cases(text) {
+        f64s(case);
+        f32s(case);
+    }
+}
+
+#[test]
+fn linear() {
+    fn run<E: Precision>(case: &Case) {
+        let mut params = Params::<E>::new(0);
+        let mut scope = params.scope("layer");
+        let layer = match case.has("b") {
+            true => Linear::new(&mut scope, 3, 5),
+            false => Linear::without_bias(&mut scope, 3, 5),
+        };
+        case.set(&mut params, layer.weight(), "w");
+        if let Some(bias) = layer.bias() {
+            case.set(&mut params, bias, "b");
+        }
+        let pass = Pass::training(&params, Key::new(0));
+        let x = case.tensor("x").watch();
+        let y = layer.forward(&pass, &x);
+        case.check("y", y.data());
+        let gradients = params.backward(&pass, &case.upstream(&y, "d_y"));
+        case.check_gradient("grad_x", &gradients, &x);
+        case.check_param("grad_w", &params, layer.weight());
+        if let Some(bias) = layer.bias() {
+            case.check_param("grad_b", &params, bias);
+        }
+    }
+    for_each(include_str!("linear.json"), run::<f32>, run::<f64>);
+}
+
+#[test]
+fn embedding() {
+    fn run<E: Precision>(case: &Case) {
+        let mut params = Params::<E>::new(0);
+        let layer = Embedding::pretrained(&mut params.scope("layer"), &case.tensor("w"));
+        let pass = Pass::training(&params, Key::new(0));
+        let ids: Vec<u32> = case.setting("ids");
+        let y = if case.has("weights") {
+            let offsets: Vec<usize> = case.setting("offsets");
+            layer.bag(&pass, &ids, case.tensor("weights").data(), &offsets)
+        } else {
+            layer.forward(&pass, &ids)
+        };
+        case.check("y", y.data());
+        params.backward(&pass, &case.upstream(&y, "d_y"));
+        case.check_param("grad_w", &params, layer.weight());
+    }
+    for_each(include_str!("embedding.json"), run::<f32>, run::<f64>);
+}
+
+#[test]
+fn conv1d() {
+    fn run<E: Precision>(case: &Case) {
+        let geometry = ops::Conv1d {
+            kernel: case.setting("kernel"),
+            stride: case.setting("stride"),
+            padding: case.setting("padding"),
+            dilation: case.setting("dilation"),
+        };
+        let mut params = Params::<E>::new(0);
+        let layer = Conv1d::new(&mut params.scope("layer"), 3, 4, geometry);
+        case.set(&mut params, layer.weight(), "w");
+        case.set(&mut params, layer.bias(), "b");
+        let pass = Pass::training(&params, Key::new(0));
+        let x = case.tensor("x").watch();
+        let lengths: Vec<usize> = case.setting("lengths");
+        let (y, sequences) = layer.forward(&pass, &x, &Ragged::new(&lengths));
+        assert_eq!(
+            sequences.lengths(),
+            case.setting::<Vec<usize>>("out_lengths")
+        );
+        case.check("y", y.data());
+        let gradients = params.backward(&pass, &case.upstream(&y, "d_y"));
+        case.check_gradient("grad_x", &gradients, &x);
+        case.check_param("grad_w", &params, layer.weight());
+        case.check_param("grad_b", &params, layer.bias());
+    }
+    for_each(include_str!("conv1d.json"), run::<f32>, run::<f64>);
+}
+
+#[test]
+fn pool() {
+    fn run<E: Precision>(case: &Case) {
+        let pool: Pool = case.setting("pool");
+        let lengths: Vec<usize> = case.setting("lengths");
+        let x = case.tensor::<E>("x").watch();
+        let y = pool.forward(&x, &Ragged::new(&lengths));
+        case.check("y", y.data());
+        let gradients = case.upstream(&y, "d_y").backward();
+        case.check_gradient("grad_x", &gradients, &x);
+    }
+    for_each(include_str!("pool.json"), run::<f32>, run::<f64>);
+}
+
+#[test]
+fn layer_norm() {
+    fn run<E: Precision>(case: &Case) {
+        let x = case.tensor("x").watch();
+        let mut params = Params::<E>::new(0);
+        let layer = LayerNorm::new(&mut params.scope("layer"), x.dim(1));
+        case.set(&mut params, layer.weight(), "w");
+        case.set(&mut params, layer.bias(), "b");
+        let pass = Pass::training(&params, Key::new(0));
+        let y = layer.forward(&pass, &x);
+        case.check("y", y.data());
+        let gradients = params.backward(&pass, &case.upstream(&y, "d_y"));
+        case.check_gradient("grad_x", &gradients, &x);
+        case.check_param("grad_w", &params, layer.weight());
+        case.check_param("grad_b", &params, layer.bias());
+    }
+    for_each(include_str!("layer_norm.json"), run::<f32>, run::<f64>);
+}

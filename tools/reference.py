@@ -1,0 +1,467 @@
+#!/usr/bin/env python3
+"""Writes the PyTorch values that Unfold's layers, losses, optimizers and schedules are tested against.
+
+    pip install torch numpy
+    python tools/reference.py            # writes crates/unfold/tests/reference/*.json
+
+Everything is computed in float64 on the CPU from a fixed seed; inputs and parameters are rounded to three
+decimals, so that the files stay small. A file is `{"torch": version, "cases": [case…]}`; a case has a
+`name`, scalar settings, and `tensors`, each `{"shape": […], "data": […]}`, whose names read
+
+    x, w, b …        inputs and parameters, in Unfold's layout (a linear weight is [C, O], not [O, C])
+    y …              the outputs
+    d_y …            the upstream gradients: the loss is sum(y * d_y) over all outputs
+    grad_x, grad_w … the gradients of that loss
+
+Ragged batches are packed time-major, longest sequence first: the rows of all sequences alive at time 0,
+then those at time 1, … (the order of PyTorch's PackedSequence).
+"""
+
+import json
+import pathlib
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+OUT = pathlib.Path(__file__).resolve().parent.parent / "crates/unfold/tests/reference"
+LENGTHS = [5, 3, 3, 1]
+
+
+def rand(*shape, scale=1.0):
+    """Random values, exact in three decimals."""
+    return torch.round(torch.randn(*shape, dtype=torch.float64) * scale * 1000) / 1000
+
+
+def stored(tensor):
+    tensor = tensor.detach()
+    return {"shape": list(tensor.shape), "data": tensor.contiguous().flatten().tolist()}
+
+
+def case(name, tensors, **settings):
+    return {"name": name, **settings, "tensors": {k: stored(v) for k, v in tensors.items() if v is not None}}
+
+
+def write(topic, cases):
+    lines = ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases)
+    text = f'{{"torch":"{torch.__version__}","cases":[\n{lines}\n]}}\n'
+    (OUT / f"{topic}.json").write_text(text)
+    print(f"{topic}.json: {len(cases)} cases, {len(text)} bytes")
+
+
+def leaf(tensor):
+    return tensor.clone().requires_grad_()
+
+
+def backward(*pairs):
+    """Back-propagates sum(output * upstream) over all pairs."""
+    sum((y * dy).sum() for y, dy in pairs).backward()
+
+
+def pack(sequences):
+    """[len, C] each, longest first -> [sum(len), C], time-major."""
+    steps = max(len(s) for s in sequences)
+    return torch.stack([s[t] for t in range(steps) for s in sequences if t < len(s)])
+
+
+def unpack(rows, lengths):
+    sequences = [[] for _ in lengths]
+    row = 0
+    for t in range(max(lengths)):
+        for b, length in enumerate(lengths):
+            if t < length:
+                sequences[b].append(rows[row])
+                row += 1
+    return [torch.stack(s) for s in sequences]
+
+
+# ---------------------------------------------------------------- layers
+
+
+def linear():
+    cases = []
+    for bias in (True, False):
+        x, w = leaf(rand(4, 3)), leaf(rand(5, 3))
+        b = leaf(rand(5)) if bias else None
+        y = F.linear(x, w, b)
+        dy = rand(*y.shape)
+        backward((y, dy))
+        cases.append(
+            case(
+                f"linear bias={bias}",
+                dict(x=x, w=w.T, b=b, y=y, d_y=dy, grad_x=x.grad, grad_w=w.grad.T, grad_b=b.grad if bias else None),
+            )
+        )
+    write("linear", cases)
+
+
+def embedding():
+    w = leaf(rand(6, 3))
+    ids = torch.tensor([1, 4, 1, 0, 5, 1, 4])
+    y = F.embedding(ids, w)
+    dy = rand(*y.shape)
+    backward((y, dy))
+    cases = [case("gather", dict(w=w, y=y, d_y=dy, grad_w=w.grad), ids=ids.tolist())]
+
+    w = leaf(rand(6, 3))
+    ids, offsets, weights = torch.tensor([2, 2, 3, 0, 5, 1]), [0, 3, 3, 6], rand(6)
+    y = F.embedding_bag(ids, w, torch.tensor(offsets), mode="sum", per_sample_weights=weights, include_last_offset=True)
+    dy = rand(*y.shape)
+    backward((y, dy))
+    cases.append(
+        case("bag", dict(w=w, weights=weights, y=y, d_y=dy, grad_w=w.grad), ids=ids.tolist(), offsets=offsets)
+    )
+    write("embedding", cases)
+
+
+def conv1d():
+    cases = []
+    for kernel, stride, padding, dilation in [
+        (1, 1, 0, 1),
+        (3, 1, 1, 1),
+        (3, 2, 1, 1),
+        (4, 1, 3, 1),
+        (3, 1, 2, 2),
+        (2, 3, 2, 2),
+        (5, 2, 4, 1),
+    ]:
+        x, w, b = leaf(rand(sum(LENGTHS), 3)), leaf(rand(4, 3, kernel)), leaf(rand(4))
+        # each sequence alone through the convolution, as [1, C, T]
+        outputs = [
+            F.conv1d(s.T[None], w, b, stride=stride, padding=padding, dilation=dilation)[0].T
+            for s in unpack(x, LENGTHS)
+        ]
+        y = pack(outputs)
+        dy = rand(*y.shape)
+        backward((y, dy))
+        cases.append(
+            case(
+                f"conv1d kernel={kernel} stride={stride} padding={padding} dilation={dilation}",
+                dict(
+                    x=x,
+                    w=w.permute(2, 1, 0),
+                    b=b,
+                    y=y,
+                    d_y=dy,
+                    grad_x=x.grad,
+                    grad_w=w.grad.permute(2, 1, 0),
+                    grad_b=b.grad,
+                ),
+                lengths=LENGTHS,
+                out_lengths=[len(o) for o in outputs],
+                kernel=kernel,
+                stride=stride,
+                padding=padding,
+                dilation=dilation,
+            )
+        )
+    write("conv1d", cases)
+
+
+def pool():
+    cases = []
+    for name, reduce in [("max", lambda s: s.max(dim=0).values), ("mean", lambda s: s.mean(dim=0))]:
+        x = leaf(rand(sum(LENGTHS), 3))
+        y = torch.stack([reduce(s) for s in unpack(x, LENGTHS)])
+        dy = rand(*y.shape)
+        backward((y, dy))
+        cases.append(case(name, dict(x=x, y=y, d_y=dy, grad_x=x.grad), pool=name, lengths=LENGTHS))
+    write("pool", cases)
+
+
+def layer_norm():
+    cases = []
+    for channels in (5, 19):
+        x, w, b = leaf(rand(4, channels)), leaf(rand(channels)), leaf(rand(channels))
+        y = F.layer_norm(x, (channels,), w, b, eps=1e-5)
+        dy = rand(*y.shape)
+        backward((y, dy))
+        cases.append(
+            case(
+                f"layer_norm channels={channels}",
+                dict(x=x, w=w, b=b, y=y, d_y=dy, grad_x=x.grad, grad_w=w.grad, grad_b=b.grad),
+            )
+        )
+    write("layer_norm", cases)
+
+
+# ---------------------------------------------------------------- recurrent
+
+CELLS = {
+    "elman_tanh": lambda **k: nn.RNN(nonlinearity="tanh", **k),
+    "elman_relu": lambda **k: nn.RNN(nonlinearity="relu", **k),
+    "gru": nn.GRU,
+    "lstm": nn.LSTM,
+}
+
+
+def recurrent_parameters(module, cell, values):
+    """Unfold's parameters (or their gradients): one bias per gate; a GRU's candidate keeps a second."""
+    out = {}
+    d = module.hidden_size
+    grads = values == "grad"
+    read = (lambda p: p.grad) if grads else (lambda p: p.data)
+    for layer in range(module.num_layers):
+        for direction in range(2 if module.bidirectional else 1):
+            theirs = f"l{layer}" + ("_reverse" if direction else "")
+            ours = f"layer{layer}." + ("backward" if direction else "forward")
+            get = lambda name: read(getattr(module, f"{name}_{theirs}"))
+            out[f"{ours}.w_ih"] = get("weight_ih").T
+            out[f"{ours}.w_hh"] = get("weight_hh").T
+            b_ih, b_hh = get("bias_ih"), get("bias_hh")
+            if cell == "gru":
+                bias = b_ih.clone()
+                if not grads:
+                    bias[: 2 * d] += b_hh[: 2 * d]
+                out[f"{ours}.bias"] = bias
+                out[f"{ours}.bias_hn"] = b_hh[2 * d :]
+            else:
+                out[f"{ours}.bias"] = b_ih if grads else b_ih + b_hh
+    return out
+
+
+def recurrent():
+    cases = []
+    small = dict(lengths=LENGTHS, input_size=2, hidden_size=3)
+    wide = dict(lengths=[6, 4, 4, 2, 1, 1], input_size=3, hidden_size=9)
+    grid = [
+        (cell, layers, bidirectional, states, small)
+        for cell in CELLS
+        for layers, bidirectional, states in [(1, False, False), (1, False, True), (1, True, True), (2, True, True)]
+    ]
+    grid += [(cell, 1, False, True, wide) for cell in CELLS]
+    for cell, layers, bidirectional, states, size in grid:
+        lengths, c, d = size["lengths"], size["input_size"], size["hidden_size"]
+        batch, dirs = len(lengths), 2 if bidirectional else 1
+        module = CELLS[cell](input_size=c, hidden_size=d, num_layers=layers, bidirectional=bidirectional).double()
+        with torch.no_grad():
+            for p in module.parameters():
+                p.copy_(rand(*p.shape, scale=0.5))
+        x = leaf(rand(sum(lengths), c))
+        padded = nn.utils.rnn.pad_sequence(unpack(x, lengths))
+        packed = nn.utils.rnn.pack_padded_sequence(padded, lengths)
+        assert torch.equal(packed.data, x)
+        h0 = leaf(rand(layers * dirs, batch, d)) if states else None
+        c0 = leaf(rand(layers * dirs, batch, d)) if states and cell == "lstm" else None
+        if cell == "lstm":
+            y, (h, cn) = module(packed, (h0, c0) if states else None)
+        else:
+            (y, h), cn = module(packed, h0), None
+        dy, dh = rand(*y.data.shape), rand(*h.shape)
+        dc = rand(*cn.shape) if cn is not None else None
+        backward((y.data, dy), (h, dh), *([(cn, dc)] if cn is not None else []))
+        tensors = dict(x=x, h0=h0, c0=c0, y=y.data, h=h, c=cn, d_y=dy, d_h=dh, d_c=dc, grad_x=x.grad)
+        tensors["grad_h0"] = h0.grad if h0 is not None else None
+        tensors["grad_c0"] = c0.grad if c0 is not None else None
+        tensors |= {f"param:{k}": v for k, v in recurrent_parameters(module, cell, "data").items()}
+        tensors |= {f"grad:{k}": v for k, v in recurrent_parameters(module, cell, "grad").items()}
+        cases.append(
+            case(
+                f"{cell} layers={layers} bidirectional={bidirectional} states={states} hidden_size={d}",
+                tensors,
+                cell=cell,
+                layers=layers,
+                bidirectional=bidirectional,
+                **size,
+            )
+        )
+    write("recurrent", cases)
+
+
+# ---------------------------------------------------------------- losses
+
+
+def loss():
+    cases = []
+    class_weights = [0.5, 2.0, 1.0, 0.25]
+    targets = torch.tensor([2, 0, 3, 1, 0])
+    for smoothing in (0.0, 0.1):
+        for weights in (None, class_weights):
+            x = leaf(rand(5, 4, scale=2))
+            weight = torch.tensor(weights, dtype=torch.float64) if weights else None
+            y = F.cross_entropy(x, targets, weight=weight, label_smoothing=smoothing)
+            y.backward()
+            cases.append(
+                case(
+                    f"cross_entropy label_smoothing={smoothing} class_weights={weights is not None}",
+                    dict(x=x, y=y, grad_x=x.grad),
+                    loss="cross_entropy",
+                    targets=targets.tolist(),
+                    label_smoothing=smoothing,
+                    class_weights=weights,
+                )
+            )
+    x, t = leaf(rand(6, scale=3)), torch.tensor([1.0, 0.0, 0.25, 1.0, 0.0, 0.5], dtype=torch.float64)
+    y = F.binary_cross_entropy_with_logits(x, t)
+    y.backward()
+    cases.append(case("binary_cross_entropy", dict(x=x, t=t, y=y, grad_x=x.grad), loss="binary_cross_entropy"))
+    # summed over time and features, for all sequences of a ragged batch
+    x, t = leaf(rand(sum(LENGTHS), 2)), rand(sum(LENGTHS), 2)
+    y = sum(F.mse_loss(a, b, reduction="sum") for a, b in zip(unpack(x, LENGTHS), unpack(t, LENGTHS)))
+    y.backward()
+    cases.append(case("squared_error", dict(x=x, t=t, y=y, grad_x=x.grad), loss="squared_error"))
+    write("loss", cases)
+
+
+# ---------------------------------------------------------------- optimizers
+
+OPTIMIZERS = [
+    ("sgd", torch.optim.SGD, {}, {}),
+    ("sgd", torch.optim.SGD, dict(momentum=0.9), {}),
+    ("sgd", torch.optim.SGD, dict(momentum=0.9, dampening=0.5), {}),
+    ("sgd", torch.optim.SGD, dict(momentum=0.9, nesterov=True), {}),
+    ("adam", torch.optim.Adam, {}, {}),
+    ("adam", torch.optim.Adam, dict(beta1=0.8, beta2=0.95, epsilon=1e-4), dict(betas=(0.8, 0.95), eps=1e-4)),
+    ("adamw", torch.optim.AdamW, {}, {}),
+    ("rmsprop", torch.optim.RMSprop, {}, {}),
+    ("rmsprop", torch.optim.RMSprop, dict(momentum=0.9), {}),
+    ("rmsprop", torch.optim.RMSprop, dict(alpha=0.9, epsilon=1e-3, centered=True), dict(alpha=0.9, eps=1e-3)),
+    ("rmsprop", torch.optim.RMSprop, dict(momentum=0.5, centered=True), {}),
+    ("adadelta", torch.optim.Adadelta, {}, {}),
+    ("adadelta", torch.optim.Adadelta, dict(rho=0.8, epsilon=1e-3), dict(rho=0.8, eps=1e-3)),
+]
+RENAMED = {"epsilon", "beta1", "beta2"}
+
+
+def optimizer():
+    steps = 10
+    weight, bias = rand(2, 3), rand(2)
+    grads = rand(steps, 8)  # the weight's six, then the bias's two
+    rates = [0.05 if t < 6 else 0.02 for t in range(steps)]
+    cases = []
+    for name, build, ours, theirs in OPTIMIZERS:
+        for weight_decay in (0.0, 0.1):
+            w, b = leaf(weight), leaf(bias)
+            arguments = {k: v for k, v in ours.items() if k not in RENAMED} | theirs
+            groups = [dict(params=[w], weight_decay=weight_decay), dict(params=[b], weight_decay=0.0)]
+            stepper = build(groups, lr=rates[0], **arguments)
+            trajectory = []
+            for t in range(steps):
+                w.grad, b.grad = grads[t, :6].reshape(2, 3), grads[t, 6:]
+                for group in stepper.param_groups:
+                    group["lr"] = rates[t]
+                stepper.step()
+                trajectory.append(torch.cat([w.detach().flatten(), b.detach()]))
+            cases.append(
+                case(
+                    f"{name} {ours} weight_decay={weight_decay}",
+                    dict(trajectory=torch.stack(trajectory)),
+                    config=dict(kind=name, weight_decay=weight_decay, **ours),
+                )
+            )
+    cases.append(case("inputs", dict(weight=weight, bias=bias, grads=grads), rates=rates))
+    write("optimizer", cases)
+
+
+def clip():
+    cases = []
+    for limit in (0.5, 100.0):
+        g = nn.Parameter(torch.zeros(7, dtype=torch.float64))
+        g.grad = rand(7)
+        before = g.grad.clone()
+        norm = nn.utils.clip_grad_norm_([g], limit)
+        cases.append(case(f"norm {limit}", dict(before=before, after=g.grad, norm=norm), by="norm", limit=limit))
+        g.grad = before.clone()
+        nn.utils.clip_grad_value_([g], limit)
+        cases.append(case(f"value {limit}", dict(before=before, after=g.grad), by="value", limit=limit))
+    w = rand(4, 3, scale=2)
+    # Kim (2014): each output's incoming vector is scaled back to the limit when it is longer
+    # (torch.renorm does so too, but divides by the norm + 1e-7)
+    after = w * (3.0 / w.norm(dim=0)).clamp(max=1.0)
+    assert torch.allclose(after, torch.renorm(w, p=2, dim=1, maxnorm=3.0), rtol=1e-6)
+    cases.append(case("max_norm 3", dict(before=w, after=after), by="max_norm", limit=3.0))
+    write("clip", cases)
+
+
+# ---------------------------------------------------------------- schedules
+
+
+def factors(build, steps, rate=1.0):
+    p = nn.Parameter(torch.zeros(1, dtype=torch.float64))
+    stepper = torch.optim.SGD([p], lr=rate)
+    schedule = build(stepper)
+    out = []
+    for _ in range(steps):
+        out.append(stepper.param_groups[0]["lr"] / rate)
+        stepper.step()
+        schedule.step()
+    return torch.tensor(out, dtype=torch.float64)
+
+
+def schedule():
+    S = torch.optim.lr_scheduler
+    total = 20
+
+    def warm(optimizer, steps, after):
+        ramp = S.LinearLR(optimizer, start_factor=1 / steps, total_iters=steps - 1)
+        return S.SequentialLR(optimizer, [ramp, after], milestones=[steps])
+
+    grid = [
+        ("step", dict(every=3, factor=0.5), lambda o: S.StepLR(o, 3, 0.5)),
+        ("cosine", dict(), lambda o: S.CosineAnnealingLR(o, total)),
+        ("cosine", dict(floor=0.1), lambda o: S.CosineAnnealingLR(o, total, eta_min=0.1)),
+        ("linear", dict(floor=0.2), lambda o: S.LinearLR(o, 1.0, 0.2, total)),
+        ("constant", dict(warmup=5), lambda o: warm(o, 5, S.ConstantLR(o, 1.0, 1))),
+        ("step", dict(every=4, factor=0.1, warmup=3), lambda o: warm(o, 3, S.StepLR(o, 4, 0.1))),
+        ("cosine", dict(warmup=4), lambda o: warm(o, 4, S.CosineAnnealingLR(o, total - 4))),
+        ("one_cycle", dict(), lambda o: S.OneCycleLR(o, 1.0, total_steps=total + 1)),
+        (
+            "one_cycle",
+            dict(rise=0.45, start=0.1, end=0.001, anneal="linear"),
+            lambda o: S.OneCycleLR(
+                o, 1.0, total_steps=total + 1, pct_start=0.45, div_factor=10, final_div_factor=100, anneal_strategy="linear"
+            ),
+        ),
+    ]
+    cases = []
+    for name, settings, build in grid:
+        # OneCycleLR is told one step more, since it may not be stepped past its end: see total_steps
+        steps = total + 1 if name == "one_cycle" else total
+        cases.append(
+            case(
+                f"{name} {settings}",
+                dict(factors=factors(build, total)),
+                config=dict(kind=name, **settings),
+                total_steps=steps,
+            )
+        )
+
+    metrics = [1.0, 0.9, 0.91, 0.92, 0.9, 0.93, 0.5, 0.6, 0.6, 0.6, 0.6, 0.6, 0.49999, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6]
+    for settings in [
+        dict(factor=0.5, patience=2),
+        dict(factor=0.1, patience=1, cooldown=2, floor=0.001),
+        dict(factor=0.5, patience=0, threshold=0.2),
+        dict(factor=0.5, patience=2, goal="highest"),
+    ]:
+        p = nn.Parameter(torch.zeros(1, dtype=torch.float64))
+        stepper = torch.optim.SGD([p], lr=1.0)
+        plateau = S.ReduceLROnPlateau(
+            stepper,
+            mode="max" if settings.get("goal") == "highest" else "min",
+            factor=settings["factor"],
+            patience=settings["patience"],
+            threshold=settings.get("threshold", 1e-4),
+            cooldown=settings.get("cooldown", 0),
+            min_lr=settings.get("floor", 0.0),
+        )
+        out = []
+        for metric in metrics:
+            plateau.step(metric)
+            out.append(stepper.param_groups[0]["lr"])
+        cases.append(
+            case(
+                f"plateau {settings}",
+                dict(factors=torch.tensor(out, dtype=torch.float64), metrics=torch.tensor(metrics, dtype=torch.float64)),
+                config=dict(kind="plateau", **settings),
+            )
+        )
+    write("schedule", cases)
+
+
+if __name__ == "__main__":
+    OUT.mkdir(parents=True, exist_ok=True)
+    for number, topic in enumerate(
+        [linear, embedding, conv1d, pool, layer_norm, recurrent, loss, optimizer, clip, schedule]
+    ):
+        torch.manual_seed(number)  # a topic's values do not depend on the others
+        topic()
