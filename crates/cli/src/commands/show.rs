@@ -134,7 +134,8 @@ fn draw_words(run: &Path, words: &Words) -> Result<Canvas> {
                 format!("choose one of: {}", model.labels().join(", ")),
             )
         })?;
-    let weights = model.explain(&words.text, words.method, Some(number));
+    let text = model.clean(&words.text);
+    let weights = model.explain(&text, words.method, Some(number));
     let method = match words.method {
         Explain::Gradient => {
             "gradient × input: how each word moves the log-probability of the class"
@@ -144,7 +145,7 @@ fn draw_words(run: &Path, words: &Words) -> Result<Canvas> {
         }
     };
     Ok(words::draw(&words::Words {
-        text: &words.text,
+        text: &text,
         label,
         method,
         weights: &weights,

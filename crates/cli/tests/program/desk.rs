@@ -156,13 +156,15 @@ pub(crate) fn mail(rows: usize) -> String {
 }
 
 /// Settings under which a training takes about a second.
-pub(crate) const SMALL: [&str; 6] = [
+pub(crate) const SMALL: [&str; 8] = [
     "--set",
     "model.maps=8",
     "--set",
     "model.embedding.size=16",
     "--set",
     "train.epochs=4",
+    "--set",
+    "train.learning_rate=0.02",
 ];
 
 /// Trains a small model on `mail.csv` into `out`.

@@ -106,7 +106,7 @@ fn interrupted_and_killed_trainings_give_the_same_model() {
             "{out}"
         );
         // Steps that were repeated are told once.
-        assert_eq!(steps(&desk, out), steps(&desk, "whole"), "{out}");
+        assert!(steps(&desk, out) == steps(&desk, "whole"), "{out}");
     }
 }
 
