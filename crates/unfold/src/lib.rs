@@ -2,6 +2,7 @@
 //! served answer.
 
 pub mod error;
+pub mod nn;
 pub mod ops;
 pub mod ragged;
 pub mod random;

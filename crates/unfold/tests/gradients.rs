@@ -47,11 +47,18 @@ fn check(
     for entry in params.entries() {
         let range = entry.range.clone();
         let error = difference(&analytic[range.clone()], &numeric[range]);
-        assert!(error < TOLERANCE, "{name}: gradient of {}: off by {error}", entry.name);
+        assert!(
+            error < TOLERANCE,
+            "{name}: gradient of {}: off by {error}",
+            entry.name
+        );
     }
 
     for (i, input) in inputs.iter().enumerate() {
-        let analytic = gradients.get(&watched[i]).expect("every input is used").to_vec();
+        let analytic = gradients
+            .get(&watched[i])
+            .expect("every input is used")
+            .to_vec();
         let numeric: Vec<f64> = (0..input.len())
             .map(|j| {
                 let at = |delta: f64| {
@@ -65,7 +72,10 @@ fn check(
             })
             .collect();
         let error = difference(&analytic, &numeric);
-        assert!(error < TOLERANCE, "{name}: gradient of input {i}: off by {error}");
+        assert!(
+            error < TOLERANCE,
+            "{name}: gradient of input {i}: off by {error}"
+        );
     }
 }
 
@@ -96,7 +106,9 @@ fn linear() {
 #[test]
 fn embedding() {
     let (params, layer) = made(|scope| Embedding::new(scope, 5, 3));
-    check("embedding", params, &[], |pass, _| layer.forward(pass, &[4, 0, 4, 2]));
+    check("embedding", params, &[], |pass, _| {
+        layer.forward(pass, &[4, 0, 4, 2])
+    });
     let (params, layer) = made(|scope| Embedding::new(scope, 5, 3));
     check("bag", params, &[], |pass, _| {
         layer.bag(pass, &[4, 0, 4, 2], &[0.5, -1.0, 2.0, 1.5], &[0, 3, 3, 4])
@@ -106,9 +118,12 @@ fn embedding() {
 #[test]
 fn dropout() {
     let layer = Dropout::new(0.4);
-    check("dropout", Params::new(0), &[values("x", [5, 4])], |pass, x| {
-        layer.forward(pass, &x[0]).square()
-    });
+    check(
+        "dropout",
+        Params::new(0),
+        &[values("x", [5, 4])],
+        |pass, x| layer.forward(pass, &x[0]).square(),
+    );
 }
 
 #[test]
@@ -116,16 +131,26 @@ fn conv1d_and_pooling() {
     let sequences = Ragged::new(&[6, 4, 4, 2]);
     let x = values("x", [sequences.rows(), 2]);
     for (kernel, stride, padding, dilation) in [(3, 1, 2, 1), (2, 2, 1, 1), (3, 1, 2, 2)] {
-        let geometry = ops::Conv1d { kernel, stride, padding, dilation };
+        let geometry = ops::Conv1d {
+            kernel,
+            stride,
+            padding,
+            dilation,
+        };
         for pool in [None, Some(Pool::Max), Some(Pool::Mean)] {
             let (params, layer) = made(|scope| Conv1d::new(scope, 2, 3, geometry));
-            check(&format!("{geometry:?}, {pool:?}"), params, std::slice::from_ref(&x), |pass, x| {
-                let (y, lengths) = layer.forward(pass, &x[0], &sequences);
-                match pool {
-                    Some(pool) => pool.forward(&y, &lengths),
-                    None => y,
-                }
-            });
+            check(
+                &format!("{geometry:?}, {pool:?}"),
+                params,
+                std::slice::from_ref(&x),
+                |pass, x| {
+                    let (y, lengths) = layer.forward(pass, &x[0], &sequences);
+                    match pool {
+                        Some(pool) => pool.forward(&y, &lengths),
+                        None => y,
+                    }
+                },
+            );
         }
     }
 }
@@ -133,7 +158,9 @@ fn conv1d_and_pooling() {
 #[test]
 fn layer_norm() {
     let (params, layer) = made(|scope| LayerNorm::new(scope, 6));
-    check("layer_norm", params, &[values("x", [3, 6])], |pass, x| layer.forward(pass, &x[0]));
+    check("layer_norm", params, &[values("x", [3, 6])], |pass, x| {
+        layer.forward(pass, &x[0])
+    });
 }
 
 #[test]
@@ -159,7 +186,10 @@ fn recurrent() {
                 initial.c = inputs[1 + runs..].to_vec();
                 let out = layer.forward(pass, &inputs[0], &sequences, Some(&initial));
                 // Everything it gives, in one row.
-                let all = [&out.y].into_iter().chain(&out.states.h).chain(&out.states.c);
+                let all = [&out.y]
+                    .into_iter()
+                    .chain(&out.states.h)
+                    .chain(&out.states.c);
                 let flat: Vec<_> = all.map(|t| t.reshape([t.len()])).collect();
                 Tensor::concat(&flat.iter().collect::<Vec<_>>(), 0)
             });
@@ -172,17 +202,25 @@ fn losses() {
     let logits = values("logits", [4, 3]).affine(3.0, 0.0);
     for label_smoothing in [0.0, 0.2] {
         for class_weights in [None, Some(vec![0.5, 2.0, 1.0])] {
-            let options = CrossEntropy { label_smoothing, class_weights };
-            check(&format!("{options:?}"), Params::new(0), std::slice::from_ref(&logits), |_, x| {
-                x[0].cross_entropy(&[2, 0, 1, 2], &options)
-            });
+            let options = CrossEntropy {
+                label_smoothing,
+                class_weights,
+            };
+            check(
+                &format!("{options:?}"),
+                Params::new(0),
+                std::slice::from_ref(&logits),
+                |_, x| x[0].cross_entropy(&[2, 0, 1, 2], &options),
+            );
         }
     }
     let pair = [values("y", [5]), values("t", [5])];
     check("binary_cross_entropy", Params::new(0), &pair, |_, x| {
         x[0].binary_cross_entropy(&x[1])
     });
-    check("squared_error", Params::new(0), &pair, |_, x| x[0].squared_error(&x[1]));
+    check("squared_error", Params::new(0), &pair, |_, x| {
+        x[0].squared_error(&x[1])
+    });
 }
 
 /// Words, a recurrence one way, convolutions over it, and a frozen table beside: a whole network.
@@ -193,8 +231,17 @@ fn a_network() {
     let mut params = Params::new(2);
     let words = Embedding::with_init(&mut params.scope("words"), 5, 3, Init::Normal(1.0));
     let frozen = Embedding::frozen(&mut params.scope("frozen"), &values("vectors", [5, 3]));
-    let gru = Recurrent::new(&mut params.scope("gru"), 3, RecurrentConfig::new(Cell::Gru, 4));
-    let geometry = ops::Conv1d { kernel: 3, stride: 1, padding: 2, dilation: 1 };
+    let gru = Recurrent::new(
+        &mut params.scope("gru"),
+        3,
+        RecurrentConfig::new(Cell::Gru, 4),
+    );
+    let geometry = ops::Conv1d {
+        kernel: 3,
+        stride: 1,
+        padding: 2,
+        dilation: 1,
+    };
     let conv = Conv1d::new(&mut params.scope("conv"), 4, 4, geometry);
     let norm = LayerNorm::new(&mut params.scope("norm"), 4);
     let head = Linear::new(&mut params.scope("head"), 4, 2);
@@ -203,7 +250,8 @@ fn a_network() {
         let h = gru.forward(pass, &x, &sequences, None).y; // [10, 4]
         let (y, lengths) = conv.forward(pass, &h, &sequences);
         let pooled = Pool::Max.forward(&norm.forward(pass, &y), &lengths); // [3, 4]
-        head.forward(pass, &pooled).cross_entropy(&[0, 1, 1], &CrossEntropy::default())
+        head.forward(pass, &pooled)
+            .cross_entropy(&[0, 1, 1], &CrossEntropy::default())
     };
     let pass = Pass::training(&params, Key::new(0));
     params.backward(&pass, &forward(&pass));

@@ -182,7 +182,10 @@ mod tests {
                     let column = |j: usize, i: usize| w[i * gates * d + gate * d + j];
                     let dot: f64 = (0..d).map(|i| column(a, i) * column(b, i)).sum();
                     let expected = f64::from(u8::from(a == b));
-                    assert!((dot - expected).abs() < 1e-12, "gate {gate}: {a}, {b}: {dot}");
+                    assert!(
+                        (dot - expected).abs() < 1e-12,
+                        "gate {gate}: {a}, {b}: {dot}"
+                    );
                 }
             }
         }

@@ -176,7 +176,9 @@ mod tests {
     #[test]
     fn a_parameter_used_twice_has_one_gradient() {
         let mut params = Params::<f32>::new(0);
-        let id = params.scope("a").add("weight", [1], Init::Values(vec![3.0]));
+        let id = params
+            .scope("a")
+            .add("weight", [1], Init::Values(vec![3.0]));
         let pass = Pass::training(&params, Key::new(0));
         let loss = pass.param(id).mul(&pass.param(id)).sum();
         params.backward(&pass, &loss);

@@ -152,7 +152,10 @@ impl Recurrent {
         inputs: usize,
         config: RecurrentConfig,
     ) -> Recurrent {
-        assert!(config.layers > 0, "recurrent: expected at least 1 layer, got 0");
+        assert!(
+            config.layers > 0,
+            "recurrent: expected at least 1 layer, got 0"
+        );
         assert!(
             (0.0..1.0).contains(&config.dropout),
             "recurrent: expected dropout of at least 0 and below 1, got {}",
@@ -223,7 +226,12 @@ impl Recurrent {
             let mut outputs = Vec::with_capacity(directions);
             for direction in 0..directions {
                 let i = layer * directions + direction;
-                let RunParams { w_ih, w_hh, bias, bias_hn } = self.runs[i];
+                let RunParams {
+                    w_ih,
+                    w_hh,
+                    bias,
+                    bias_hn,
+                } = self.runs[i];
                 let run = y.recurrent(
                     sequences,
                     &Run {
@@ -265,7 +273,11 @@ impl RunParams {
             // The second gate is the forget gate.
             Cell::Lstm => {
                 let forget = d..2 * d;
-                Init::Values((0..width).map(|i| f64::from(u8::from(forget.contains(&i)))).collect())
+                Init::Values(
+                    (0..width)
+                        .map(|i| f64::from(u8::from(forget.contains(&i))))
+                        .collect(),
+                )
             }
             _ => Init::Zeros,
         };
@@ -287,7 +299,11 @@ mod tests {
     #[test]
     fn the_forget_gate_starts_open() {
         let mut params = Params::<f32>::new(0);
-        Recurrent::new(&mut params.scope("lstm"), 3, RecurrentConfig::new(Cell::Lstm, 2));
+        Recurrent::new(
+            &mut params.scope("lstm"),
+            3,
+            RecurrentConfig::new(Cell::Lstm, 2),
+        );
         let bias = params.id("lstm.layer0.forward.bias").expect("a bias");
         assert_eq!(params.get(bias), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
         assert!(!params.entry(bias).decay);
@@ -296,7 +312,10 @@ mod tests {
     #[test]
     fn a_stretch_continues_where_the_last_one_ended() {
         let mut params = Params::<f64>::new(3);
-        let config = RecurrentConfig { layers: 2, ..RecurrentConfig::new(Cell::Lstm, 4) };
+        let config = RecurrentConfig {
+            layers: 2,
+            ..RecurrentConfig::new(Cell::Lstm, 4)
+        };
         let lstm = Recurrent::new(&mut params.scope("lstm"), 2, config);
         let key = Key::new(1);
         let x = Tensor::from_vec((0..24).map(|i| key.normal(i)).collect(), [12, 2]);
@@ -304,7 +323,12 @@ mod tests {
         let whole = lstm.forward(&pass, &x, &Ragged::new(&[6, 6]), None);
         let half = Ragged::new(&[3, 3]);
         let first = lstm.forward(&pass, &x.narrow(0, 0, 6), &half, None);
-        let second = lstm.forward(&pass, &x.narrow(0, 6, 6), &half, Some(&first.states.detach()));
+        let second = lstm.forward(
+            &pass,
+            &x.narrow(0, 6, 6),
+            &half,
+            Some(&first.states.detach()),
+        );
         assert_eq!(second.y.data(), whole.y.narrow(0, 6, 6).data());
         assert_eq!(second.states.last().data(), whole.states.last().data());
     }
@@ -313,14 +337,19 @@ mod tests {
     fn dropout_lies_between_layers_in_training_alone() {
         let run = |layers, training| {
             let mut params = Params::<f64>::new(3);
-            let config =
-                RecurrentConfig { layers, dropout: 0.5, ..RecurrentConfig::new(Cell::Gru, 8) };
+            let config = RecurrentConfig {
+                layers,
+                dropout: 0.5,
+                ..RecurrentConfig::new(Cell::Gru, 8)
+            };
             let gru = Recurrent::new(&mut params.scope("gru"), 2, config);
             let pass = match training {
                 true => Pass::training(&params, Key::new(1)),
                 false => Pass::evaluation(&params),
             };
-            gru.forward(&pass, &Tensor::full([3, 2], 1.0), &Ragged::new(&[3]), None).y.to_vec()
+            gru.forward(&pass, &Tensor::full([3, 2], 1.0), &Ragged::new(&[3]), None)
+                .y
+                .to_vec()
         };
         assert_eq!(run(1, true), run(1, false));
         assert_ne!(run(2, true), run(2, false));

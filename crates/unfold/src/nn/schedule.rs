@@ -285,7 +285,11 @@ impl Scheduler {
     pub fn state(&self) -> Vec<f64> {
         let counts = [self.bad as f64, self.resting as f64];
         let best = self.best.into_iter();
-        [self.reduced].into_iter().chain(counts).chain(best).collect()
+        [self.reduced]
+            .into_iter()
+            .chain(counts)
+            .chain(best)
+            .collect()
     }
 
     /// Goes on from what another remembered.
@@ -353,24 +357,38 @@ mod tests {
         let read = |text: &str| toml::from_str::<std::collections::HashMap<String, Schedule>>(text);
         assert_eq!(
             read("schedule = 'cosine'").unwrap()["schedule"],
-            Schedule::Cosine { floor: 0.0, warmup: 0 }
+            Schedule::Cosine {
+                floor: 0.0,
+                warmup: 0
+            }
         );
         assert_eq!(
             read("schedule = { kind = 'step', every = 5, warmup = 2 }").unwrap()["schedule"],
-            Schedule::Step { every: 5, factor: 0.1, warmup: 2 }
+            Schedule::Step {
+                every: 5,
+                factor: 0.1,
+                warmup: 2
+            }
         );
         let unknown = read("schedule = 'cosinus'").unwrap_err().to_string();
-        assert!(unknown.contains("unknown variant `cosinus`, expected one of"), "{unknown}");
-        let field = read("schedule = { kind = 'cosine', flor = 1 }").unwrap_err().to_string();
+        assert!(
+            unknown.contains("unknown variant `cosinus`, expected one of"),
+            "{unknown}"
+        );
+        let field = read("schedule = { kind = 'cosine', flor = 1 }")
+            .unwrap_err()
+            .to_string();
         assert!(field.contains("unknown field `flor`"), "{field}");
         let kind = read("schedule = 3").unwrap_err().to_string();
-        assert!(kind.contains("the kind of a schedule, or a table with it"), "{kind}");
+        assert!(
+            kind.contains("the kind of a schedule, or a table with it"),
+            "{kind}"
+        );
     }
 
     #[test]
     fn a_scheduler_survives_a_checkpoint() {
-        let plateau: Schedule =
-            serde_json::from_str(r#"{"kind":"plateau","patience":1}"#).unwrap();
+        let plateau: Schedule = serde_json::from_str(r#"{"kind":"plateau","patience":1}"#).unwrap();
         let mut scheduler = Scheduler::new(plateau.clone(), 10);
         let mut restored = Scheduler::new(plateau, 10);
         for measure in [1.0, 2.0, 2.0] {
@@ -381,7 +399,10 @@ mod tests {
         }
         assert_eq!(restored.factor(0), 0.1);
         let error = restored.restore(&[1.0]).unwrap_err().to_string();
-        assert!(error.contains("schedule: expected at least 3 numbers, got 1"), "{error}");
+        assert!(
+            error.contains("schedule: expected at least 3 numbers, got 1"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -391,7 +412,10 @@ mod tests {
             for total in 0..3 {
                 for step in 0..4 {
                     let factor = schedule.factor(step, total);
-                    assert!((0.0..=1.0).contains(&factor), "{name} {step} of {total}: {factor}");
+                    assert!(
+                        (0.0..=1.0).contains(&factor),
+                        "{name} {step} of {total}: {factor}"
+                    );
                 }
             }
         }

@@ -75,7 +75,10 @@ fn conv1d() {
         let x = case.tensor("x").watch();
         let lengths: Vec<usize> = case.setting("lengths");
         let (y, sequences) = layer.forward(&pass, &x, &Ragged::new(&lengths));
-        assert_eq!(sequences.lengths(), case.setting::<Vec<usize>>("out_lengths"));
+        assert_eq!(
+            sequences.lengths(),
+            case.setting::<Vec<usize>>("out_lengths")
+        );
         case.check("y", y.data());
         let gradients = params.backward(&pass, &case.upstream(&y, "d_y"));
         case.check_gradient("grad_x", &gradients, &x);

@@ -64,7 +64,9 @@ impl Case {
 
     fn values(&self, name: &str) -> &[f64] {
         let stored = self.tensors.get(name);
-        &stored.unwrap_or_else(|| panic!("{}: no tensor {name}", self.name)).data
+        &stored
+            .unwrap_or_else(|| panic!("{}: no tensor {name}", self.name))
+            .data
     }
 
     fn has(&self, name: &str) -> bool {
@@ -79,7 +81,12 @@ impl Case {
     /// Writes a stored tensor over a parameter, checking its shape.
     fn set<E: Float>(&self, params: &mut Params<E>, id: ParamId, name: &str) {
         let tensor = self.tensor::<E>(name);
-        assert_eq!(params.entry(id).shape, tensor.shape(), "{}: {name}", self.name);
+        assert_eq!(
+            params.entry(id).shape,
+            tensor.shape(),
+            "{}: {name}",
+            self.name
+        );
         params.get_mut(id).copy_from_slice(tensor.data());
     }
 

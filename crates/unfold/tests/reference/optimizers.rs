@@ -1,6 +1,4 @@
-use unfold::nn::{
-    Init, Optimizer, OptimizerConfig, Params, Pass, clip_norm, clip_value, max_norm,
-};
+use unfold::nn::{Init, Optimizer, OptimizerConfig, Params, Pass, clip_norm, clip_value, max_norm};
 use unfold::random::Key;
 
 use crate::{Case, Precision, cases};
@@ -21,9 +19,16 @@ fn run<E: Precision>(case: &Case, inputs: &Case) {
     let mut trajectory = Vec::new();
     for (t, rate) in rates.into_iter().enumerate() {
         let row = gradients.narrow(0, t, 1);
-        let (dw, db) = (row.narrow(1, 0, 6).reshape([2, 3]), row.narrow(1, 6, 2).reshape([2]));
+        let (dw, db) = (
+            row.narrow(1, 0, 6).reshape([2, 3]),
+            row.narrow(1, 6, 2).reshape([2]),
+        );
         let pass = Pass::training(&params, Key::new(0));
-        let loss = pass.param(weight).mul(&dw).sum().add(&pass.param(bias).mul(&db).sum());
+        let loss = pass
+            .param(weight)
+            .mul(&dw)
+            .sum()
+            .add(&pass.param(bias).mul(&db).sum());
         params.backward(&pass, &loss);
         drop((pass, loss));
         optimizer.step(&mut params, rate);

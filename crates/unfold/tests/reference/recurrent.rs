@@ -22,12 +22,19 @@ fn run<E: Precision>(case: &Case) {
     let mut params = Params::<E>::new(0);
     let layer = Recurrent::new(&mut params.scope("rnn"), case.setting("input_size"), config);
     let names: Vec<String> = params.entries().map(|entry| entry.name.clone()).collect();
-    let ids: Vec<_> = names.iter().map(|name| params.id(name).expect("its name")).collect();
+    let ids: Vec<_> = names
+        .iter()
+        .map(|name| params.id(name).expect("its name"))
+        .collect();
     let own = |name: &str| name.strip_prefix("rnn.").expect("the scope").to_string();
     for (name, &id) in names.iter().zip(&ids) {
         case.set(&mut params, id, &format!("param:{}", own(name)));
     }
-    let stored = case.tensors.keys().filter(|name| name.starts_with("param:")).count();
+    let stored = case
+        .tensors
+        .keys()
+        .filter(|name| name.starts_with("param:"))
+        .count();
     assert_eq!(stored, ids.len(), "{}", case.name);
 
     let sequences = Ragged::new(&case.setting::<Vec<usize>>("lengths"));
@@ -64,7 +71,9 @@ fn run<E: Precision>(case: &Case) {
     }
     if let Some(initial) = initial {
         let of = |states: &[Tensor<E>]| {
-            let each = states.iter().map(|state| gradients.get(state).expect("a gradient").clone());
+            let each = states
+                .iter()
+                .map(|state| gradients.get(state).expect("a gradient").clone());
             joined(&each.collect::<Vec<_>>())
         };
         case.check("grad_h0", &of(&initial.h));

@@ -79,8 +79,24 @@ impl<E: Float> Rule<E> for Adam {
         let [mean, mean_square] = slots else {
             unreachable!("two slots");
         };
-        let Adam { beta1, beta2, epsilon, .. } = *self;
-        adam(at, beta1, beta2, epsilon, E::ONE, at.decay(self.weight_decay), values, gradients, mean, mean_square);
+        let Adam {
+            beta1,
+            beta2,
+            epsilon,
+            ..
+        } = *self;
+        adam(
+            at,
+            beta1,
+            beta2,
+            epsilon,
+            E::ONE,
+            at.decay(self.weight_decay),
+            values,
+            gradients,
+            mean,
+            mean_square,
+        );
     }
 }
 
@@ -102,9 +118,25 @@ impl<E: Float> Rule<E> for AdamW {
         let [mean, mean_square] = slots else {
             unreachable!("two slots");
         };
-        let AdamW { beta1, beta2, epsilon, .. } = *self;
+        let AdamW {
+            beta1,
+            beta2,
+            epsilon,
+            ..
+        } = *self;
         let keep = E::ONE - E::from_f64(at.rate) * at.decay(self.weight_decay);
-        adam(at, beta1, beta2, epsilon, keep, E::ZERO, values, gradients, mean, mean_square);
+        adam(
+            at,
+            beta1,
+            beta2,
+            epsilon,
+            keep,
+            E::ZERO,
+            values,
+            gradients,
+            mean,
+            mean_square,
+        );
     }
 }
 

@@ -16,10 +16,10 @@ pub use adam::{Adam, AdamW};
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 
+use crate::Float;
 use crate::error::{Error, Result};
 use crate::nn::Params;
 use crate::nn::choice::{Choice, kind_or_table};
-use crate::Float;
 
 /// Which optimizer, and its settings; what is left out is as in PyTorch.
 ///
@@ -150,21 +150,35 @@ const CHUNK: usize = 16 * 1024;
 
 /// Changes all values of `part`, in one pass over memory.
 fn update_in_parallel<E: Float>(rule: &dyn Rule<E>, at: &Moment, part: Part<'_, E>) {
-    let mut slots: Vec<_> = part.slots.into_iter().map(|slot| slot.chunks_mut(CHUNK)).collect();
+    let mut slots: Vec<_> = part
+        .slots
+        .into_iter()
+        .map(|slot| slot.chunks_mut(CHUNK))
+        .collect();
     let chunks: Vec<Mutex<Part<'_, E>>> = part
         .values
         .chunks_mut(CHUNK)
         .zip(part.gradients.chunks(CHUNK))
         .map(|(values, gradients)| {
-            let slots = slots.iter_mut().map(|chunks| chunks.next().expect("equal lengths"));
+            let slots = slots
+                .iter_mut()
+                .map(|chunks| chunks.next().expect("equal lengths"));
             let slots = slots.collect();
-            Mutex::new(Part { values, gradients, slots })
+            Mutex::new(Part {
+                values,
+                gradients,
+                slots,
+            })
         })
         .collect();
     parallel(chunks.len(), |i| {
         // Each chunk is locked once, so never in vain.
         let mut part = chunks[i].lock().expect("a lock taken once");
-        let Part { values, gradients, slots } = &mut *part;
+        let Part {
+            values,
+            gradients,
+            slots,
+        } = &mut *part;
         rule.update(at, values, gradients, slots);
     });
 }

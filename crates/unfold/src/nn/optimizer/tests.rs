@@ -3,10 +3,17 @@ use crate::nn::Init;
 
 fn configs() -> Vec<OptimizerConfig> {
     vec![
-        OptimizerConfig::Sgd(Sgd { momentum: 0.9, ..Sgd::default() }),
+        OptimizerConfig::Sgd(Sgd {
+            momentum: 0.9,
+            ..Sgd::default()
+        }),
         OptimizerConfig::Adam(Adam::default()),
         OptimizerConfig::AdamW(AdamW::default()),
-        OptimizerConfig::RmsProp(RmsProp { momentum: 0.9, centered: true, ..RmsProp::default() }),
+        OptimizerConfig::RmsProp(RmsProp {
+            momentum: 0.9,
+            centered: true,
+            ..RmsProp::default()
+        }),
         OptimizerConfig::Adadelta(Adadelta::default()),
     ]
 }
@@ -23,8 +30,14 @@ fn squares() -> Params<f64> {
 fn step(params: &mut Params<f64>, optimizer: &mut Optimizer<f64>) {
     let loss = {
         let pass = crate::nn::Pass::training(params, crate::random::Key::new(0));
-        let ids: Vec<_> = params.entries().map(|e| params.id(&e.name).unwrap()).collect();
-        let squares: Vec<_> = ids.iter().map(|&id| pass.param(id).square().sum()).collect();
+        let ids: Vec<_> = params
+            .entries()
+            .map(|e| params.id(&e.name).unwrap())
+            .collect();
+        let squares: Vec<_> = ids
+            .iter()
+            .map(|&id| pass.param(id).square().sum())
+            .collect();
         let loss = squares[0].add(&squares[1]).add(&squares[2]);
         params.backward(&pass, &loss);
         loss.item()
@@ -77,8 +90,15 @@ fn frozen_values_stay() {
         let before = params.values().to_vec();
         let mut optimizer = Optimizer::new(config, &params);
         step(&mut params, &mut optimizer);
-        let changed: Vec<bool> = before.iter().zip(params.values()).map(|(a, b)| a != b).collect();
-        assert_eq!(changed, [true, true, true, true, false, false, false, true, true]);
+        let changed: Vec<bool> = before
+            .iter()
+            .zip(params.values())
+            .map(|(a, b)| a != b)
+            .collect();
+        assert_eq!(
+            changed,
+            [true, true, true, true, false, false, false, true, true]
+        );
     }
 }
 
@@ -99,7 +119,10 @@ fn a_state_of_another_optimizer_is_refused() {
     let sgd = Optimizer::new(configs()[0].clone(), &params);
     let mut adam = Optimizer::new(configs()[1].clone(), &params);
     let error = adam.restore(&sgd.state()).unwrap_err().to_string();
-    assert!(error.contains("optimizer adam: expected 9 values of `mean`, got 0"), "{error}");
+    assert!(
+        error.contains("optimizer adam: expected 9 values of `mean`, got 0"),
+        "{error}"
+    );
     assert_eq!(adam.steps(), 0);
 }
 
@@ -118,14 +141,25 @@ fn a_recipe_names_the_optimizer() {
     let recipe = read(table).unwrap();
     assert_eq!(
         recipe.optimizer,
-        OptimizerConfig::RmsProp(RmsProp { centered: true, ..RmsProp::default() })
+        OptimizerConfig::RmsProp(RmsProp {
+            centered: true,
+            ..RmsProp::default()
+        })
     );
     let written = toml::to_string(&recipe).unwrap();
     assert_eq!(read(&written).unwrap().optimizer, recipe.optimizer);
     let unknown = read("optimizer = 'adan'").unwrap_err().to_string();
-    assert!(unknown.contains("unknown variant `adan`, expected one of `sgd`, `adam`"), "{unknown}");
-    let field = read("optimizer = { kind = 'adam', beta3 = 1 }").unwrap_err().to_string();
-    assert!(field.contains("unknown field `beta3`, expected one of `beta1`"), "{field}");
+    assert!(
+        unknown.contains("unknown variant `adan`, expected one of `sgd`, `adam`"),
+        "{unknown}"
+    );
+    let field = read("optimizer = { kind = 'adam', beta3 = 1 }")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        field.contains("unknown field `beta3`, expected one of `beta1`"),
+        "{field}"
+    );
 }
 
 #[test]
@@ -133,7 +167,10 @@ fn settings_are_checked() {
     for config in configs() {
         config.check().unwrap();
     }
-    let adam = OptimizerConfig::Adam(Adam { beta1: 1.0, ..Adam::default() });
+    let adam = OptimizerConfig::Adam(Adam {
+        beta1: 1.0,
+        ..Adam::default()
+    });
     assert_eq!(
         adam.check().unwrap_err().to_string(),
         "optimizer adam: beta1 = 1\n  beta1 must be at least 0 and below 1"
