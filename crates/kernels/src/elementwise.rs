@@ -188,7 +188,7 @@ pub fn binary<E: Float>(op: BinaryOp, a: &[E], b: &[E], out: &mut [E]) {
 pub fn binary_rows<E: Float>(op: BinaryOp, a: &[E], b: &[E], out: &mut [E]) {
     let c = b.len();
     assert!(
-        a.len() == out.len() && out.len() % c.max(1) == 0,
+        a.len() == out.len() && out.len().is_multiple_of(c.max(1)),
         "binary_rows: expected [R, {c}] and [R, {c}], got {} and {} elements",
         a.len(),
         out.len()

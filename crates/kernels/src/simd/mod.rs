@@ -134,7 +134,7 @@ pub trait Vector: Copy + Send + Sync + 'static {
 }
 
 /// The widest register of any instruction set, in elements of `f32`.
-pub const MAX_LANES: usize = 16;
+pub(crate) const MAX_LANES: usize = 16;
 
 /// Work written once for every vector type. `run` must be `#[inline(always)]`.
 pub trait Kernel<E> {
