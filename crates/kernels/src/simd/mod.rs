@@ -201,7 +201,12 @@ pub(crate) fn levels() -> Vec<Level> {
     found
 }
 
+/// The instruction set in use.
 fn level() -> Level {
+    #[cfg(test)]
+    if let Some(level) = FORCED.get() {
+        return level;
+    }
     static LEVEL: OnceLock<Level> = OnceLock::new();
     *LEVEL.get_or_init(|| {
         let found = levels();
@@ -257,6 +262,12 @@ macro_rules! dispatch {
 
 dispatch!(f32, f32, F32x8, F32x16, F32x4);
 dispatch!(f64, f64, F64x4, F64x8, F64x2);
+
+#[cfg(test)]
+thread_local! {
+    /// The instruction set that kernels use on this thread, in place of the best one.
+    pub(crate) static FORCED: std::cell::Cell<Option<Level>> = const { std::cell::Cell::new(None) };
+}
 
 #[cfg(test)]
 mod tests;
