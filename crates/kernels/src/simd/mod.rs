@@ -2,7 +2,8 @@
 //!
 //! A kernel is a value with a generic `run`; [`Dispatch::dispatch`] picks the vector type of this machine
 //! and calls `run` from a function compiled for its instruction set. Everything `run` calls per element
-//! must be `#[inline(always)]`: only code inlined there is compiled for that instruction set. The vector
+//! must be `#[inline(always)]`, so no closure: only code inlined there is compiled for that instruction set,
+//! and vectors handed to a function that is not cost a call for every operation. The vector
 //! types are named nowhere else, so their methods run only on machines that have the instructions.
 
 #[cfg(target_arch = "x86_64")]
