@@ -75,7 +75,7 @@ impl<E: Float> Kernel<E> for LogSoftmax<'_, E> {
 /// Runs `row(x row, y row)` for each of the rows of `C` elements, in parallel.
 fn rows<E: Float>(name: &str, x: &[E], c: usize, y: &mut [E], row: impl Fn(&[E], &mut [E]) + Sync) {
     assert!(
-        x.len() == y.len() && x.len() % c.max(1) == 0,
+        x.len() == y.len() && x.len().is_multiple_of(c.max(1)),
         "{name}: expected [R, {c}] and [R, {c}], got {} and {} elements",
         x.len(),
         y.len()
