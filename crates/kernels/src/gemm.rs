@@ -24,7 +24,7 @@ const NB: usize = 512;
 /// Products with fewer multiply-adds run on the calling thread.
 const SMALL: usize = 1 << 16;
 /// Tasks wanted for a large product, so that threads finish together.
-const TASKS: usize = 16;
+const TASKS: usize = 12;
 
 /// A matrix to read: element `(i, j)` is `data[i * row_stride + j * col_stride]`.
 #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,7 @@ use crate::float::Float;
 use crate::gemm::{Mat, MatMut, gemm, gemm_packed, pack};
 use crate::seq::Ragged;
 use crate::shared::Shared;
-use crate::simd::{Kernel, Vector};
+use crate::simd::{Kernel, Vector, places};
 use crate::threads::{parallel, parallel_rows};
 
 /// Most sequences in a block.
@@ -89,15 +89,6 @@ struct Forward<'a, E> {
     c: &'a mut [E],
 }
 
-/// The places `i .. i + LANES` of the vectors in `0 .. d`, the last one perhaps short. To loop over, with no closure
-/// about the loop's body: one left out of line would be compiled without the instruction set.
-#[inline(always)]
-fn lanes<V: Vector>(d: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
-    (0..d)
-        .step_by(V::LANES)
-        .map(move |i| i..d.min(i + V::LANES))
-}
-
 impl<E: Float> Kernel<E> for Forward<'_, E> {
     type Out = ();
     #[inline(always)]
@@ -115,7 +106,7 @@ impl<E: Float> Kernel<E> for Forward<'_, E> {
         let zero = V::splat(E::ZERO);
         match cell {
             Cell::ElmanTanh => {
-                for at in lanes::<V>(d) {
+                for at in places::<V>(d) {
                     let y = V::read(&gates[at.clone()])
                         .add(V::read(&product[at.clone()]))
                         .tanh();
@@ -124,7 +115,7 @@ impl<E: Float> Kernel<E> for Forward<'_, E> {
                 }
             }
             Cell::ElmanRelu => {
-                for at in lanes::<V>(d) {
+                for at in places::<V>(d) {
                     let a = V::read(&gates[at.clone()]).add(V::read(&product[at.clone()]));
                     let y = zero.select_gt(a, zero, a);
                     y.write(&mut gates[at.clone()]);
@@ -136,7 +127,7 @@ impl<E: Float> Kernel<E> for Forward<'_, E> {
                 let (gz, gn) = rest.split_at_mut(d);
                 let (pr, rest) = product.split_at(d);
                 let (pz, pn) = rest.split_at(d);
-                for at in lanes::<V>(d) {
+                for at in places::<V>(d) {
                     let at = || at.clone();
                     let r = V::read(&gr[at()]).add(V::read(&pr[at()])).sigmoid();
                     let z = V::read(&gz[at()]).add(V::read(&pz[at()])).sigmoid();
@@ -157,7 +148,7 @@ impl<E: Float> Kernel<E> for Forward<'_, E> {
                 let (pi, rest) = product.split_at(d);
                 let (pf, rest) = rest.split_at(d);
                 let (pg, po) = rest.split_at(d);
-                for at in lanes::<V>(d) {
+                for at in places::<V>(d) {
                     let at = || at.clone();
                     let i = V::read(&gi[at()]).add(V::read(&pi[at()])).sigmoid();
                     let f = V::read(&gf[at()]).add(V::read(&pf[at()])).sigmoid();
@@ -358,7 +349,7 @@ impl<E: Float> Kernel<E> for Backward<'_, E> {
         let (zero, one) = (V::splat(E::ZERO), V::splat(E::ONE));
         match cell {
             Cell::ElmanTanh | Cell::ElmanRelu => {
-                for at in lanes::<V>(d) {
+                for at in places::<V>(d) {
                     let (dh_at, y) = (&mut dh[at.clone()], V::read(&y[at.clone()]));
                     let sum = V::read(dh_at).add(V::read(&dy[at.clone()]));
                     let da = match cell {
@@ -377,7 +368,7 @@ impl<E: Float> Kernel<E> for Backward<'_, E> {
                 let (dz, dn) = rest.split_at_mut(d);
                 let (pr, rest) = dproduct.split_at_mut(d);
                 let (pz, pn) = rest.split_at_mut(d);
-                for at in lanes::<V>(d) {
+                for at in places::<V>(d) {
                     let at = || at.clone();
                     let (r, z, n) = (V::read(&r[at()]), V::read(&z[at()]), V::read(&n[at()]));
                     let sum = V::read(&dh[at()]).add(V::read(&dy[at()]));
@@ -400,7 +391,7 @@ impl<E: Float> Kernel<E> for Backward<'_, E> {
                 let (di, rest) = dgates.split_at_mut(d);
                 let (df, rest) = rest.split_at_mut(d);
                 let (dg, d_o) = rest.split_at_mut(d);
-                for at in lanes::<V>(d) {
+                for at in places::<V>(d) {
                     let at = || at.clone();
                     let (i, f) = (V::read(&i[at()]), V::read(&f[at()]));
                     let (g, o) = (V::read(&g[at()]), V::read(&o[at()]));

@@ -145,6 +145,15 @@ pub trait Kernel<E> {
     fn run<V: Vector<Elem = E>>(self) -> Self::Out;
 }
 
+/// The places `i .. i + LANES` of the vectors in `0 .. n`, the last one perhaps short. To loop over, with no
+/// closure about the loop's body.
+#[inline(always)]
+pub(crate) fn places<V: Vector>(n: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    (0..n)
+        .step_by(V::LANES)
+        .map(move |i| i..n.min(i + V::LANES))
+}
+
 /// The choice of a vector type for an element type.
 pub trait Dispatch: Sized {
     /// Runs `kernel` with the best vector type of this machine.
