@@ -41,6 +41,22 @@ fn words_become_numbers_by_frequency() {
 }
 
 #[test]
+fn many_texts_are_encoded_as_each_is() {
+    let texts: Vec<String> = (0..500).map(|n| format!("text {} of {n}", n % 7)).collect();
+    let encoder = fit(
+        &["text of 1 2 3"],
+        &TokenConfig {
+            word_ngrams: 2,
+            ..TokenConfig::default()
+        },
+    );
+    let one_by_one: Vec<_> = texts.iter().map(|text| encoder.encode(text)).collect();
+    assert_eq!(encoder.encode_all(&texts), one_by_one);
+    let one_by_one: Vec<_> = texts.iter().map(|text| encoder.encode_bag(text)).collect();
+    assert_eq!(encoder.encode_all_bags(&texts), one_by_one);
+}
+
+#[test]
 fn telling_words_weigh_more() {
     let encoder = fit(
         &["a b", "a c", "a a"],

@@ -1,25 +1,14 @@
 //! The same documents in every layout and packing that is read.
 
+mod data_support;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Cursor, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use tempfile::TempDir;
+use data_support::{REFERENCE, folder, gzip, write};
 use unfold::data::{Example, TextData, TextSource, read_text, read_text_split};
-
-const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference");
-
-fn folder() -> TempDir {
-    tempfile::tempdir().expect("a folder")
-}
-
-fn write(folder: &TempDir, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
-    let path = folder.path().join(name);
-    fs::create_dir_all(path.parent().expect("a parent")).expect("created");
-    fs::write(&path, content).expect("written");
-    path
-}
 
 fn read(path: &Path, source: &TextSource) -> TextData {
     read_text(path, source, 1).unwrap_or_else(|error| panic!("{error}"))
@@ -68,12 +57,6 @@ fn csv(delimiter: char, header: &str) -> String {
         .into_iter()
         .map(|(label, text)| format!("{}{delimiter}{label}\n", quoted(text)));
     header.to_owned() + &rows.collect::<String>()
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(bytes).expect("written");
-    encoder.finish().expect("finished")
 }
 
 fn xz(bytes: &[u8]) -> Vec<u8> {
