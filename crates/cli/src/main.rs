@@ -1,2 +1,27 @@
-//! The program `unfold`.
-fn main() {}
+//! The program `unfold`: train, measure, use and look at convolutional and recurrent networks.
+//!
+//! Flags are parsed ([`flags`]), checked into a [`plan`], and acted on ([`commands`]).
+
+mod commands;
+mod failure;
+mod flags;
+mod interrupt;
+mod metrics;
+mod pictures;
+mod plan;
+mod progress;
+mod report;
+mod run_folder;
+mod wording;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let flags = flags::Flags::parse();
+    match plan::Plan::new(flags.command).and_then(commands::act) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::report(&error),
+    }
+}

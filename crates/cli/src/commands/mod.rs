@@ -1,0 +1,22 @@
+//! What each command does once its flags are checked.
+
+mod completions;
+mod eval;
+mod run;
+mod show;
+mod train;
+
+use anyhow::Result;
+
+use crate::plan::Plan;
+
+/// Does what was planned.
+pub(crate) fn act(plan: Plan) -> Result<()> {
+    match plan {
+        Plan::TrainText(train) => train::text(&train),
+        Plan::Eval(eval) => eval::eval(&eval),
+        Plan::Run(run) => run::run(&run),
+        Plan::Show(show) => show::show(&show),
+        Plan::Completions(shell) => completions::print(shell),
+    }
+}

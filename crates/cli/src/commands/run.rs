@@ -1,0 +1,143 @@
+//! `unfold run`.
+
+use std::io::{BufRead, BufReader, IsTerminal as _, Read, Write};
+
+use anyhow::{Context as _, Result};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use unfold::tasks::text::{Prediction, TextModel};
+
+use crate::plan::{Input, Run};
+
+/// As many lines as are answered together, when so many wait.
+const MOST_LINES: usize = 256;
+
+/// Classifies texts, a line of output for each.
+pub(super) fn run(plan: &Run) -> Result<()> {
+    let model = TextModel::load(&plan.run)?;
+    let mut out = std::io::stdout().lock();
+    match &plan.input {
+        Input::Texts(texts) => answer(&model, texts, plan.json, &mut out),
+        Input::Lines => {
+            if std::io::stdin().is_terminal() {
+                eprintln!("type a text and press Enter; Ctrl-D ends");
+            }
+            let mut lines = Lines::new(std::io::stdin().lock());
+            while let Some(texts) = lines.waiting().context("standard input: cannot read")? {
+                answer(&model, &texts, plan.json, &mut out)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn answer(model: &TextModel, texts: &[String], json: bool, out: &mut impl Write) -> Result<()> {
+    let mut answers = String::new();
+    for prediction in model.classify(texts) {
+        if json {
+            answers.push_str(&serde_json::to_string(&Answer(&prediction))?);
+        } else {
+            answers.push_str(&format!(
+                "{}\t{:.4}",
+                one_line(&prediction.label),
+                prediction.probability
+            ));
+        }
+        answers.push('\n');
+    }
+    out.write_all(answers.as_bytes())?;
+    // Whoever waits for the answer to a line must not wait for the next one.
+    out.flush()?;
+    Ok(())
+}
+
+/// A label that cannot be taken for the end of its field.
+fn one_line(label: &str) -> String {
+    label.replace(['\t', '\n', '\r'], " ")
+}
+
+/// A prediction with its probabilities as an object, likeliest first.
+struct Answer<'a>(&'a Prediction);
+
+impl Serialize for Answer<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Probabilities<'a>(&'a [(String, f32)]);
+        impl Serialize for Probabilities<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_map(
+                    self.0
+                        .iter()
+                        .map(|(label, probability)| (label, probability)),
+                )
+            }
+        }
+        let mut map = serializer.serialize_map(Some(3))?;
+        map.serialize_entry("label", &self.0.label)?;
+        map.serialize_entry("probability", &self.0.probability)?;
+        map.serialize_entry("probabilities", &Probabilities(&self.0.probabilities))?;
+        map.end()
+    }
+}
+
+/// Lines in groups: what has arrived is taken together, and nothing waits for more.
+struct Lines<R> {
+    input: BufReader<R>,
+}
+
+impl<R: Read> Lines<R> {
+    fn new(input: R) -> Self {
+        Self {
+            input: BufReader::with_capacity(1 << 16, input),
+        }
+    }
+
+    /// Waits for a line and takes those that came with it; `None` at the end.
+    fn waiting(&mut self) -> std::io::Result<Option<Vec<String>>> {
+        let mut lines = Vec::new();
+        while lines.is_empty() || (lines.len() < MOST_LINES && self.input.buffer().contains(&b'\n'))
+        {
+            let mut line = Vec::new();
+            if self.input.read_until(b'\n', &mut line)? == 0 {
+                break;
+            }
+            let line = String::from_utf8_lossy(&line);
+            lines.push(
+                line.strip_suffix('\n')
+                    .map_or(&*line, |line| line.strip_suffix('\r').unwrap_or(line))
+                    .to_owned(),
+            );
+        }
+        Ok((!lines.is_empty()).then_some(lines))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_come_together_and_whole() {
+        let mut lines = Lines::new("one\r\ntwo\n\nthree".as_bytes());
+        assert_eq!(lines.waiting().unwrap().unwrap(), ["one", "two", ""]);
+        assert_eq!(lines.waiting().unwrap().unwrap(), ["three"]);
+        assert!(lines.waiting().unwrap().is_none());
+    }
+
+    #[test]
+    fn broken_letters_are_replaced() {
+        let mut lines = Lines::new(&b"a\xffb\n"[..]);
+        assert_eq!(lines.waiting().unwrap().unwrap(), ["a\u{fffd}b"]);
+    }
+
+    #[test]
+    fn probabilities_keep_their_order() {
+        let prediction = Prediction {
+            label: "spam".into(),
+            probability: 0.75,
+            probabilities: vec![("spam".into(), 0.75), ("ham".into(), 0.25)],
+        };
+        assert_eq!(
+            serde_json::to_string(&Answer(&prediction)).unwrap(),
+            r#"{"label":"spam","probability":0.75,"probabilities":{"spam":0.75,"ham":0.25}}"#
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! `unfold show`.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use unfold::tasks::text::{Explain, TextModel};
+
+use crate::failure::unusable;
+use crate::metrics::{self, Event, Record};
+use crate::pictures::canvas::Canvas;
+use crate::pictures::confusion::{self, Confusion};
+use crate::pictures::{curves, words};
+use crate::plan::{Pictures, Show, Words};
+
+/// Draws pictures and prints where they are.
+pub(super) fn show(plan: &Show) -> Result<()> {
+    let mut drawn = Vec::new();
+    match &plan.pictures {
+        Pictures::Curves => drawn.push(("curves", draw_curves(&plan.run)?)),
+        Pictures::Confusion => drawn.push(("confusion", draw_confusion(plan)?)),
+        Pictures::Words(words) => drawn.push(("words", draw_words(&plan.run, words)?)),
+        Pictures::All(words) => {
+            let diary = plan.run.join("metrics.jsonl").exists();
+            if diary || (words.is_none() && plan.data.is_none()) {
+                drawn.push(("curves", draw_curves(&plan.run)?));
+            }
+            if plan.data.is_some() || (diary && counted(&metrics::read(&plan.run)?).is_some()) {
+                drawn.push(("confusion", draw_confusion(plan)?));
+            }
+            if let Some(words) = words {
+                drawn.push(("words", draw_words(&plan.run, words)?));
+            }
+        }
+    }
+    std::fs::create_dir_all(&plan.out)
+        .with_context(|| format!("{}: cannot create the folder", plan.out.display()))?;
+    let mut out = std::io::stdout().lock();
+    for (name, canvas) in drawn {
+        for path in canvas.save(&plan.out, name)? {
+            writeln!(out, "{}", path.display())?;
+        }
+    }
+    Ok(())
+}
+
+fn draw_curves(run: &Path) -> Result<Canvas> {
+    let records = read_metrics(run)?;
+    curves::draw(&run.display().to_string(), &records).ok_or_else(|| {
+        unusable(
+            format!("{}: nothing was measured yet", run.display()),
+            "draw it again when an epoch is done",
+        )
+    })
+}
+
+fn read_metrics(run: &Path) -> Result<Vec<Record>> {
+    if !run.join("metrics.jsonl").exists() {
+        return Err(unusable(
+            format!(
+                "{}: holds no metrics.jsonl, so there are no curves to draw",
+                run.display()
+            ),
+            "name the folder of a run; a model alone can only show `words`, or `confusion` with --data",
+        ));
+    }
+    metrics::read(run)
+}
+
+/// The run's own measurement.
+struct Counted<'a> {
+    split: &'a str,
+    labels: &'a [String],
+    counts: &'a [Vec<u64>],
+}
+
+fn counted(records: &[Record]) -> Option<Counted<'_>> {
+    let report = records
+        .iter()
+        .rfind(|record| record.event == Event::Report)?;
+    let (labels, counts) = (report.labels.as_deref()?, report.confusion.as_deref()?);
+    let square = counts.len() == labels.len() && counts.iter().all(|row| row.len() == labels.len());
+    let split = report.split.as_deref()?;
+    square.then_some(Counted {
+        split,
+        labels,
+        counts,
+    })
+}
+
+fn draw_confusion(plan: &Show) -> Result<Canvas> {
+    if let Some(data) = &plan.data {
+        let report = TextModel::load(&plan.run)?.evaluate(data)?;
+        let title = format!("Confusion on {data}");
+        return Ok(confusion::draw(&Confusion {
+            title: &title,
+            labels: &report.labels,
+            counts: &report.confusion,
+        }));
+    }
+    let records = read_metrics(&plan.run)?;
+    let Counted {
+        split,
+        labels,
+        counts,
+    } = counted(&records).ok_or_else(|| {
+        unusable(
+            format!(
+                "{}: the run is not finished, so nothing was counted yet",
+                plan.run.display()
+            ),
+            "finish it with `unfold train … --resume`, or count on other data with --data",
+        )
+    })?;
+    let title = format!("Confusion on the {split} split");
+    Ok(confusion::draw(&Confusion {
+        title: &title,
+        labels,
+        counts,
+    }))
+}
+
+fn draw_words(run: &Path, words: &Words) -> Result<Canvas> {
+    let model = TextModel::load(run)?;
+    let prediction = model.classify(&[&words.text]).remove(0);
+    let label = words.label.as_ref().unwrap_or(&prediction.label);
+    let number = model
+        .labels()
+        .iter()
+        .position(|known| known == label)
+        .ok_or_else(|| {
+            unusable(
+                format!("--label {label}: the model has no such class"),
+                format!("choose one of: {}", model.labels().join(", ")),
+            )
+        })?;
+    let weights = model.explain(&words.text, words.method, Some(number));
+    let method = match words.method {
+        Explain::Gradient => {
+            "gradient × input: how each word moves the log-probability of the class"
+        }
+        Explain::Occlusion => {
+            "occlusion: how much the probability of the class falls without the word"
+        }
+    };
+    Ok(words::draw(&words::Words {
+        text: &words.text,
+        label,
+        method,
+        weights: &weights,
+        probabilities: &prediction.probabilities,
+    }))
+}

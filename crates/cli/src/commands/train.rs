@@ -1,0 +1,96 @@
+//! `unfold train`.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use unfold::tasks::text::{RunOptions, train};
+use unfold::train::{EpochEnd, Observer, Progress, Start};
+
+use crate::interrupt::Interrupt;
+use crate::metrics;
+use crate::pictures::curves;
+use crate::plan::TrainText;
+use crate::progress::Reporter;
+use crate::report;
+use crate::wording::shell;
+
+/// Trains a text classifier.
+pub(super) fn text(plan: &TrainText) -> Result<()> {
+    let interrupt = Interrupt::install()?;
+    let run = RunOptions {
+        out: plan.out.clone(),
+        resume: plan.resume,
+    };
+    let reporter = Reporter::new(plan.quiet);
+    let mut watch = Watch {
+        reporter,
+        interrupt,
+        run: plan.out.clone(),
+    };
+    let trained = train(&plan.data, &plan.recipe, &run, &mut watch);
+    watch.reporter.finish();
+    let report = trained?;
+    watch.draw_curves();
+    if !plan.quiet {
+        eprint!("\n{}{}", report::table(&report), next(&plan.out));
+    }
+    if plan.json {
+        writeln!(std::io::stdout(), "{}", serde_json::to_string(&report)?)?;
+    }
+    Ok(())
+}
+
+/// What to type next.
+fn next(out: &Path) -> String {
+    let program = std::env::args_os()
+        .next()
+        .unwrap_or_else(|| "unfold".into());
+    let (program, run) = (shell(Path::new(&program)), shell(out));
+    format!(
+        "\nrun folder  {run}\n\
+         next        {program} run  {run} 'a text'\n            \
+         {program} eval {run} DATA\n            \
+         {program} show {run}\n"
+    )
+}
+
+/// Passes on what happens to the reporter, keeps `curves.svg` up to date, and listens for Ctrl-C.
+struct Watch {
+    reporter: Reporter,
+    interrupt: Interrupt,
+    run: PathBuf,
+}
+
+impl Watch {
+    /// A picture that cannot be written is no reason to stop a training: `show` draws it again.
+    fn draw_curves(&self) {
+        let Ok(records) = metrics::read(&self.run) else {
+            return;
+        };
+        let name = self.run.display().to_string();
+        if let Some(canvas) = curves::draw(&name, &records) {
+            let _ = std::fs::write(self.run.join("curves.svg"), canvas.to_svg());
+        }
+    }
+}
+
+impl Observer for Watch {
+    fn start(&mut self, start: &Start) {
+        self.interrupt.training_began();
+        self.reporter.start(start);
+    }
+
+    fn step(&mut self, progress: &Progress) {
+        self.reporter.step(progress);
+    }
+
+    fn epoch(&mut self, end: &EpochEnd) {
+        self.reporter.epoch(end);
+        self.draw_curves();
+    }
+
+    fn stop(&self) -> bool {
+        self.interrupt.asked()
+    }
+}

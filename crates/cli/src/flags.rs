@@ -1,0 +1,274 @@
+//! What can be typed: commands, flags and their help.
+//!
+//! This is the first of three steps. Flags are only syntax; [`crate::plan`] checks them against the disk and
+//! each other, and [`crate::commands`] acts on the result.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Train and use convolutional and recurrent networks on a CPU.
+#[derive(Debug, Parser)]
+#[command(
+    name = "unfold",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+#[command(after_help = PROGRAM_EXAMPLES)]
+pub(crate) struct Flags {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const PROGRAM_EXAMPLES: &str = "\
+EXAMPLES
+  unfold train text builtin:spam                   train a spam filter on bundled mail
+  unfold run runs/text-spam 'Call now to win!'     use it
+  unfold eval runs/text-spam new-mail.csv          measure it on other data
+  unfold show runs/text-spam                       draw its curves and confusion matrix
+
+EXIT STATUS
+  0 done    1 failed    2 a flag, path, recipe or file must be mended first    130 interrupted, all saved";
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train a model on your data
+    Train(Train),
+    /// Measure a trained model on labelled data
+    Eval(Eval),
+    /// Use a trained model on new input
+    Run(Run),
+    /// Draw what a run learned, as SVG and PNG
+    Show(Show),
+    /// Print a completion script for your shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell to complete for
+        shell: clap_complete::Shell,
+    },
+}
+
+const COMPLETIONS_EXAMPLES: &str = "\
+EXAMPLES
+  unfold completions bash > ~/.local/share/bash-completion/completions/unfold
+  unfold completions zsh  > ~/.zfunc/_unfold
+  unfold completions fish > ~/.config/fish/completions/unfold.fish";
+
+/// `unfold train`.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct Train {
+    #[command(subcommand)]
+    pub(crate) task: TrainTask,
+}
+
+/// The tasks a model can be trained for.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TrainTask {
+    /// Sort texts into classes
+    Text(TrainText),
+}
+
+const TRAIN_TEXT_EXAMPLES: &str = "\
+DATA
+  builtin:spam           bundled mail, spam and not spam
+  a folder or archive    one folder for each class with one text in each file; *train*/, *test*/ and
+                         *valid*/ folders above them are taken as the split (tar, tar.gz, tar.xz, tar.zst, zip)
+  a table                CSV, TSV, JSONL or Parquet with a text and a label column; may be compressed
+
+EXAMPLES
+  unfold train text builtin:spam
+  unfold train text reviews.csv --text-column review --label-column stars
+  unfold train text mail/ --set model.kind=rnn --set train.epochs=5
+  unfold train text 20news.tar.xz --recipe recipes/20news-raw.toml --out runs/news --json
+  unfold train text mail/ --out runs/mail --resume      go on after Ctrl-C, a crash or a power cut";
+
+/// `unfold train text`.
+#[derive(Debug, Args)]
+#[command(after_help = TRAIN_TEXT_EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct TrainText {
+    /// Labelled texts: a folder, an archive, a table or builtin:spam
+    pub(crate) data: String,
+    /// Read the model, training and seed from this TOML file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recipe: Option<PathBuf>,
+    /// Change one value of the recipe; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    #[command(flatten)]
+    pub(crate) columns: Columns,
+    /// Put the run into this folder [default: runs/text-NAME, then runs/text-NAME-2, …]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Go on with an interrupted run: that of --out, else the latest one on DATA
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Seed of everything random; the same seed gives the same model, bit for bit
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    /// Print the result as one line of JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print nothing but errors (and the line of --json)
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// Columns of a table.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Columns {
+    /// Column of a table that holds the text [default: found by its name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) text_column: Option<String>,
+    /// Column of a table that holds the label [default: found by its name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) label_column: Option<String>,
+}
+
+/// How many cores may be used.
+#[derive(Debug, Args)]
+pub(crate) struct Threads {
+    /// Use this many threads; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) threads: Option<u16>,
+}
+
+const EVAL_EXAMPLES: &str = "\
+EXAMPLES
+  unfold eval runs/text-spam builtin:spam
+  unfold eval runs/text-reviews next-month.csv --json
+  unfold eval model.safetensors test.jsonl
+
+DATA is read as in training. Where it brings a test split of its own, that is what counts.";
+
+/// `unfold eval`.
+#[derive(Debug, Args)]
+#[command(after_help = EVAL_EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct Eval {
+    /// Folder of a finished run, or a model.safetensors file
+    pub(crate) run: PathBuf,
+    /// Labelled data, as for `unfold train`
+    pub(crate) data: String,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    /// Print the result as one line of JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const RUN_EXAMPLES: &str = "\
+EXAMPLES
+  unfold run runs/text-spam 'Call now to win!' 'See you on Tuesday'
+  unfold run runs/text-spam \"$(cat mail.txt)\"
+  unfold run runs/text-spam < lines.txt > answers.tsv
+  tail -f chat.log | unfold run runs/text-spam --json
+
+OUTPUT
+  One line for each text: the label, a tab, and its probability. With --json one object for each text:
+  {\"label\":\"spam\",\"probability\":0.98,\"probabilities\":{\"spam\":0.98,\"ham\":0.02}}";
+
+/// `unfold run`.
+#[derive(Debug, Args)]
+#[command(after_help = RUN_EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct Run {
+    /// Folder of a finished run, or a model.safetensors file
+    pub(crate) run: PathBuf,
+    /// Texts to classify; without any, each line of standard input is one
+    pub(crate) text: Vec<String>,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    /// Print label and probabilities as one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const SHOW_EXAMPLES: &str = "\
+EXAMPLES
+  unfold show runs/text-spam                                  everything the run can show
+  unfold show runs/text-spam curves
+  unfold show runs/text-spam confusion --data next-month.csv
+  unfold show runs/text-spam words --text 'Call now to win!'
+  unfold show runs/text-spam words --text \"$(cat mail.txt)\" --method occlusion --label ham
+
+Each picture is written as SVG and as PNG; the paths are printed.";
+
+/// `unfold show`.
+#[derive(Debug, Args)]
+#[command(after_help = SHOW_EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct Show {
+    /// Folder of a run; for `words` a model.safetensors file will do
+    pub(crate) run: PathBuf,
+    /// What to draw [default: all that there is something to draw for]
+    pub(crate) picture: Option<Picture>,
+    /// The text whose words are coloured (words)
+    #[arg(long)]
+    pub(crate) text: Option<String>,
+    /// How to find out what a word contributed (words)
+    #[arg(long, value_enum, default_value_t = Method::Gradient)]
+    pub(crate) method: Method,
+    /// The class to explain [default: the answer] (words)
+    #[arg(long)]
+    pub(crate) label: Option<String>,
+    /// Count on this labelled data instead of the run's own test split (confusion)
+    #[arg(long, value_name = "DATA")]
+    pub(crate) data: Option<String>,
+    /// Folder for the pictures [default: RUN/pictures]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+}
+
+/// The pictures there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Picture {
+    /// Loss and accuracy over the epochs
+    Curves,
+    /// Which classes are taken for which
+    Confusion,
+    /// Which words of a text decided
+    Words,
+}
+
+/// How the contribution of a word is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Method {
+    /// Gradient times input: one backward pass
+    Gradient,
+    /// Leave each word out and see how the answer changes
+    Occlusion,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn flags_are_consistent() {
+        Flags::command().debug_assert();
+    }
+
+    #[test]
+    fn settings_repeat() {
+        let flags = Flags::parse_from([
+            "unfold", "train", "text", "x", "--set", "a=1", "--set", "b.c=2",
+        ]);
+        let Command::Train(Train {
+            task: TrainTask::Text(train),
+        }) = flags.command
+        else {
+            panic!("not train text")
+        };
+        assert_eq!(train.set, ["a=1", "b.c=2"]);
+    }
+
+    #[test]
+    fn no_threads_is_refused() {
+        assert!(Flags::try_parse_from(["unfold", "run", "x", "--threads", "0"]).is_err());
+    }
+}

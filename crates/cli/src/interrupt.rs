@@ -1,0 +1,48 @@
+//! Ctrl-C: the first one asks a training to stop after its step, the second one ends the program.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context as _, Result};
+
+use crate::failure::INTERRUPTED;
+
+/// Knows whether the user asked to stop.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Interrupt(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Whether there is a training that will stop when asked.
+    training: AtomicBool,
+    asked: AtomicBool,
+}
+
+impl Interrupt {
+    /// Catches Ctrl-C from now on.
+    pub(crate) fn install() -> Result<Self> {
+        let interrupt = Self::default();
+        let state = Arc::clone(&interrupt.0);
+        ctrlc::set_handler(move || {
+            // Before the first step there is nothing to save.
+            if !state.training.load(Ordering::SeqCst) || state.asked.swap(true, Ordering::SeqCst) {
+                std::process::exit(INTERRUPTED.into());
+            }
+            eprintln!(
+                "\nsaving after this step; press Ctrl-C again to stop at once without saving"
+            );
+        })
+        .context("cannot catch Ctrl-C")?;
+        Ok(interrupt)
+    }
+
+    /// A training has begun that asks [`asked`](Self::asked) after each step.
+    pub(crate) fn training_began(&self) {
+        self.0.training.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the user pressed Ctrl-C.
+    pub(crate) fn asked(&self) -> bool {
+        self.0.asked.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,295 @@
+//! Line charts side by side.
+
+use super::canvas::{Anchor, Canvas, Rect, Stroke, Text};
+use super::colour::{Colour, GRID, INK, MUTED, WHITE};
+use super::ticks::{Axis, Format};
+
+/// How a series is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// A thin line without an entry in the legend that may leave the axis: noise behind a smoother line.
+    Faint,
+    /// A line.
+    Line,
+    /// A line with a dot at each value.
+    Dots,
+}
+
+/// Values of one kind, from left to right.
+#[derive(Clone, Debug)]
+pub(crate) struct Series {
+    pub(crate) name: String,
+    pub(crate) colour: Colour,
+    pub(crate) style: Style,
+    pub(crate) points: Vec<(f64, f64)>,
+}
+
+/// A place worth marking on the horizontal axis.
+#[derive(Clone, Debug)]
+pub(crate) struct Mark {
+    pub(crate) x: f64,
+    /// The value at `x`, where the dot goes.
+    pub(crate) y: f64,
+    pub(crate) label: String,
+}
+
+/// One chart of a picture.
+#[derive(Clone, Debug)]
+pub(crate) struct Panel {
+    pub(crate) title: String,
+    pub(crate) x_label: String,
+    pub(crate) y_format: Format,
+    pub(crate) series: Vec<Series>,
+    pub(crate) mark: Option<Mark>,
+}
+
+const MARGIN: f32 = 28.0;
+const HEAD: f32 = 62.0;
+const PANEL_WIDTH: f32 = 470.0;
+const PANEL_HEIGHT: f32 = 340.0;
+/// Room inside a panel for its title and legend, left labels, and the horizontal axis.
+const TOP: f32 = 58.0;
+const LEFT: f32 = 52.0;
+const BOTTOM: f32 = 46.0;
+const RIGHT: f32 = 18.0;
+
+/// The panels in one row under a title.
+pub(crate) fn draw(title: &str, subtitle: &str, panels: &[Panel]) -> Canvas {
+    let columns = panels.len().max(1) as f32;
+    let width = MARGIN * 2.0 + PANEL_WIDTH * columns;
+    let mut canvas = Canvas::new(
+        width,
+        HEAD + PANEL_HEIGHT + MARGIN,
+        format!("{title}. {subtitle}"),
+    );
+    canvas.text(Text::new(MARGIN, 36.0, title).size(18.0).bold());
+    canvas.text(Text::new(MARGIN, 57.0, subtitle).colour(MUTED));
+    for (i, panel) in panels.iter().enumerate() {
+        let area = Rect {
+            x: MARGIN + PANEL_WIDTH * i as f32,
+            y: HEAD,
+            width: PANEL_WIDTH,
+            height: PANEL_HEIGHT,
+        };
+        draw_panel(&mut canvas, area, panel);
+    }
+    canvas
+}
+
+/// The frame of a chart and how values become places in it.
+struct Plot {
+    frame: Rect,
+    x: Axis,
+    y: Axis,
+}
+
+impl Plot {
+    fn at(&self, (x, y): (f64, f64)) -> (f32, f32) {
+        let Rect {
+            x: left,
+            y: top,
+            width,
+            height,
+        } = self.frame;
+        (
+            left + self.x.place(x) * width,
+            top + (1.0 - self.y.place(y)) * height,
+        )
+    }
+
+    fn bottom(&self) -> f32 {
+        self.frame.y + self.frame.height
+    }
+}
+
+fn draw_panel(canvas: &mut Canvas, area: Rect, panel: &Panel) {
+    let frame = Rect {
+        x: area.x + LEFT,
+        y: area.y + TOP,
+        width: area.width - LEFT - RIGHT,
+        height: area.height - TOP - BOTTOM,
+    };
+    let plot = Plot {
+        frame,
+        x: x_axis(panel),
+        y: y_axis(panel),
+    };
+    canvas.text(
+        Text::new(frame.x, area.y + 26.0, panel.title.as_str())
+            .size(13.0)
+            .bold(),
+    );
+    draw_grid(canvas, &plot, &panel.x_label);
+    for series in &panel.series {
+        draw_series(canvas, &plot, series);
+    }
+    if let Some(mark) = &panel.mark {
+        draw_mark(canvas, &plot, mark);
+    }
+    draw_legend(canvas, frame.x, area.y + 46.0, &panel.series);
+}
+
+fn finite(series: &Series) -> impl Iterator<Item = (f64, f64)> + '_ {
+    series
+        .points
+        .iter()
+        .copied()
+        .filter(|(x, y)| x.is_finite() && y.is_finite())
+}
+
+fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values.fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), value| {
+        (lo.min(value), hi.max(value))
+    })
+}
+
+fn x_axis(panel: &Panel) -> Axis {
+    let (_, hi) = bounds(panel.series.iter().flat_map(finite).map(|(x, _)| x));
+    Axis::fit(0.0, hi, 6, Format::Count, false)
+}
+
+/// Faint series are noise: they fill the axis but do not stretch it, unless there is nothing else.
+fn y_axis(panel: &Panel) -> Axis {
+    let strong = || {
+        panel
+            .series
+            .iter()
+            .filter(|series| series.style != Style::Faint)
+            .flat_map(finite)
+    };
+    let (lo, hi) = if strong().next().is_some() {
+        bounds(strong().map(|(_, y)| y))
+    } else {
+        bounds(panel.series.iter().flat_map(finite).map(|(_, y)| y))
+    };
+    let room = (hi - lo) * 0.05;
+    let lo = if lo >= 0.0 && lo < (hi - lo) * 0.6 {
+        0.0
+    } else {
+        lo - room
+    };
+    Axis::fit(lo, hi + room, 5, panel.y_format, true)
+}
+
+fn draw_grid(canvas: &mut Canvas, plot: &Plot, x_label: &str) {
+    let Rect {
+        x: left,
+        width,
+        y: top,
+        ..
+    } = plot.frame;
+    for (value, label) in plot.y.ticks() {
+        let y = top + (1.0 - plot.y.place(value)) * plot.frame.height;
+        canvas.line((left, y), (left + width, y), Stroke::solid(GRID, 1.0));
+        canvas.text(
+            Text::new(left - 8.0, y + 4.0, label)
+                .size(11.0)
+                .colour(MUTED)
+                .anchor(Anchor::End),
+        );
+    }
+    let bottom = plot.bottom();
+    canvas.line(
+        (left, bottom),
+        (left + width, bottom),
+        Stroke::solid(MUTED, 1.0),
+    );
+    for (value, label) in plot.x.ticks() {
+        let x = left + plot.x.place(value) * width;
+        canvas.line((x, bottom), (x, bottom + 4.0), Stroke::solid(MUTED, 1.0));
+        canvas.text(
+            Text::new(x, bottom + 18.0, label)
+                .size(11.0)
+                .colour(MUTED)
+                .anchor(Anchor::Middle),
+        );
+    }
+    let label = Text::new(left + width / 2.0, bottom + 36.0, x_label)
+        .size(11.0)
+        .colour(MUTED);
+    canvas.text(label.anchor(Anchor::Middle));
+}
+
+fn draw_series(canvas: &mut Canvas, plot: &Plot, series: &Series) {
+    let points: Vec<_> = finite(series).map(|point| plot.at(point)).collect();
+    let width = if series.style == Style::Faint {
+        1.0
+    } else {
+        2.0
+    };
+    canvas.polyline(points.clone(), Stroke::solid(series.colour, width));
+    let crowded = points.len() > 30;
+    if series.style == Style::Dots && !crowded || points.len() == 1 {
+        for (x, y) in points {
+            canvas.circle(x, y, 3.2, series.colour, Some(Stroke::solid(WHITE, 1.0)));
+        }
+    }
+}
+
+fn draw_mark(canvas: &mut Canvas, plot: &Plot, mark: &Mark) {
+    let (x, y) = plot.at((mark.x, mark.y));
+    let Rect {
+        x: left,
+        y: top,
+        width,
+        ..
+    } = plot.frame;
+    canvas.line(
+        (x, top),
+        (x, plot.bottom()),
+        Stroke::dashed(MUTED, 1.0, 3.0),
+    );
+    canvas.circle(x, y, 5.0, WHITE, Some(Stroke::solid(INK, 2.0)));
+    let to_the_left = x > left + width / 2.0;
+    let (shift, anchor) = if to_the_left {
+        (-7.0, Anchor::End)
+    } else {
+        (7.0, Anchor::Start)
+    };
+    // The label goes to whichever end of the dashed line its dot is farther from.
+    let near_top = y < top + plot.frame.height / 2.0;
+    let label_y = if near_top {
+        plot.bottom() - 10.0
+    } else {
+        top + 14.0
+    };
+    let label = Text::new(x + shift, label_y, mark.label.as_str())
+        .size(11.0)
+        .anchor(anchor);
+    let label_x = if to_the_left {
+        label.x - label.width()
+    } else {
+        label.x
+    };
+    let paper = Rect {
+        x: label_x - 3.0,
+        y: label_y - 11.0,
+        width: label.width() + 6.0,
+        height: 15.0,
+    };
+    canvas.rect(paper, 2.0, WHITE);
+    canvas.text(label);
+}
+
+fn draw_legend(canvas: &mut Canvas, left: f32, y: f32, series: &[Series]) {
+    let mut x = left;
+    for series in series.iter().filter(|series| series.style != Style::Faint) {
+        canvas.line(
+            (x, y - 4.0),
+            (x + 18.0, y - 4.0),
+            Stroke::solid(series.colour, 2.5),
+        );
+        if series.style == Style::Dots {
+            canvas.circle(
+                x + 9.0,
+                y - 4.0,
+                3.2,
+                series.colour,
+                Some(Stroke::solid(WHITE, 1.0)),
+            );
+        }
+        let name = Text::new(x + 24.0, y, series.name.as_str()).size(11.0);
+        x += 24.0 + name.width() + 18.0;
+        canvas.text(name);
+    }
+}

@@ -1,0 +1,19 @@
+//! Pictures of a training run, drawn without any graphics library of the system.
+//!
+//! A picture is a [`Canvas`](canvas::Canvas): a list of shapes that is written as SVG (with real, selectable
+//! text) or as PNG (with the glyphs of a bundled font). The other modules turn numbers into shapes.
+
+pub(crate) mod canvas;
+pub(crate) mod chart;
+pub(crate) mod colour;
+pub(crate) mod confusion;
+pub(crate) mod curves;
+mod flow;
+pub(crate) mod font;
+mod png;
+mod svg;
+mod ticks;
+pub(crate) mod words;
+
+#[cfg(test)]
+mod gallery;

@@ -1,0 +1,128 @@
+//! Mistakes of the user are named, with the remedy, and leave nothing behind.
+
+use crate::desk::{Desk, train_small};
+
+#[test]
+fn data_that_is_not_there() {
+    let desk = Desk::new();
+    desk.unfold(&["train", "text", "no.csv"])
+        .ended(2)
+        .complained(&["error: no.csv", "check the path"]);
+    desk.unfold(&["train", "text", "builtin:nothing"])
+        .ended(2)
+        .complained(&["builtin:spam"]);
+    assert!(!desk.path("runs").exists());
+}
+
+#[test]
+fn a_recipe_that_cannot_be_used() {
+    let desk = Desk::with_mail();
+    let train = |more: &[&str]| {
+        desk.unfold(&[&["train", "text", "mail.csv"], more].concat())
+            .ended(2)
+    };
+    train(&["--recipe", "no.toml"]).complained(&["no.toml", "--recipe"]);
+    desk.write("typo.toml", "[train]\nepoch = 3\n");
+    train(&["--recipe", "typo.toml"]).complained(&[
+        "typo.toml, line 2",
+        "`epoch`",
+        "did you mean `epochs`?",
+    ]);
+    desk.write("broken.toml", "train = \n");
+    train(&["--recipe", "broken.toml"]).complained(&["broken.toml, line 1"]);
+    train(&["--set", "train.epoch=3"])
+        .complained(&["--set train.epoch=3", "did you mean `epochs`?"]);
+    train(&["--set", "train.epochs"]).complained(&["key=value"]);
+    train(&["--set", "train.epochs=0"]).complained(&["train.epochs"]);
+    train(&["--set", "train.epochs=many"]).complained(&["--set train.epochs=many"]);
+    assert!(!desk.path("runs").exists());
+}
+
+#[test]
+fn a_column_that_is_not_there() {
+    let desk = Desk::with_mail();
+    let said = desk
+        .unfold(&["train", "text", "mail.csv", "--text-column", "body"])
+        .ended(2);
+    said.complained(&["mail.csv", "body"]);
+    assert!(!desk.path("runs").exists());
+}
+
+#[test]
+fn data_that_cannot_be_learned_from() {
+    let desk = Desk::new();
+    desk.write("empty.csv", "");
+    desk.unfold(&["train", "text", "empty.csv"])
+        .ended(2)
+        .complained(&["empty.csv"]);
+    desk.write("one.csv", "label,text\nham,one\nham,two\nham,three\n");
+    desk.unfold(&["train", "text", "one.csv"])
+        .ended(2)
+        .complained(&["one.csv"]);
+}
+
+#[test]
+fn a_run_is_never_overwritten() {
+    let desk = Desk::with_mail();
+    train_small(&desk, "run", &["--quiet"]);
+    let before = desk.bytes("run/model.safetensors");
+    let again = desk
+        .unfold(&["train", "text", "mail.csv", "--out", "run"])
+        .ended(2);
+    again.complained(&["run: holds a run already", "--out"]);
+    assert_eq!(desk.bytes("run/model.safetensors"), before);
+    desk.write("file", "");
+    desk.unfold(&["train", "text", "mail.csv", "--out", "file"])
+        .ended(2)
+        .complained(&["file", "not a folder"]);
+}
+
+#[test]
+fn nothing_to_resume() {
+    let desk = Desk::with_mail();
+    desk.unfold(&["train", "text", "mail.csv", "--resume"])
+        .ended(2)
+        .complained(&["no run", "--out"]);
+    let said = desk
+        .unfold(&["train", "text", "mail.csv", "--resume", "--out", "run"])
+        .ended(2);
+    said.complained(&["run: there is no run"]);
+    assert!(!desk.path("run").exists());
+}
+
+#[test]
+fn models_that_cannot_be_used() {
+    let desk = Desk::with_mail();
+    desk.unfold(&["run", "no-run", "text"])
+        .ended(2)
+        .complained(&["no-run"]);
+    desk.unfold(&["show", "no-run"])
+        .ended(2)
+        .complained(&["no-run"]);
+    desk.unfold(&["eval", "no-run", "mail.csv"])
+        .ended(2)
+        .complained(&["no-run"]);
+    std::fs::create_dir(desk.path("folder")).unwrap();
+    desk.unfold(&["run", "folder", "text"])
+        .ended(2)
+        .complained(&["folder", "model.safetensors"]);
+    desk.unfold(&["show", "folder"])
+        .ended(2)
+        .complained(&["folder", "metrics.jsonl"]);
+    train_small(&desk, "run", &["--quiet"]);
+    let mut model = desk.bytes("run/model.safetensors");
+    model.truncate(model.len() / 2);
+    std::fs::write(desk.path("cut.safetensors"), &model).unwrap();
+    desk.unfold(&["run", "cut.safetensors", "text"])
+        .ended(2)
+        .complained(&["cut.safetensors"]);
+    desk.unfold(&["eval", "run", "no.csv"])
+        .ended(2)
+        .complained(&["no.csv", "check the path"]);
+    desk.unfold(&["show", "run", "words"])
+        .ended(2)
+        .complained(&["--text"]);
+    desk.unfold(&["show", "run", "words", "--text", "a", "--label", "x"])
+        .ended(2)
+        .complained(&["x", "ham, spam"]);
+}

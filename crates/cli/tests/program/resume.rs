@@ -1,0 +1,179 @@
+//! A training that was stopped goes on as if nothing had happened.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::desk::{Desk, filled};
+
+/// A training that takes some seconds.
+const LONG: [&str; 13] = [
+    "train",
+    "text",
+    "mail.csv",
+    "--set",
+    "model.kind=rnn",
+    "--set",
+    "model.hidden_size=48",
+    "--set",
+    "model.embedding.size=32",
+    "--set",
+    "train.epochs=30",
+    "--set",
+    "train.checkpoint_seconds=0.1",
+];
+
+fn start(desk: &Desk, more: &[&str]) -> Child {
+    let mut command = desk.command(&[&LONG, more].concat());
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits until the run has got to so many logged lines.
+fn wait_for_lines(run: &Path, lines: usize) {
+    let began = Instant::now();
+    while std::fs::read_to_string(run.join("metrics.jsonl"))
+        .unwrap_or_default()
+        .lines()
+        .count()
+        < lines
+    {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "the training does not begin"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let id = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args([name, &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+#[test]
+fn interrupted_and_killed_trainings_give_the_same_model() {
+    let desk = Desk::with_mail();
+    let whole = desk
+        .unfold(&[&LONG[..], &["--out", "whole", "-q"]].concat())
+        .ended(0);
+    assert_eq!(whole.err, "");
+    let model = desk.bytes("whole/model.safetensors");
+
+    let child = start(&desk, &["--out", "int"]);
+    wait_for_lines(&desk.path("int"), 20);
+    signal(&child, "-INT");
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(130), "{said}");
+    assert!(
+        said.contains("stopped after step") && said.contains("--resume"),
+        "{said}"
+    );
+    assert!(
+        !desk.path("int/model.safetensors").exists(),
+        "it was stopped too late to tell anything"
+    );
+    // The recipe is that of the run: nothing but --resume need be said.
+    desk.unfold(&[
+        "train", "text", "mail.csv", "--out", "int", "--resume", "-q",
+    ])
+    .ended(0);
+    assert!(desk.bytes("int/model.safetensors") == model, "after Ctrl-C");
+
+    for (out, lines) in [("kill-1", 3), ("kill-2", 90)] {
+        let mut child = start(&desk, &["--out", out]);
+        wait_for_lines(&desk.path(out), lines);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(
+            !desk.path(out).join("model.safetensors").exists(),
+            "it was killed too late to tell anything"
+        );
+        desk.unfold(&["train", "text", "mail.csv", "--out", out, "--resume", "-q"])
+            .ended(0);
+        assert!(
+            desk.bytes(&format!("{out}/model.safetensors")) == model,
+            "{out}"
+        );
+        // Steps that were repeated are told once.
+        assert_eq!(steps(&desk, out), steps(&desk, "whole"), "{out}");
+    }
+}
+
+fn steps(desk: &Desk, run: &str) -> Vec<(String, u64, String)> {
+    let text = desk.read(&format!("{run}/metrics.jsonl"));
+    let records = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let step = |record: serde_json::Value| {
+        let loss = record
+            .get("loss")
+            .or(record.get("valid_loss"))
+            .map(ToString::to_string);
+        Some((
+            record["event"].to_string(),
+            record["step"].as_u64()?,
+            loss.unwrap_or_default(),
+        ))
+    };
+    records.filter_map(step).collect()
+}
+
+#[test]
+fn a_second_interrupt_ends_at_once() {
+    let desk = Desk::with_mail();
+    let mut child = start(&desk, &["--out", "run", "-q"]);
+    wait_for_lines(&desk.path("run"), 3);
+    signal(&child, "-INT");
+    signal(&child, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!desk.path("run/model.safetensors").exists());
+}
+
+#[test]
+fn without_a_name_the_latest_run_goes_on() {
+    let desk = Desk::with_mail();
+    let mut child = start(&desk, &["-q"]);
+    wait_for_lines(&desk.path("runs/text-mail"), 3);
+    signal(&child, "-INT");
+    child.wait().unwrap();
+    desk.unfold(&["train", "text", "mail.csv", "--resume", "-q"])
+        .ended(0);
+    assert!(filled(&desk.path("runs/text-mail/model.safetensors")));
+    assert!(!desk.path("runs/text-mail-2").exists());
+}
+
+#[test]
+fn two_trainings_do_not_share_a_folder() {
+    let desk = Desk::with_mail();
+    let mut child = start(&desk, &["--out", "run", "-q"]);
+    wait_for_lines(&desk.path("run"), 3);
+    let said = desk.unfold(&["train", "text", "mail.csv", "--out", "run", "--resume"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    said.ended(1).complained(&["another training"]);
+}
+
+#[test]
+fn other_data_is_not_mixed_in() {
+    let desk = Desk::with_mail();
+    let mut child = start(&desk, &["--out", "run", "-q"]);
+    wait_for_lines(&desk.path("run"), 20);
+    signal(&child, "-INT");
+    child.wait().unwrap();
+    desk.write("other.csv", &crate::desk::mail(90));
+    let said = desk
+        .unfold(&["train", "text", "other.csv", "--out", "run", "--resume"])
+        .ended(2);
+    said.complained(&["another recipe or other data"]);
+}
