@@ -1,7 +1,7 @@
 //! Convolution over time, on packed sequences of different lengths.
 //!
-//! One product for each tap of the kernel, whose left factor takes its rows through an index: no patch
-//! is ever copied out, and steps outside a sequence are rows of zeros that only the packing sees.
+//! A product whose left factor has the rows that all taps see side by side, taken through an index: no patch is
+//! ever copied out, and steps outside a sequence are rows of zeros that only the packing sees.
 
 use crate::float::Float;
 use crate::gemm::{Left, Mat, MatMut, NO_ROW, gemm_indexed};
@@ -67,6 +67,13 @@ fn index(from: &Ragged, to: &Ragged, step: impl Fn(usize) -> Option<usize>) -> V
     rows
 }
 
+/// For each tap, and in it for each output row, the input row that it sees: `[K][M]`.
+fn taps(geometry: Conv1d, input: &Ragged, output: &Ragged) -> Vec<u32> {
+    (0..geometry.kernel)
+        .flat_map(|tap| index(input, output, |t| geometry.input_step(t, tap)))
+        .collect()
+}
+
 /// Channels in and out, from the weight `[K, C, O]`.
 fn channels<E>(
     name: &str,
@@ -113,17 +120,16 @@ pub fn conv1d<E: Float>(
             y.chunks_exact_mut(o).for_each(|y| y.copy_from_slice(bias));
         });
     }
-    for tap in 0..geometry.kernel {
-        let index = index(input, output, |t| geometry.input_step(t, tap));
-        let a = Left::Rows {
-            data: x,
-            cols: c,
-            index: &index,
-        };
-        let w = Mat::new(&w[tap * c * o..][..c * o], o);
-        let keep = tap > 0 || bias.is_some();
-        gemm_indexed(output.rows(), o, c, a, w, keep, MatMut::new(y, o));
-    }
+    let index = taps(geometry, input, output);
+    let a = Left::Rows {
+        data: x,
+        cols: c,
+        rows: output.rows(),
+        index: &index,
+    };
+    let (w, y) = (Mat::new(w, o), MatMut::new(y, o));
+    let keep = bias.is_some();
+    gemm_indexed(output.rows(), o, geometry.kernel * c, a, w, keep, y);
 }
 
 /// The gradient of [`conv1d`] by its input: `dy [M, O]`, `w [K, C, O]`, `dx [N, C]`.
@@ -149,6 +155,7 @@ pub fn conv1d_backward_data<E: Float>(
         let a = Left::Rows {
             data: dy,
             cols: o,
+            rows: input.rows(),
             index: &index,
         };
         let wt = Mat::t(&w[tap * c * o..][..c * o], o);
@@ -174,14 +181,13 @@ pub fn conv1d_backward_weights<E: Float>(
         output,
         geometry.kernel,
     );
-    let dy = Mat::new(dy, o);
-    for (tap, dw) in dw.chunks_exact_mut((c * o).max(1)).enumerate() {
-        let index = index(input, output, |t| geometry.input_step(t, tap));
-        let a = Left::Columns {
-            data: x,
-            cols: c,
-            index: &index,
-        };
-        gemm_indexed(c, o, output.rows(), a, dy, false, MatMut::new(dw, o));
-    }
+    let index = taps(geometry, input, output);
+    let a = Left::Columns {
+        data: x,
+        cols: c,
+        rows: output.rows(),
+        index: &index,
+    };
+    let (dy, dw) = (Mat::new(dy, o), MatMut::new(dw, o));
+    gemm_indexed(geometry.kernel * c, o, output.rows(), a, dy, false, dw);
 }

@@ -41,36 +41,24 @@ pub enum BinaryOp {
     Div,
 }
 
-impl BinaryOp {
-    #[inline(always)]
-    fn apply<V: Vector>(self, a: V, b: V) -> V {
-        match self {
-            BinaryOp::Add => a.add(b),
-            BinaryOp::Sub => a.sub(b),
-            BinaryOp::Mul => a.mul(b),
-            BinaryOp::Div => a.div(b),
+/// `map!(y = f, x from a, ..)` sets each `y[i]` to `f`, where `x` is `a[i]`, a vector at a time. A macro, since a
+/// closure left out of line is compiled without the instruction set.
+macro_rules! map {
+    ($y:ident = $f:expr, $($x:ident from $slice:expr),+) => {{
+        let y = $y;
+        let n = y.len();
+        $(let $x = &$slice[..n];)+
+        let mut i = 0;
+        while i < n {
+            let at = i..n.min(i + V::LANES);
+            let value: V = {
+                $(let $x = V::read(&$x[at.clone()]);)+
+                $f
+            };
+            value.write(&mut y[at]);
+            i += V::LANES;
         }
-    }
-}
-
-/// `y[i] = f(x[i])`, a vector at a time.
-#[inline(always)]
-fn map<V: Vector>(x: &[V::Elem], y: &mut [V::Elem], f: impl Fn(V) -> V) {
-    for (x, y) in x.chunks(V::LANES).zip(y.chunks_mut(V::LANES)) {
-        f(V::read(x)).write(y);
-    }
-}
-
-/// `y[i] = f(a[i], b[i])`, a vector at a time.
-#[inline(always)]
-fn zip<V: Vector>(a: &[V::Elem], b: &[V::Elem], y: &mut [V::Elem], f: impl Fn(V, V) -> V) {
-    for ((a, b), y) in a
-        .chunks(V::LANES)
-        .zip(b.chunks(V::LANES))
-        .zip(y.chunks_mut(V::LANES))
-    {
-        f(V::read(a), V::read(b)).write(y);
-    }
+    }};
 }
 
 struct Unary<'a, E>(UnaryOp, &'a [E], &'a mut [E]);
@@ -82,14 +70,14 @@ impl<E: Float> Kernel<E> for Unary<'_, E> {
         let Unary(op, x, y) = self;
         let zero = V::splat(E::ZERO);
         match op {
-            UnaryOp::Neg => map(x, y, |x: V| zero.sub(x)),
-            UnaryOp::Exp => map(x, y, |x: V| x.exp()),
-            UnaryOp::Ln => map(x, y, |x: V| x.ln()),
-            UnaryOp::Tanh => map(x, y, |x: V| x.tanh()),
-            UnaryOp::Sigmoid => map(x, y, |x: V| x.sigmoid()),
-            UnaryOp::Relu => map(x, y, |x: V| zero.select_gt(x, zero, x)),
-            UnaryOp::Sqrt => map(x, y, |x: V| x.sqrt()),
-            UnaryOp::Square => map(x, y, |x: V| x.mul(x)),
+            UnaryOp::Neg => map!(y = zero.sub(x), x from x),
+            UnaryOp::Exp => map!(y = x.exp(), x from x),
+            UnaryOp::Ln => map!(y = x.ln(), x from x),
+            UnaryOp::Tanh => map!(y = x.tanh(), x from x),
+            UnaryOp::Sigmoid => map!(y = x.sigmoid(), x from x),
+            UnaryOp::Relu => map!(y = zero.select_gt(x, zero, x), x from x),
+            UnaryOp::Sqrt => map!(y = x.sqrt(), x from x),
+            UnaryOp::Square => map!(y = x.mul(x), x from x),
         }
     }
 }
@@ -115,14 +103,14 @@ impl<E: Float> Kernel<E> for UnaryBackward<'_, E> {
         let (zero, one) = (V::splat(E::ZERO), V::splat(E::ONE));
         let two = one.add(one);
         match op {
-            UnaryOp::Neg => map(dy, dx, |dy: V| zero.sub(dy)),
-            UnaryOp::Exp => zip(y, dy, dx, |y: V, dy| y.mul(dy)),
-            UnaryOp::Ln => zip(x, dy, dx, |x: V, dy| dy.div(x)),
-            UnaryOp::Tanh => zip(y, dy, dx, |y: V, dy| dy.mul(one.sub(y.mul(y)))),
-            UnaryOp::Sigmoid => zip(y, dy, dx, |y: V, dy| dy.mul(y.mul(one.sub(y)))),
-            UnaryOp::Relu => zip(y, dy, dx, |y: V, dy| y.select_gt(zero, dy, zero)),
-            UnaryOp::Sqrt => zip(y, dy, dx, |y: V, dy| dy.div(two.mul(y))),
-            UnaryOp::Square => zip(x, dy, dx, |x: V, dy| two.mul(x).mul(dy)),
+            UnaryOp::Neg => map!(dx = zero.sub(dy), dy from dy),
+            UnaryOp::Exp => map!(dx = y.mul(dy), y from y, dy from dy),
+            UnaryOp::Ln => map!(dx = dy.div(x), x from x, dy from dy),
+            UnaryOp::Tanh => map!(dx = dy.mul(one.sub(y.mul(y))), y from y, dy from dy),
+            UnaryOp::Sigmoid => map!(dx = dy.mul(y.mul(one.sub(y))), y from y, dy from dy),
+            UnaryOp::Relu => map!(dx = y.select_gt(zero, dy, zero), y from y, dy from dy),
+            UnaryOp::Sqrt => map!(dx = dy.div(two.mul(y)), y from y, dy from dy),
+            UnaryOp::Square => map!(dx = two.mul(x).mul(dy), x from x, dy from dy),
         }
     }
 }
@@ -157,10 +145,10 @@ impl<E: Float> Kernel<E> for Binary<'_, E> {
     fn run<V: Vector<Elem = E>>(self) {
         let Binary(op, a, b, out) = self;
         match op {
-            BinaryOp::Add => zip(a, b, out, |a: V, b| BinaryOp::Add.apply(a, b)),
-            BinaryOp::Sub => zip(a, b, out, |a: V, b| BinaryOp::Sub.apply(a, b)),
-            BinaryOp::Mul => zip(a, b, out, |a: V, b| BinaryOp::Mul.apply(a, b)),
-            BinaryOp::Div => zip(a, b, out, |a: V, b| BinaryOp::Div.apply(a, b)),
+            BinaryOp::Add => map!(out = a.add(b), a from a, b from b),
+            BinaryOp::Sub => map!(out = a.sub(b), a from a, b from b),
+            BinaryOp::Mul => map!(out = a.mul(b), a from a, b from b),
+            BinaryOp::Div => map!(out = a.div(b), a from a, b from b),
         }
     }
 }
@@ -188,7 +176,7 @@ pub fn binary<E: Float>(op: BinaryOp, a: &[E], b: &[E], out: &mut [E]) {
 pub fn binary_rows<E: Float>(op: BinaryOp, a: &[E], b: &[E], out: &mut [E]) {
     let c = b.len();
     assert!(
-        a.len() == out.len() && out.len() % c.max(1) == 0,
+        a.len() == out.len() && out.len().is_multiple_of(c.max(1)),
         "binary_rows: expected [R, {c}] and [R, {c}], got {} and {} elements",
         a.len(),
         out.len()
@@ -206,8 +194,9 @@ impl<E: Float> Kernel<E> for Affine<'_, E> {
     type Out = ();
     #[inline(always)]
     fn run<V: Vector<Elem = E>>(self) {
-        let (scale, shift) = (V::splat(self.1), V::splat(self.2));
-        map(self.0, self.3, |x: V| x.mul_add(scale, shift));
+        let Affine(x, scale, shift, y) = self;
+        let (scale, shift) = (V::splat(scale), V::splat(shift));
+        map!(y = x.mul_add(scale, shift), x from x);
     }
 }
 

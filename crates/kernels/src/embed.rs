@@ -1,12 +1,17 @@
 //! Rows of a table by their numbers, and weighted sums of them.
 
+use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::shared::Shared;
 use crate::simd::{Kernel, Vector};
 use crate::threads::{parallel, parallel_rows, rows_per_task};
 
-/// Columns a task of a scatter takes: it alone writes them, going through all ids in order.
-const COLUMNS: usize = 32;
+/// A task of a scatter takes every so many rows of the table, since common ids lie together; it alone writes them,
+/// and goes through all ids in order. Elements worth a task, elements that cost what passing over an id of
+/// another task does, and most tasks.
+const SHARE: usize = 1 << 14;
+const SCAN: usize = 16;
+const MOST: usize = 8;
 
 /// `out[n] = table[ids[n]]`: `table [V, C]`, `out [N, C]`.
 ///
@@ -27,15 +32,44 @@ pub fn gather<E: Float>(table: &[E], c: usize, ids: &[u32], out: &mut [E]) {
 }
 
 /// y += weight x
-struct Axpy<'a, E>(E, &'a [E], &'a mut [E]);
+#[inline(always)]
+fn axpy<V: Vector>(weight: V::Elem, x: &[V::Elem], y: &mut [V::Elem]) {
+    let weight = V::splat(weight);
+    for (x, y) in x.chunks(V::LANES).zip(y.chunks_mut(V::LANES)) {
+        weight.mul_add(V::read(x), V::read(y)).write(y);
+    }
+}
 
-impl<E: Float> Kernel<E> for Axpy<'_, E> {
+/// Adds to the rows of a table that fall to one task, going through all items in order.
+struct Scatter<'a, E, I> {
+    items: I,
+    dy: &'a [E],
+    c: usize,
+    table: &'a Shared<'a, E>,
+    rows: usize,
+    task: usize,
+    /// A power of two.
+    tasks: usize,
+}
+
+impl<E: Float, I: Iterator<Item = (u32, E, usize)>> Kernel<E> for Scatter<'_, E, I> {
     type Out = ();
     #[inline(always)]
     fn run<V: Vector<Elem = E>>(self) {
-        let weight = V::splat(self.0);
-        for (x, y) in self.1.chunks(V::LANES).zip(self.2.chunks_mut(V::LANES)) {
-            weight.mul_add(V::read(x), V::read(y)).write(y);
+        let c = self.c;
+        for (id, weight, row) in self.items {
+            let id = id as usize;
+            if id & (self.tasks - 1) != self.task {
+                continue;
+            }
+            assert!(
+                id < self.rows,
+                "scatter: row {id} of a table of {}",
+                self.rows
+            );
+            // SAFETY: a row falls to one task alone.
+            let to = unsafe { self.table.part(id * c, c) };
+            axpy::<V>(weight, &self.dy[row * c..][..c], to);
         }
     }
 }
@@ -48,25 +82,23 @@ fn scatter<E: Float>(
     c: usize,
     table: &mut [E],
 ) {
-    let rows = table.len().checked_div(c).unwrap_or(0);
-    let width = if count * c < 1 << 14 {
-        c.max(1)
-    } else {
-        COLUMNS
-    };
-    let table = Shared::new(table);
-    parallel(c.div_ceil(width), |task| {
-        let first = task * width;
-        let live = width.min(c - first);
-        for (id, weight, row) in items.clone() {
-            assert!(
-                (id as usize) < rows,
-                "scatter: row {id} of a table of {rows}"
-            );
-            // SAFETY: each task writes its own columns.
-            let to = unsafe { table.part(id as usize * c + first, live) };
-            E::dispatch(Axpy(weight, &dy[row * c + first..][..live], to));
-        }
+    if c == 0 {
+        return;
+    }
+    let rows = table.len() / c;
+    let worth = (count * c / SHARE).min(c / SCAN);
+    let tasks = worth.clamp(1, MOST).next_power_of_two();
+    let table = &Shared::new(table);
+    parallel(tasks, |task| {
+        E::dispatch(Scatter {
+            items: items.clone(),
+            dy,
+            c,
+            table,
+            rows,
+            task,
+            tasks,
+        });
     });
 }
 
@@ -83,6 +115,31 @@ pub fn scatter_add<E: Float>(ids: &[u32], dy: &[E], c: usize, table: &mut [E]) {
     );
     let items = ids.iter().enumerate().map(|(row, &id)| (id, E::ONE, row));
     scatter(items, ids.len(), dy, c, table);
+}
+
+/// Some of the rows of [`bag`].
+struct Bag<'a, E> {
+    table: &'a [E],
+    c: usize,
+    ids: &'a [u32],
+    weights: &'a [E],
+    offsets: &'a [usize],
+    out: &'a mut [E],
+}
+
+impl<E: Float> Kernel<E> for Bag<'_, E> {
+    type Out = ();
+    #[inline(always)]
+    fn run<V: Vector<Elem = E>>(self) {
+        let c = self.c;
+        for (out, ends) in self.out.chunks_exact_mut(c).zip(self.offsets.windows(2)) {
+            out.fill(E::ZERO);
+            let items = ends[0]..ends[1];
+            for (&id, &weight) in self.ids[items.clone()].iter().zip(&self.weights[items]) {
+                axpy::<V>(weight, &self.table[id as usize * c..][..c], out);
+            }
+        }
+    }
 }
 
 /// `out[b] = sum of weights[i] table[ids[i]]` over `i` in `offsets[b] .. offsets[b + 1]`: `table [V, C]`,
@@ -108,13 +165,16 @@ pub fn bag<E: Float>(
         c,
         rows_per_task(ids.len() / b.max(1) * c),
         |first, out| {
-            for (i, out) in out.chunks_exact_mut(c).enumerate() {
-                out.fill(E::ZERO);
-                let items = offsets[first + i]..offsets[first + i + 1];
-                for (&id, &weight) in ids[items.clone()].iter().zip(&weights[items]) {
-                    E::dispatch(Axpy(weight, &table[id as usize * c..][..c], out));
-                }
-            }
+            let bags = out.len() / c;
+            let offsets = &offsets[first..=first + bags];
+            E::dispatch(Bag {
+                table,
+                c,
+                ids,
+                weights,
+                offsets,
+                out,
+            });
         },
     );
 }
@@ -136,7 +196,15 @@ pub fn bag_backward<E: Float>(
         dy.len() == b * c && ids.len() == weights.len(),
         "bag: dy is [{b}, {c}], a weight an id"
     );
-    let items = (0..b)
-        .flat_map(|bag| (offsets[bag]..offsets[bag + 1]).map(move |i| (ids[i], weights[i], bag)));
+    // The bag of each item: the tasks pass over the items several times.
+    let mut bags = Buffer::<u32>::scratch(ids.len());
+    for (bag, ends) in offsets.windows(2).enumerate() {
+        bags[ends[0]..ends[1]].fill(bag as u32);
+    }
+    let items = ids[offsets[0]..offsets[b]]
+        .iter()
+        .zip(&weights[offsets[0]..])
+        .zip(&bags[offsets[0]..]);
+    let items = items.map(|((&id, &weight), &bag)| (id, weight, bag as usize));
     scatter(items, ids.len(), dy, c, table);
 }

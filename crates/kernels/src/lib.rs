@@ -18,6 +18,7 @@ mod elementwise;
 mod embed;
 mod float;
 mod gemm;
+pub mod naive;
 mod norm;
 mod reduce;
 mod rnn;
@@ -29,6 +30,8 @@ mod threads;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use buffer::{Buffer, Plain, pool_stats};
 pub use conv::{Conv1d, conv1d, conv1d_backward_data, conv1d_backward_weights};

@@ -3,7 +3,36 @@
 use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::reduce::column_sums;
+use crate::simd::{Kernel, Vector, places};
 use crate::threads::{parallel_rows, parallel_rows2, rows_per_task};
+
+/// The mean and the biased variance of a row.
+struct Moments<'a, E>(&'a [E]);
+
+impl<E: Float> Kernel<E> for Moments<'_, E> {
+    type Out = (E, E);
+    #[inline(always)]
+    fn run<V: Vector<Elem = E>>(self) -> (E, E) {
+        let (x, zero) = (self.0, V::splat(E::ZERO));
+        let width = E::from_usize(x.len().max(1));
+        let mut sum = zero;
+        for x in x.chunks(V::LANES) {
+            sum = sum.add(V::read(x));
+        }
+        let mean = sum.reduce_sum() / width;
+        let (whole, rest) = x.split_at(x.len() - x.len() % V::LANES);
+        let mut squares = zero;
+        for x in whole.chunks_exact(V::LANES) {
+            let x = V::read(x).sub(V::splat(mean));
+            squares = x.mul_add(x, squares);
+        }
+        let mut squares = squares.reduce_sum();
+        for &x in rest {
+            squares += (x - mean) * (x - mean);
+        }
+        (mean, squares / width)
+    }
+}
 
 /// `y = gamma (x - mean) rstd + beta` along each row of `x [R, C]`, with `rstd = 1 / sqrt(variance + eps)`
 /// and the biased variance; `mean [R]` and `rstd [R]` are kept for the gradient.
@@ -24,7 +53,6 @@ pub fn layer_norm<E: Float>(
         x.len() == r * c && y.len() == r * c && beta.len() == c && rstd.len() == r,
         "layer_norm: expected x and y [{r}, {c}], beta [{c}], rstd [{r}]"
     );
-    let width = E::from_usize(c.max(1));
     parallel_rows2(
         mean,
         1,
@@ -33,10 +61,9 @@ pub fn layer_norm<E: Float>(
         rows_per_task(4 * c),
         |first, mean, rstd| {
             for (i, (mean, rstd)) in mean.iter_mut().zip(rstd).enumerate() {
-                let x = &x[(first + i) * c..][..c];
-                *mean = x.iter().fold(E::ZERO, |sum, &x| sum + x) / width;
-                let square = |sum, &x: &E| sum + (x - *mean) * (x - *mean);
-                *rstd = E::ONE / (x.iter().fold(E::ZERO, square) / width + eps).sqrt();
+                let (center, variance) = E::dispatch(Moments(&x[(first + i) * c..][..c]));
+                *mean = center;
+                *rstd = E::ONE / (variance + eps).sqrt();
             }
         },
     );
@@ -49,6 +76,46 @@ pub fn layer_norm<E: Float>(
             }
         }
     });
+}
+
+/// What goes through one row of the gradient.
+struct Backward<'a, E> {
+    x: &'a [E],
+    dy: &'a [E],
+    gamma: &'a [E],
+    mean: E,
+    rstd: E,
+    dx: &'a mut [E],
+    /// Out: dy h.
+    scaled: &'a mut [E],
+}
+
+impl<E: Float> Kernel<E> for Backward<'_, E> {
+    type Out = ();
+    #[inline(always)]
+    fn run<V: Vector<Elem = E>>(self) {
+        let c = self.x.len();
+        let width = E::from_usize(c.max(1));
+        let (mean, rstd) = (V::splat(self.mean), V::splat(self.rstd));
+        // The lanes past the end read gamma and dy as zero, and add nothing.
+        let (mut g_sum, mut gh_sum) = (V::splat(E::ZERO), V::splat(E::ZERO));
+        for at in places::<V>(c) {
+            let h = V::read(&self.x[at.clone()]).sub(mean).mul(rstd);
+            let dy = V::read(&self.dy[at.clone()]);
+            let (gamma, scaled) = (V::read(&self.gamma[at.clone()]), dy.mul(h));
+            scaled.write(&mut self.scaled[at]);
+            g_sum = gamma.mul_add(dy, g_sum);
+            gh_sum = gamma.mul_add(scaled, gh_sum);
+        }
+        let mean_g = V::splat(g_sum.reduce_sum() / width);
+        let mean_gh = V::splat(gh_sum.reduce_sum() / width);
+        for at in places::<V>(c) {
+            let h = V::read(&self.x[at.clone()]).sub(mean).mul(rstd);
+            let g = V::read(&self.gamma[at.clone()]).mul(V::read(&self.dy[at.clone()]));
+            let dx = g.sub(mean_g).sub(h.mul(mean_gh)).mul(rstd);
+            dx.write(&mut self.dx[at]);
+        }
+    }
 }
 
 /// The gradients of [`layer_norm`]: with `h = (x - mean) rstd` and `g = gamma dy`,
@@ -75,7 +142,6 @@ pub fn layer_norm_backward<E: Float>(
         dgamma.len() == c && dbeta.len() == c,
         "layer_norm_backward: expected gradients [{c}]"
     );
-    let width = E::from_usize(c.max(1));
     let mut scaled = Buffer::scratch(x.len()); // dy h
     parallel_rows2(
         dx,
@@ -90,19 +156,15 @@ pub fn layer_norm_backward<E: Float>(
                 .enumerate()
             {
                 let row = first + i;
-                let (x, dy) = (&x[row * c..][..c], &dy[row * c..][..c]);
-                let (mut mean_g, mut mean_gh) = (E::ZERO, E::ZERO);
-                for j in 0..c {
-                    let h = (x[j] - mean[row]) * rstd[row];
-                    scaled[j] = dy[j] * h;
-                    mean_g += gamma[j] * dy[j];
-                    mean_gh += gamma[j] * scaled[j];
-                }
-                let (mean_g, mean_gh) = (mean_g / width, mean_gh / width);
-                for j in 0..c {
-                    let h = (x[j] - mean[row]) * rstd[row];
-                    dx[j] = rstd[row] * (gamma[j] * dy[j] - mean_g - h * mean_gh);
-                }
+                E::dispatch(Backward {
+                    x: &x[row * c..][..c],
+                    dy: &dy[row * c..][..c],
+                    gamma,
+                    mean: mean[row],
+                    rstd: rstd[row],
+                    dx,
+                    scaled,
+                });
             }
         },
     );

@@ -94,7 +94,7 @@ impl<E: Float> Kernel<E> for ColumnSums<'_, E> {
 pub fn column_sums<E: Float>(x: &[E], out: &mut [E], accumulate: bool) {
     let c = out.len();
     assert!(
-        x.len() % c.max(1) == 0,
+        x.len().is_multiple_of(c.max(1)),
         "column_sums: expected [R, {c}], got {} elements",
         x.len()
     );

@@ -10,7 +10,7 @@ use crate::float::Float;
 use crate::gemm::{Mat, MatMut, gemm, gemm_packed, pack};
 use crate::seq::Ragged;
 use crate::shared::Shared;
-use crate::simd::{Kernel, Vector};
+use crate::simd::{Kernel, Vector, places};
 use crate::threads::{parallel, parallel_rows};
 
 /// Most sequences in a block.
@@ -89,17 +89,6 @@ struct Forward<'a, E> {
     c: &'a mut [E],
 }
 
-/// `f(i)` for each vector's place `i .. i + LANES` in `0 .. d`, the last one perhaps short.
-#[inline(always)]
-fn lanes<V: Vector>(d: usize, mut f: impl FnMut(std::ops::Range<usize>)) {
-    let mut i = 0;
-    while i < d {
-        let end = d.min(i + V::LANES);
-        f(i..end);
-        i = end;
-    }
-}
-
 impl<E: Float> Kernel<E> for Forward<'_, E> {
     type Out = ();
     #[inline(always)]
@@ -116,25 +105,29 @@ impl<E: Float> Kernel<E> for Forward<'_, E> {
         let d = h.len();
         let zero = V::splat(E::ZERO);
         match cell {
-            Cell::ElmanTanh => lanes::<V>(d, |at| {
-                let y = V::read(&gates[at.clone()])
-                    .add(V::read(&product[at.clone()]))
-                    .tanh();
-                y.write(&mut gates[at.clone()]);
-                y.write(&mut h[at]);
-            }),
-            Cell::ElmanRelu => lanes::<V>(d, |at| {
-                let a = V::read(&gates[at.clone()]).add(V::read(&product[at.clone()]));
-                let y = zero.select_gt(a, zero, a);
-                y.write(&mut gates[at.clone()]);
-                y.write(&mut h[at]);
-            }),
+            Cell::ElmanTanh => {
+                for at in places::<V>(d) {
+                    let y = V::read(&gates[at.clone()])
+                        .add(V::read(&product[at.clone()]))
+                        .tanh();
+                    y.write(&mut gates[at.clone()]);
+                    y.write(&mut h[at]);
+                }
+            }
+            Cell::ElmanRelu => {
+                for at in places::<V>(d) {
+                    let a = V::read(&gates[at.clone()]).add(V::read(&product[at.clone()]));
+                    let y = zero.select_gt(a, zero, a);
+                    y.write(&mut gates[at.clone()]);
+                    y.write(&mut h[at]);
+                }
+            }
             Cell::Gru => {
                 let (gr, rest) = gates.split_at_mut(d);
                 let (gz, gn) = rest.split_at_mut(d);
                 let (pr, rest) = product.split_at(d);
                 let (pz, pn) = rest.split_at(d);
-                lanes::<V>(d, |at| {
+                for at in places::<V>(d) {
                     let at = || at.clone();
                     let r = V::read(&gr[at()]).add(V::read(&pr[at()])).sigmoid();
                     let z = V::read(&gz[at()]).add(V::read(&pz[at()])).sigmoid();
@@ -146,7 +139,7 @@ impl<E: Float> Kernel<E> for Forward<'_, E> {
                     n.write(&mut gn[at()]);
                     inner.write(&mut hn[at()]);
                     z.mul_add(before.sub(n), n).write(&mut h[at()]);
-                });
+                }
             }
             Cell::Lstm => {
                 let (gi, rest) = gates.split_at_mut(d);
@@ -155,7 +148,7 @@ impl<E: Float> Kernel<E> for Forward<'_, E> {
                 let (pi, rest) = product.split_at(d);
                 let (pf, rest) = rest.split_at(d);
                 let (pg, po) = rest.split_at(d);
-                lanes::<V>(d, |at| {
+                for at in places::<V>(d) {
                     let at = || at.clone();
                     let i = V::read(&gi[at()]).add(V::read(&pi[at()])).sigmoid();
                     let f = V::read(&gf[at()]).add(V::read(&pf[at()])).sigmoid();
@@ -168,7 +161,7 @@ impl<E: Float> Kernel<E> for Forward<'_, E> {
                     o.write(&mut go[at()]);
                     cell.write(&mut c[at()]);
                     o.mul(cell.tanh()).write(&mut h[at()]);
-                });
+                }
             }
         }
     }
@@ -322,6 +315,18 @@ struct Backward<'a, E> {
     dproduct: &'a mut [E],
 }
 
+/// The derivative of tanh, from its value.
+#[inline(always)]
+fn tanh_slope<V: Vector>(y: V) -> V {
+    V::splat(V::Elem::ONE).sub(y.mul(y))
+}
+
+/// The derivative of the logistic function, from its value.
+#[inline(always)]
+fn sigmoid_slope<V: Vector>(y: V) -> V {
+    y.mul(V::splat(V::Elem::ONE).sub(y))
+}
+
 impl<E: Float> Kernel<E> for Backward<'_, E> {
     type Out = ();
     #[inline(always)]
@@ -342,21 +347,20 @@ impl<E: Float> Kernel<E> for Backward<'_, E> {
         } = self;
         let d = y.len();
         let (zero, one) = (V::splat(E::ZERO), V::splat(E::ONE));
-        // The derivative of tanh and of the logistic function, from their values.
-        let tanh = |y: V| one.sub(y.mul(y));
-        let sigmoid = |y: V| y.mul(one.sub(y));
         match cell {
-            Cell::ElmanTanh | Cell::ElmanRelu => lanes::<V>(d, |at| {
-                let (dh_at, y) = (&mut dh[at.clone()], V::read(&y[at.clone()]));
-                let sum = V::read(dh_at).add(V::read(&dy[at.clone()]));
-                let da = match cell {
-                    Cell::ElmanTanh => sum.mul(tanh(y)),
-                    _ => y.select_gt(zero, sum, zero),
-                };
-                da.write(&mut dgates[at.clone()]);
-                da.write(&mut dproduct[at]);
-                zero.write(dh_at);
-            }),
+            Cell::ElmanTanh | Cell::ElmanRelu => {
+                for at in places::<V>(d) {
+                    let (dh_at, y) = (&mut dh[at.clone()], V::read(&y[at.clone()]));
+                    let sum = V::read(dh_at).add(V::read(&dy[at.clone()]));
+                    let da = match cell {
+                        Cell::ElmanTanh => sum.mul(tanh_slope(y)),
+                        _ => y.select_gt(zero, sum, zero),
+                    };
+                    da.write(&mut dgates[at.clone()]);
+                    da.write(&mut dproduct[at]);
+                    zero.write(dh_at);
+                }
+            }
             Cell::Gru => {
                 let (r, rest) = gates.split_at(d);
                 let (z, n) = rest.split_at(d);
@@ -364,13 +368,13 @@ impl<E: Float> Kernel<E> for Backward<'_, E> {
                 let (dz, dn) = rest.split_at_mut(d);
                 let (pr, rest) = dproduct.split_at_mut(d);
                 let (pz, pn) = rest.split_at_mut(d);
-                lanes::<V>(d, |at| {
+                for at in places::<V>(d) {
                     let at = || at.clone();
                     let (r, z, n) = (V::read(&r[at()]), V::read(&z[at()]), V::read(&n[at()]));
                     let sum = V::read(&dh[at()]).add(V::read(&dy[at()]));
-                    let n_in = sum.mul(one.sub(z)).mul(tanh(n));
-                    let z_in = sum.mul(V::read(&h[at()]).sub(n)).mul(sigmoid(z));
-                    let r_in = n_in.mul(V::read(&hn[at()])).mul(sigmoid(r));
+                    let n_in = sum.mul(one.sub(z)).mul(tanh_slope(n));
+                    let z_in = sum.mul(V::read(&h[at()]).sub(n)).mul(sigmoid_slope(z));
+                    let r_in = n_in.mul(V::read(&hn[at()])).mul(sigmoid_slope(r));
                     r_in.write(&mut dr[at()]);
                     z_in.write(&mut dz[at()]);
                     n_in.write(&mut dn[at()]);
@@ -378,7 +382,7 @@ impl<E: Float> Kernel<E> for Backward<'_, E> {
                     z_in.write(&mut pz[at()]);
                     n_in.mul(r).write(&mut pn[at()]);
                     sum.mul(z).write(&mut dh[at()]);
-                });
+                }
             }
             Cell::Lstm => {
                 let (i, rest) = gates.split_at(d);
@@ -387,23 +391,25 @@ impl<E: Float> Kernel<E> for Backward<'_, E> {
                 let (di, rest) = dgates.split_at_mut(d);
                 let (df, rest) = rest.split_at_mut(d);
                 let (dg, d_o) = rest.split_at_mut(d);
-                lanes::<V>(d, |at| {
+                for at in places::<V>(d) {
                     let at = || at.clone();
                     let (i, f) = (V::read(&i[at()]), V::read(&f[at()]));
                     let (g, o) = (V::read(&g[at()]), V::read(&o[at()]));
                     let sum = V::read(&dh[at()]).add(V::read(&dy[at()]));
                     let squashed = V::read(&c[at()]).tanh();
-                    let dcell = sum.mul(o).mul_add(tanh(squashed), V::read(&dc[at()]));
-                    dcell.mul(g).mul(sigmoid(i)).write(&mut di[at()]);
+                    let dcell = sum.mul(o).mul_add(tanh_slope(squashed), V::read(&dc[at()]));
+                    dcell.mul(g).mul(sigmoid_slope(i)).write(&mut di[at()]);
                     dcell
                         .mul(V::read(&c_before[at()]))
-                        .mul(sigmoid(f))
+                        .mul(sigmoid_slope(f))
                         .write(&mut df[at()]);
-                    dcell.mul(i).mul(tanh(g)).write(&mut dg[at()]);
-                    sum.mul(squashed).mul(sigmoid(o)).write(&mut d_o[at()]);
+                    dcell.mul(i).mul(tanh_slope(g)).write(&mut dg[at()]);
+                    sum.mul(squashed)
+                        .mul(sigmoid_slope(o))
+                        .write(&mut d_o[at()]);
                     dcell.mul(f).write(&mut dc[at()]);
                     zero.write(&mut dh[at()]);
-                });
+                }
                 dproduct.copy_from_slice(dgates);
             }
         }

@@ -1,7 +1,7 @@
 //! Softmax, its logarithm, and the cross-entropy loss, along rows.
 
 use crate::float::Float;
-use crate::simd::{Kernel, Vector};
+use crate::simd::{Kernel, Vector, places};
 use crate::threads::{parallel_rows, parallel_rows2, rows_per_task};
 
 /// As a target of [`cross_entropy`]: the row does not count.
@@ -75,7 +75,7 @@ impl<E: Float> Kernel<E> for LogSoftmax<'_, E> {
 /// Runs `row(x row, y row)` for each of the rows of `C` elements, in parallel.
 fn rows<E: Float>(name: &str, x: &[E], c: usize, y: &mut [E], row: impl Fn(&[E], &mut [E]) + Sync) {
     assert!(
-        x.len() == y.len() && x.len() % c.max(1) == 0,
+        x.len() == y.len() && x.len().is_multiple_of(c.max(1)),
         "{name}: expected [R, {c}] and [R, {c}], got {} and {} elements",
         x.len(),
         y.len()
@@ -100,6 +100,45 @@ pub fn log_softmax<E: Float>(x: &[E], c: usize, y: &mut [E]) {
     rows("log_softmax", x, c, y, |x, y| E::dispatch(LogSoftmax(x, y)));
 }
 
+struct SoftmaxBackward<'a, E>(&'a [E], &'a [E], &'a mut [E]);
+
+impl<E: Float> Kernel<E> for SoftmaxBackward<'_, E> {
+    type Out = ();
+    #[inline(always)]
+    fn run<V: Vector<Elem = E>>(self) {
+        let SoftmaxBackward(y, dy, dx) = self;
+        let mut dot = V::splat(E::ZERO);
+        for at in places::<V>(y.len()) {
+            dot = V::read(&y[at.clone()]).mul_add(V::read(&dy[at]), dot);
+        }
+        let dot = V::splat(dot.reduce_sum());
+        for at in places::<V>(y.len()) {
+            let dy = V::read(&dy[at.clone()]).sub(dot);
+            V::read(&y[at.clone()]).mul(dy).write(&mut dx[at]);
+        }
+    }
+}
+
+struct LogSoftmaxBackward<'a, E>(&'a [E], &'a [E], &'a mut [E]);
+
+impl<E: Float> Kernel<E> for LogSoftmaxBackward<'_, E> {
+    type Out = ();
+    #[inline(always)]
+    fn run<V: Vector<Elem = E>>(self) {
+        let LogSoftmaxBackward(y, dy, dx) = self;
+        let mut sum = V::splat(E::ZERO);
+        for at in places::<V>(dy.len()) {
+            sum = sum.add(V::read(&dy[at]));
+        }
+        let minus = V::splat(-sum.reduce_sum());
+        for at in places::<V>(dy.len()) {
+            let p = V::read(&y[at.clone()]).exp();
+            let dy = V::read(&dy[at.clone()]);
+            p.mul_add(minus, dy).write(&mut dx[at]);
+        }
+    }
+}
+
 /// `dx = y (dy - sum(y dy))` along each row of `[R, C]`: the gradient of [`softmax`].
 pub fn softmax_backward<E: Float>(y: &[E], dy: &[E], c: usize, dx: &mut [E]) {
     assert_eq!(
@@ -110,13 +149,7 @@ pub fn softmax_backward<E: Float>(y: &[E], dy: &[E], c: usize, dx: &mut [E]) {
     parallel_rows(dx, c, rows_per_task(4 * c), |first, dx| {
         for (r, dx) in dx.chunks_exact_mut(c).enumerate() {
             let (y, dy) = (&y[(first + r) * c..][..c], &dy[(first + r) * c..][..c]);
-            let dot = y
-                .iter()
-                .zip(dy)
-                .fold(E::ZERO, |sum, (&y, &dy)| sum + y * dy);
-            for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
-                *dx = y * (dy - dot);
-            }
+            E::dispatch(SoftmaxBackward(y, dy, dx));
         }
     });
 }
@@ -131,10 +164,7 @@ pub fn log_softmax_backward<E: Float>(y: &[E], dy: &[E], c: usize, dx: &mut [E])
     parallel_rows(dx, c, rows_per_task(8 * c), |first, dx| {
         for (r, dx) in dx.chunks_exact_mut(c).enumerate() {
             let (y, dy) = (&y[(first + r) * c..][..c], &dy[(first + r) * c..][..c]);
-            let sum = dy.iter().fold(E::ZERO, |sum, &dy| sum + dy);
-            for ((dx, &y), &dy) in dx.iter_mut().zip(y).zip(dy) {
-                *dx = dy - y.exp() * sum;
-            }
+            E::dispatch(LogSoftmaxBackward(y, dy, dx));
         }
     });
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Mutex;
 
-use crate::Float;
+use crate::simd::{FORCED, levels};
+use crate::{Float, Ragged};
 
 /// Sizes around the edges of vectors and tiles, and primes.
 pub(crate) const SIZES: [usize; 14] = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 67];
@@ -30,6 +31,20 @@ impl Random {
     pub(crate) fn vec<E: Float>(&mut self, n: usize) -> Vec<E> {
         (0..n).map(|_| self.value()).collect()
     }
+    /// Descending lengths in 1 ..= most.
+    pub(crate) fn ragged(&mut self, batch: usize, most: usize) -> Ragged {
+        let mut lengths: Vec<usize> = (0..batch).map(|_| 1 + self.below(most)).collect();
+        lengths.sort_unstable_by(|a, b| b.cmp(a));
+        Ragged::new(&lengths)
+    }
+}
+
+/// What `f` writes into `n` elements that lie off every alignment but the element's own and hold old values.
+pub(crate) fn written<E: Float>(n: usize, f: impl FnOnce(&mut [E])) -> Vec<E> {
+    let mut out = vec![E::from_f64(77.0); n + 1];
+    f(&mut out[1..]);
+    assert_eq!(out.remove(0).to_f64(), 77.0, "written before the slice");
+    out
 }
 
 /// Fails unless the two agree within `ulps` rounding steps of the larger of 1 and the value wanted.
@@ -55,6 +70,17 @@ pub(crate) fn with_threads<T>(n: usize, f: impl FnOnce() -> T) -> T {
     let result = f();
     crate::set_threads(0);
     result
+}
+
+/// Runs `f` once for each instruction set of this machine, on this thread alone.
+pub(crate) fn at_every_level(f: impl Fn()) {
+    with_threads(1, || {
+        for level in levels() {
+            FORCED.set(Some(level));
+            f();
+        }
+        FORCED.set(None);
+    });
 }
 
 /// Fails unless `f` gives the same bits with 1, 2 and 3 threads.

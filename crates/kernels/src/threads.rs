@@ -230,11 +230,8 @@ pub fn parallel_rows2<A: Send, B: Send>(
     rows_per_task: usize,
     f: impl Fn(usize, &mut [A], &mut [B]) + Sync,
 ) {
-    let rows = if row_a > 0 {
-        a.len() / row_a
-    } else {
-        b.len().checked_div(row_b).unwrap_or(0)
-    };
+    let rows = a.len().checked_div(row_a);
+    let rows = rows.or(b.len().checked_div(row_b)).unwrap_or(0);
     assert!(
         a.len() == rows * row_a && b.len() == rows * row_b,
         "parallel_rows: {} and {} elements are not {rows} rows of {row_a} and {row_b}",

@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn draws_are_spread_as_they_should() {
         let key = Key::new(3).named("spread");
-        let n = 20_000;
+        let n = 200_000;
         let mean = (0..n).map(|i| key.uniform(i)).sum::<f64>() / n as f64;
         assert!((mean - 0.5).abs() < 0.01, "mean {mean}");
         let square = (0..n).map(|i| key.normal(i).powi(2)).sum::<f64>() / n as f64;

@@ -7,11 +7,11 @@ use crate::float::Float;
 
 /// Eight `f32`.
 #[derive(Clone, Copy)]
-pub struct F32x8(__m256);
+pub(super) struct F32x8(__m256);
 
 /// Four `f64`.
 #[derive(Clone, Copy)]
-pub struct F64x4(__m256d);
+pub(super) struct F64x4(__m256d);
 
 /// The first `n` of eight 32-bit lanes, as a mask.
 #[inline(always)]

@@ -7,11 +7,11 @@ use crate::float::Float;
 
 /// Sixteen `f32`.
 #[derive(Clone, Copy)]
-pub struct F32x16(__m512);
+pub(super) struct F32x16(__m512);
 
 /// Eight `f64`.
 #[derive(Clone, Copy)]
-pub struct F64x8(__m512d);
+pub(super) struct F64x8(__m512d);
 
 /// The first `n` of sixteen 32-bit lanes, as a mask.
 #[inline(always)]

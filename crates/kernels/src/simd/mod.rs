@@ -2,7 +2,8 @@
 //!
 //! A kernel is a value with a generic `run`; [`Dispatch::dispatch`] picks the vector type of this machine
 //! and calls `run` from a function compiled for its instruction set. Everything `run` calls per element
-//! must be `#[inline(always)]`: only code inlined there is compiled for that instruction set. The vector
+//! must be `#[inline(always)]`, so no closure: only code inlined there is compiled for that instruction set,
+//! and vectors handed to a function that is not cost a call for every operation. The vector
 //! types are named nowhere else, so their methods run only on machines that have the instructions.
 
 #[cfg(target_arch = "x86_64")]
@@ -134,7 +135,7 @@ pub trait Vector: Copy + Send + Sync + 'static {
 }
 
 /// The widest register of any instruction set, in elements of `f32`.
-pub const MAX_LANES: usize = 16;
+pub(crate) const MAX_LANES: usize = 16;
 
 /// Work written once for every vector type. `run` must be `#[inline(always)]`.
 pub trait Kernel<E> {
@@ -142,6 +143,15 @@ pub trait Kernel<E> {
     type Out;
     /// Does the work with vectors of type `V`.
     fn run<V: Vector<Elem = E>>(self) -> Self::Out;
+}
+
+/// The places `i .. i + LANES` of the vectors in `0 .. n`, the last one perhaps short. To loop over, with no
+/// closure about the loop's body.
+#[inline(always)]
+pub(crate) fn places<V: Vector>(n: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    (0..n)
+        .step_by(V::LANES)
+        .map(move |i| i..n.min(i + V::LANES))
 }
 
 /// The choice of a vector type for an element type.
@@ -201,7 +211,12 @@ pub(crate) fn levels() -> Vec<Level> {
     found
 }
 
+/// The instruction set in use.
 fn level() -> Level {
+    #[cfg(test)]
+    if let Some(level) = FORCED.get() {
+        return level;
+    }
     static LEVEL: OnceLock<Level> = OnceLock::new();
     *LEVEL.get_or_init(|| {
         let found = levels();
@@ -257,6 +272,12 @@ macro_rules! dispatch {
 
 dispatch!(f32, f32, F32x8, F32x16, F32x4);
 dispatch!(f64, f64, F64x4, F64x8, F64x2);
+
+#[cfg(test)]
+thread_local! {
+    /// The instruction set that kernels use on this thread, in place of the best one.
+    pub(crate) static FORCED: std::cell::Cell<Option<Level>> = const { std::cell::Cell::new(None) };
+}
 
 #[cfg(test)]
 mod tests;

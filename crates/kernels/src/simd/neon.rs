@@ -7,11 +7,11 @@ use crate::float::Float;
 
 /// Four `f32`.
 #[derive(Clone, Copy)]
-pub struct F32x4(float32x4_t);
+pub(super) struct F32x4(float32x4_t);
 
 /// Two `f64`.
 #[derive(Clone, Copy)]
-pub struct F64x2(float64x2_t);
+pub(super) struct F64x2(float64x2_t);
 
 /// The methods whose intrinsics differ by suffix only.
 macro_rules! common {

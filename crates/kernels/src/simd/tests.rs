@@ -24,8 +24,12 @@ impl Kernel<f32> for Map1<'_> {
     }
 }
 
-/// Distance from the exact value, in units in the last place of the nearest `f32`.
+/// Distance from the exact value, in units in the last place of the nearest `f32`; none where both lie below
+/// the normal numbers, which kernels flush to zero.
 fn ulp(got: f32, exact: f64) -> f64 {
+    if exact.abs() < f64::from(f32::MIN_POSITIVE) && got.abs() <= f32::MIN_POSITIVE {
+        return 0.0;
+    }
     if exact.abs() > f64::from(f32::MAX) {
         return if got.is_infinite() || got == f32::MAX {
             0.0
@@ -41,10 +45,10 @@ fn ulp(got: f32, exact: f64) -> f64 {
 
 fn worst(level: Level, which: usize, exact: fn(f64) -> f64) -> f64 {
     let mut worst = 0.0f64;
-    // Every 97th float of both signs up to 110 in size.
+    // Every 499th float of both signs up to 110 in size.
     let top = 110f32.to_bits();
     let xs: Vec<f32> = (0..top)
-        .step_by(97)
+        .step_by(499)
         .flat_map(|b| [f32::from_bits(b), -f32::from_bits(b)])
         .collect();
     let mut ys = vec![0.0; xs.len()];
@@ -72,7 +76,7 @@ fn exponentials_are_close_to_the_exact_values() {
             "{}: exp {e:.2} tanh {t:.2} sigmoid {s:.2} ulp",
             level.name()
         );
-        assert!(e <= 2.0 && t <= 4.0 && s <= 4.0, "{level:?}: {e} {t} {s}");
+        assert!(e <= 1.1 && t <= 1.4 && s <= 2.5, "{level:?}: {e} {t} {s}");
     }
 }
 
@@ -145,7 +149,8 @@ impl<E: Float> Kernel<E> for Primitives<E> {
             assert_eq!(out[..n], x[..n]);
             assert!(out[n..].iter().all(|&o| o == E::ONE));
         }
-        let checks: [(V, fn(f64) -> f64); 9] = [
+        type Check<V> = (V, fn(f64) -> f64);
+        let checks: [Check<V>; 9] = [
             (v.add(two), |x| x + 2.0),
             (v.sub(two), |x| x - 2.0),
             (v.mul(two), |x| x * 2.0),

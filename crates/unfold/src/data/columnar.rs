@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use parquet::basic::Compression;
+use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::Value;
@@ -11,40 +12,25 @@ use crate::error::{Error, Result};
 
 /// Reads the rows of a Parquet file.
 pub(super) fn read_parquet(place: &str, bytes: Vec<u8>) -> Result<Table> {
-    let bad = |error: parquet::errors::ParquetError| {
-        Error::data(
-            place,
-            format!("the Parquet file cannot be read ({error})"),
-            "fetch or write the file again",
-        )
-    };
+    // The reader answers some damage with a panic; a file must never end the program.
+    let rows = std::panic::catch_unwind(|| read(place, bytes));
+    rows.unwrap_or_else(|_| Err(unreadable(place, "its structure is damaged")))
+}
+
+fn read(place: &str, bytes: Vec<u8>) -> Result<Table> {
+    let bad = |error: parquet::errors::ParquetError| unreadable(place, error);
+    let size = bytes.len();
     let reader = SerializedFileReader::new(Bytes::from(bytes)).map_err(bad)?;
     let metadata = reader.metadata();
-    let chunks = metadata
+    for chunk in metadata
         .row_groups()
         .iter()
-        .flat_map(|group| group.columns());
-    for compression in chunks.map(|chunk| chunk.compression()) {
-        let name = match compression {
-            Compression::ZSTD(_) => "zstd",
-            Compression::BROTLI(_) => "brotli",
-            Compression::LZO => "LZO",
-            _ => continue,
-        };
-        return Err(Error::data(
-            place,
-            format!("its columns are compressed with {name}, which is not read inside Parquet"),
-            "write it again with snappy, gzip, LZ4 or no compression; in Python: \
-             pandas.read_parquet(old).to_parquet(new, compression=\"snappy\")",
-        ));
+        .flat_map(|group| group.columns())
+    {
+        check(place, chunk, size)?;
     }
-    let columns: Vec<String> = metadata
-        .file_metadata()
-        .schema()
-        .get_fields()
-        .iter()
-        .map(|field| field.name().to_owned())
-        .collect();
+    let fields = metadata.file_metadata().schema().get_fields();
+    let columns: Vec<String> = fields.iter().map(|field| field.name().to_owned()).collect();
     let classes: Vec<Option<Vec<String>>> = columns
         .iter()
         .map(|column| class_names(&reader, column))
@@ -67,6 +53,34 @@ pub(super) fn read_parquet(place: &str, bytes: Vec<u8>) -> Result<Table> {
         columns: Some(columns),
         rows,
     })
+}
+
+fn unreadable(place: &str, error: impl std::fmt::Display) -> Error {
+    let problem = format!("the Parquet file cannot be read ({error})");
+    Error::data(place, problem, "fetch or write the file again")
+}
+
+/// Refuses a column that lies outside the file, or is compressed in a way that is not read.
+fn check(place: &str, chunk: &ColumnChunkMetaData, size: usize) -> Result<()> {
+    let start = chunk
+        .dictionary_page_offset()
+        .unwrap_or(chunk.data_page_offset());
+    let end = start.checked_add(chunk.compressed_size());
+    if start < 0 || chunk.compressed_size() < 0 || end.is_none_or(|end| end > size as i64) {
+        return Err(unreadable(place, "a column lies outside the file"));
+    }
+    let name = match chunk.compression() {
+        Compression::ZSTD(_) => "zstd",
+        Compression::BROTLI(_) => "brotli",
+        Compression::LZO => "LZO",
+        _ => return Ok(()),
+    };
+    Err(Error::data(
+        place,
+        format!("its columns are compressed with {name}, which is not read inside Parquet"),
+        "write it again with snappy, gzip, LZ4 or no compression; in Python: \
+         pandas.read_parquet(old).to_parquet(new, compression=\"snappy\")",
+    ))
 }
 
 /// Hugging Face writes labels as numbers and their names into the file's metadata.

@@ -10,11 +10,28 @@ pub(super) fn read_csv(place: &str, text: &str) -> Result<Table> {
     parse(place, text, delimiter(text), true)
 }
 
-/// Reads tab-separated text. Quotes are ordinary characters, as in most published sets, unless
-/// only reading them as quotes gives rows of one length.
+/// Reads tab-separated text. In most published sets quotes are ordinary characters there; they
+/// are read as in CSV where they are written so, or where nothing else gives rows of one length.
 pub(super) fn read_tsv(place: &str, text: &str) -> Result<Table> {
-    parse(place, text, b'\t', false)
-        .or_else(|error| parse(place, text, b'\t', true).map_err(|_| error))
+    let quoting = quotes_as_csv(text);
+    parse(place, text, b'\t', quoting)
+        .or_else(|error| parse(place, text, b'\t', !quoting).map_err(|_| error))
+}
+
+/// Whether every cell with quotes stands between quotes and doubles those inside.
+fn quotes_as_csv(text: &str) -> bool {
+    let cells = text
+        .lines()
+        .flat_map(|line| line.split('\t'))
+        .filter(|cell| cell.contains('"'));
+    let mut any = false;
+    let all = cells.inspect(|_| any = true).all(|cell| {
+        let inner = cell
+            .strip_prefix('"')
+            .and_then(|cell| cell.strip_suffix('"'));
+        inner.is_some_and(|inner| !inner.replace("\"\"", "").contains('"'))
+    });
+    any && all
 }
 
 /// The one of `, ; tab` found most often outside quotes in the first line.

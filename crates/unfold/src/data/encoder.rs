@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokenizers::Tokenizer;
 
 use super::vocabulary::Count;
-use super::{TokenConfig, TokenKind, Vocabulary, features, missing};
+use super::{TokenConfig, TokenKind, Vocabulary, concurrent, features, missing};
 use crate::error::{Error, Result};
 
 /// Turns texts into numbers as it learned from the training texts.
@@ -179,6 +179,16 @@ impl Encoder {
             ids.push(Vocabulary::UNKNOWN);
         }
         ids
+    }
+
+    /// [`Encoder::encode`] of many texts, on all cores.
+    pub fn encode_all<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Vec<Vec<u32>> {
+        concurrent::map(texts, |text| self.encode(text.as_ref()))
+    }
+
+    /// [`Encoder::encode_bag`] of many texts, on all cores.
+    pub fn encode_all_bags<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Vec<Vec<u32>> {
+        concurrent::map(texts, |text| self.encode_bag(text.as_ref()))
     }
 
     /// The tokens of [`Encoder::encode`] with the place of each in the text, in bytes.

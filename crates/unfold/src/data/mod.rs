@@ -37,4 +37,4 @@ pub use source::{Remove, TextSource};
 pub use text::{Example, TextData, read_text, read_text_split};
 pub use tokens::{Numbers, TokenConfig, TokenKind};
 pub use vectors::load_vectors;
-pub use vocabulary::Vocabulary;
+pub use vocabulary::{Count, Vocabulary};

@@ -45,76 +45,106 @@ pub struct TextData {
 pub fn read_text(path: &Path, source: &TextSource, seed: u64) -> Result<TextData> {
     let source = source.resolved(path);
     let mut collection = read(path, &source)?;
-    let labels = labels_of(&collection.documents);
-    check_classes(&collection, &labels)?;
     if source.deduplicate {
         remove_duplicates(&mut collection);
     }
+    let labels = labels_of(&collection.documents);
+    check_classes(&collection, &labels)?;
     let Collection {
         name,
         documents,
         mut notes,
     } = collection;
     note_texts(&documents, &mut notes);
-    let given: BTreeSet<Option<Part>> = documents.iter().map(|document| document.part).collect();
-    if given.contains(&Some(Part::Test)) && source.folds.is_some() {
+    let mut parts = Parts::given(documents, &labels);
+    if parts.test.is_some() && source.folds.is_some() {
         let problem = "the data gives its own split, so it cannot be split into folds";
         return Err(Error::data(name, problem, "leave `folds` out"));
     }
-    let mut rest = Vec::new();
-    let (mut valid, mut test) = (None, None);
-    let number: HashMap<&str, usize> = labels
-        .iter()
-        .enumerate()
-        .map(|(index, label)| (label.as_str(), index))
-        .collect();
-    for document in documents {
-        let part = match document.part {
-            None | Some(Part::Train) => &mut rest,
-            Some(Part::Valid) => valid.get_or_insert_default(),
-            Some(Part::Test) => test.get_or_insert_default(),
-        };
-        part.push(Example {
-            label: number[document.label.as_str()],
-            text: document.text,
-        });
-    }
-    let key = Key::new(source.seed.unwrap_or(seed)).named("split");
-    if let Some(folds) = source.folds {
-        let (train, fold) = divide(rest, |labels| {
-            split::fold(labels, folds, source.fold, key.named("folds"))
-        });
-        (rest, test) = (train, Some(fold));
-    } else if test.is_none() && source.test_fraction > 0.0 {
-        let (train, taken) = divide(rest, |labels| {
-            split::take(labels, source.test_fraction, key.named("test"))
-        });
-        (rest, test) = (train, Some(taken));
-    }
-    if valid.is_none() && source.valid_fraction > 0.0 {
-        let (train, taken) = divide(rest, |labels| {
-            split::take(labels, source.valid_fraction, key.named("valid"))
-        });
-        (rest, valid) = (train, Some(taken));
-    }
-    if rest.is_empty() {
-        let remedy = "name a folder or file `train`, or give more documents";
-        return Err(Error::data(name, "nothing is left to train on", remedy));
-    }
-    let unseen = |part: &Option<Vec<Example>>| part.as_ref().is_some_and(Vec::is_empty);
-    if unseen(&test) || unseen(&valid) {
-        let problem = format!("{} documents are too few to split", rest.len());
-        let remedy = "give at least two documents of each class, or set test_fraction and valid_fraction to 0";
+    parts.complete(
+        &source,
+        Key::new(source.seed.unwrap_or(seed)).named("split"),
+    );
+    let Parts { train, valid, test } = parts;
+    if test.as_ref().is_some_and(Vec::is_empty) {
+        let problem = format!("{} documents are too few to split", train.len());
+        let remedy = "give at least two documents of each class, or set test_fraction to 0";
         return Err(Error::data(name, problem, remedy));
     }
-    note_unlearnable(&labels, &rest, &mut notes);
+    let chosen = valid.filter(|valid| !valid.is_empty());
+    if chosen.is_none() && source.valid_fraction > 0.0 {
+        notes.push("too few documents to take a validation part from".to_owned());
+    }
+    note_unlearnable(&labels, &train, &mut notes);
     Ok(TextData {
         labels,
-        train: rest,
-        valid,
+        train,
+        valid: chosen,
         test,
         notes,
     })
+}
+
+/// The parts of a split, as far as there are any yet.
+struct Parts {
+    train: Vec<Example>,
+    valid: Option<Vec<Example>>,
+    test: Option<Vec<Example>>,
+}
+
+impl Parts {
+    /// What the data says itself; all of it is for training when it says nothing.
+    fn given(documents: Vec<Document>, labels: &[String]) -> Parts {
+        let number = numbers(labels);
+        let mut parts = Parts {
+            train: Vec::new(),
+            valid: None,
+            test: None,
+        };
+        for document in documents {
+            let part = match document.part {
+                None | Some(Part::Train) => &mut parts.train,
+                Some(Part::Valid) => parts.valid.get_or_insert_default(),
+                Some(Part::Test) => parts.test.get_or_insert_default(),
+            };
+            part.push(Example {
+                label: number[document.label.as_str()],
+                text: document.text,
+            });
+        }
+        parts
+    }
+
+    /// Takes the parts that are missing from the training part.
+    fn complete(&mut self, source: &TextSource, key: Key) {
+        if let Some(folds) = source.folds {
+            let deal =
+                |labels: &[usize]| split::fold(labels, folds, source.fold, key.named("folds"));
+            self.test = Some(self.take(deal));
+        } else if self.test.is_none() && source.test_fraction > 0.0 {
+            let fraction = source.test_fraction;
+            self.test = Some(self.take(|labels| split::take(labels, fraction, key.named("test"))));
+        }
+        if self.valid.is_none() && source.valid_fraction > 0.0 {
+            let fraction = source.valid_fraction;
+            self.valid =
+                Some(self.take(|labels| split::take(labels, fraction, key.named("valid"))));
+        }
+    }
+
+    fn take(&mut self, choose: impl Fn(&[usize]) -> (Vec<usize>, Vec<usize>)) -> Vec<Example> {
+        let (kept, taken) = divide(std::mem::take(&mut self.train), choose);
+        self.train = kept;
+        taken
+    }
+}
+
+fn numbers(labels: &[String]) -> HashMap<&str, usize> {
+    labels
+        .iter()
+        .enumerate()
+        .map(|(index, label)| (label.as_str(), index))
+        .collect()
 }
 
 /// Reads labelled texts to evaluate a trained model that knows `labels`: the test part if the data
@@ -143,11 +173,7 @@ pub fn read_text_split(
     {
         documents.retain(|document| document.part == Some(Part::Test));
     }
-    let number: HashMap<&str, usize> = labels
-        .iter()
-        .enumerate()
-        .map(|(index, label)| (label.as_str(), index))
-        .collect();
+    let number = numbers(labels);
     let example = |document: Document| match number.get(document.label.as_str()) {
         Some(&label) => Ok(Example {
             text: document.text,

@@ -151,6 +151,13 @@ impl TokenConfig {
         } else {
             token
         };
+        if token.is_ascii() && self.numbers == Numbers::Keep {
+            into.push_str(token);
+            if self.lowercase {
+                into.make_ascii_lowercase();
+            }
+            return;
+        }
         for c in token.chars() {
             match c {
                 '’' if self.tokenizer == TokenKind::Words => into.push('\''),

@@ -1,5 +1,7 @@
 //! Initial values of parameters.
 
+use unfold_kernels::parallel_rows;
+
 use crate::Float;
 use crate::random::Key;
 use crate::shape::Shape;
@@ -98,15 +100,21 @@ impl Init {
 }
 
 fn uniform<E: Float>(key: Key, bound: f64, out: &mut [E]) {
-    for (i, out) in out.iter_mut().enumerate() {
-        *out = E::from_f64(bound * (2.0 * key.uniform(i as u64) - 1.0));
-    }
+    draw(out, |i| bound * (2.0 * key.uniform(i) - 1.0));
 }
 
 fn normal<E: Float>(key: Key, deviation: f64, out: &mut [E]) {
-    for (i, out) in out.iter_mut().enumerate() {
-        *out = E::from_f64(deviation * key.normal(i as u64));
-    }
+    draw(out, |i| deviation * key.normal(i));
+}
+
+/// Fills `out` with what `value` gives for each place.
+fn draw<E: Float>(out: &mut [E], value: impl Fn(u64) -> f64 + Sync) {
+    const BLOCK: usize = 4096;
+    parallel_rows(out, 1, BLOCK, |first, block| {
+        for (i, out) in block.iter_mut().enumerate() {
+            *out = E::from_f64(value((first + i) as u64));
+        }
+    });
 }
 
 /// Calls `set(row, column, value)` for each element of a random `rows` x `columns` matrix with
@@ -114,18 +122,19 @@ fn normal<E: Float>(key: Key, deviation: f64, out: &mut [E]) {
 /// freed of its part along the earlier ones twice, which is enough for full precision.
 fn orthogonal(key: Key, rows: usize, columns: usize, set: &mut impl FnMut(usize, usize, f64)) {
     let (count, len) = (rows.min(columns), rows.max(columns));
-    let mut basis: Vec<f64> = (0..count * len).map(|i| key.normal(i as u64)).collect();
+    let mut basis = vec![0.0; count * len];
+    normal(key, 1.0, &mut basis);
     for n in 0..count {
         let (earlier, rest) = basis.split_at_mut(n * len);
         let vector = &mut rest[..len];
         for _ in 0..2 {
             for other in earlier.chunks_exact(len) {
-                let along: f64 = other.iter().zip(&*vector).map(|(a, b)| a * b).sum();
+                let along = dot(other, vector);
                 for (v, o) in vector.iter_mut().zip(other) {
                     *v -= along * o;
                 }
             }
-            let norm = vector.iter().map(|v| v * v).sum::<f64>().sqrt();
+            let norm = dot(vector, vector).sqrt();
             vector.iter_mut().for_each(|v| *v /= norm);
         }
     }
@@ -135,6 +144,24 @@ fn orthogonal(key: Key, rows: usize, columns: usize, set: &mut impl FnMut(usize,
             set(i, j, basis[n * len + place]);
         }
     }
+}
+
+/// The inner product, in eight running sums so that the loop can use vector registers.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0; 8];
+    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f64 = a
+        .remainder()
+        .iter()
+        .zip(b.remainder())
+        .map(|(a, b)| a * b)
+        .sum();
+    for (a, b) in a.zip(b) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum::<f64>() + rest
 }
 
 #[cfg(test)]

@@ -60,28 +60,53 @@ impl<E: Float> Rule<E> for RmsProp {
     }
 
     fn update(&self, at: &Moment, values: &mut [E], gradients: &[E], slots: &mut [&mut [E]]) {
+        match (self.centered, slots) {
+            (false, [s]) => self.run::<E, false, false>(at, values, gradients, s, &mut [], &mut []),
+            (false, [s, v]) => self.run::<E, false, true>(at, values, gradients, s, &mut [], v),
+            (true, [s, a]) => self.run::<E, true, false>(at, values, gradients, s, a, &mut []),
+            (true, [s, a, v]) => self.run::<E, true, true>(at, values, gradients, s, a, v),
+            _ => unreachable!("the slots named above"),
+        }
+    }
+}
+
+impl RmsProp {
+    /// `mean` is empty unless `CENTERED`, `velocity` unless `MOMENTUM`. Each form is its own loop,
+    /// without a branch in it.
+    fn run<E: Float, const CENTERED: bool, const MOMENTUM: bool>(
+        &self,
+        at: &Moment,
+        values: &mut [E],
+        gradients: &[E],
+        mean_square: &mut [E],
+        mean: &mut [E],
+        velocity: &mut [E],
+    ) {
         let rate = E::from_f64(at.rate);
         let decay: E = at.decay(self.weight_decay);
         let (alpha, fresh) = (E::from_f64(self.alpha), E::from_f64(1.0 - self.alpha));
         let (momentum, epsilon) = (E::from_f64(self.momentum), E::from_f64(self.epsilon));
-        let (mean_square, rest) = slots.split_first_mut().expect("a mean square");
-        let (mean, velocity) = rest.split_at_mut(usize::from(self.centered));
-        for (i, (w, &g)) in values.iter_mut().zip(gradients).enumerate() {
-            let g = g + decay * *w;
-            let s = &mut mean_square[i];
-            *s = alpha * *s + fresh * g * g;
-            let mut variance = *s;
-            if let [mean] = mean {
-                mean[i] = alpha * mean[i] + fresh * g;
+        let n = values.len();
+        let (gradients, mean_square) = (&gradients[..n], &mut mean_square[..n]);
+        let mean = &mut mean[..if CENTERED { n } else { 0 }];
+        let velocity = &mut velocity[..if MOMENTUM { n } else { 0 }];
+        for i in 0..n {
+            let g = gradients[i] + decay * values[i];
+            let s = alpha * mean_square[i] + fresh * g * g;
+            mean_square[i] = s;
+            let mut variance = s;
+            if CENTERED {
+                let a = alpha * mean[i] + fresh * g;
+                mean[i] = a;
                 // Rounding may leave a constant gradient a variance below 0.
-                variance = (variance - mean[i] * mean[i]).max(E::ZERO);
+                variance = (s - a * a).max(E::ZERO);
             }
             let mut step = g / (variance.sqrt() + epsilon);
-            if let [velocity] = velocity {
-                velocity[i] = momentum * velocity[i] + step;
-                step = velocity[i];
+            if MOMENTUM {
+                step += momentum * velocity[i];
+                velocity[i] = step;
             }
-            *w = *w - rate * step;
+            values[i] = values[i] - rate * step;
         }
     }
 }

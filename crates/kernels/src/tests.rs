@@ -1,0 +1,12 @@
+//! Every kernel against its plain form, for each element type and instruction set, over sizes around the
+//! edges of vectors and tiles; and the same bits with any number of threads.
+
+mod conv;
+mod elementwise;
+mod embed;
+mod gemm;
+mod norm;
+mod reduce;
+mod rnn;
+mod seq;
+mod softmax;

@@ -1,0 +1,136 @@
+//! Matrix products.
+
+use crate::testing::{Random, SIZES, at_every_level, close, same_bits, written};
+use crate::{Float, Mat, MatMut, gemm, gemm_bias, gemm_packed, naive, pack};
+
+/// A product of one shape in all its forms, with both factors as they lie in memory or transposed.
+fn shape<E: Float>(random: &mut Random, m: usize, n: usize, k: usize) {
+    let a = &random.vec::<E>(m * k + 1)[1..];
+    let b = &random.vec::<E>(k * n + 1)[1..];
+    let bias = &random.vec::<E>(n + 1)[1..];
+    let room = 4.0 + k as f64;
+    // Rows of C further apart than their length: what lies between stays as it is.
+    let stride = n + 3;
+    let len = m.saturating_sub(1) * stride + n;
+    fn c<E>(data: &mut [E], row_stride: usize) -> MatMut<'_, E> {
+        MatMut { data, row_stride }
+    }
+    for a in [Mat::new(a, k), Mat::t(a, m)] {
+        for b in [Mat::new(b, n), Mat::t(b, k)] {
+            let what = format!("[{m}, {k}] [{k}, {n}]");
+            for keep in [false, true] {
+                let want = written(len, |y| naive::gemm(m, n, k, a, b, keep, c(y, stride)));
+                let got = written(len, |y| gemm(m, n, k, a, b, keep, c(y, stride)));
+                close(&got, &want, 80.0 * room, &what);
+                let packed = pack(k, n, b);
+                let again = written(len, |y| gemm_packed(m, a, &packed, keep, c(y, stride)));
+                assert!(got == again, "{what}: other bits when packed before");
+            }
+            close(
+                &written(len, |y| gemm_bias(m, n, k, a, b, bias, c(y, stride))),
+                &written(len, |y| naive::gemm_bias(m, n, k, a, b, bias, c(y, stride))),
+                room,
+                &what,
+            );
+        }
+    }
+}
+
+fn shapes<E: Float>() {
+    let mut random = Random::new(6);
+    for m in SIZES {
+        for n in SIZES {
+            for k in [0, 1, 2, 17] {
+                shape::<E>(&mut random, m, n, k);
+            }
+        }
+    }
+    for k in [255, 256, 257, 521] {
+        shape::<E>(&mut random, 13, 19, k);
+    }
+    shape::<E>(&mut random, 101, 521, 3);
+}
+
+#[test]
+fn agrees_with_the_plain_form() {
+    at_every_level(|| {
+        shapes::<f32>();
+        shapes::<f64>();
+    });
+}
+
+/// Parts of a product have the bits that the same elements have in the whole one.
+fn parts<E: Float>() {
+    let (m, n, k) = (131, 167, 300);
+    let mut random = Random::new(7);
+    let (a, b) = (random.vec::<E>(m * k), random.vec::<E>(k * n));
+    let whole = written(m * n, |c| {
+        gemm(
+            m,
+            n,
+            k,
+            Mat::new(&a, k),
+            Mat::new(&b, n),
+            false,
+            MatMut::new(c, n),
+        );
+    });
+    for (rows, cols) in [
+        (0..1, 0..n),
+        (5..131, 3..4),
+        (77..90, 33..101),
+        (1..131, 150..167),
+    ] {
+        let (a, b) = (
+            Mat::new(&a[rows.start * k..], k),
+            Mat::new(&b[cols.start..], n),
+        );
+        let width = cols.len();
+        let part = written(rows.len() * width, |c| {
+            gemm(rows.len(), width, k, a, b, false, MatMut::new(c, width));
+        });
+        for (row, part) in rows.clone().zip(part.chunks(width)) {
+            assert!(part == &whole[row * n..][cols.clone()], "{rows:?} {cols:?}");
+        }
+    }
+}
+
+#[test]
+fn an_element_has_the_same_bits_wherever_it_is_computed() {
+    at_every_level(|| {
+        parts::<f32>();
+        parts::<f64>();
+    });
+}
+
+#[test]
+fn same_bits_with_any_number_of_threads() {
+    let mut random = Random::new(8);
+    for (m, n, k) in [
+        (301, 203, 97),
+        (20, 1000, 200),
+        (1009, 7, 31),
+        (3, 5, 20_011),
+    ] {
+        let (a, b) = (random.vec::<f32>(m * k), random.vec::<f32>(k * n));
+        let (a, b) = (Mat::new(&a, k), Mat::t(&b, k));
+        same_bits("gemm", || {
+            written(m * n, |c| gemm(m, n, k, a, b, false, MatMut::new(c, n)))
+        });
+    }
+}
+
+#[test]
+#[should_panic(expected = "gemm: b [3, 4] exceeds its 11 elements")]
+fn a_factor_that_is_too_short_panics() {
+    let (a, b, mut c) = ([0f32; 6], [0f32; 11], [0f32; 8]);
+    gemm(
+        2,
+        4,
+        3,
+        Mat::new(&a, 3),
+        Mat::new(&b, 4),
+        false,
+        MatMut::new(&mut c, 4),
+    );
+}

@@ -1,0 +1,224 @@
+//! Training gives the same bits with any number of threads, and after an interruption.
+
+use std::fs;
+use std::path::Path;
+
+use unfold::tasks::Recipe;
+use unfold::tasks::text::{self, RunOptions};
+use unfold::train::{EpochEnd, Observer, Progress, Quiet, Start};
+use unfold::{ErrorKind, set_threads};
+
+/// Some hundred short texts of two classes, written to a file.
+fn write_data(folder: &Path) -> String {
+    let words = ["sun", "rain", "wind", "snow", "hot", "cold", "dry", "wet"];
+    let key = unfold::Key::new(5);
+    let mut lines = String::from("label,text\n");
+    for i in 0..240u64 {
+        let class = key.child(i).below(0, 2);
+        let count = 3 + key.child(i).below(1, 30);
+        let word = |j: usize| {
+            let any = key.child(i).below(2 + j as u64, words.len() * 3 / 2);
+            words[if any >= words.len() { class * 4 } else { any }]
+        };
+        let text: Vec<&str> = (0..count).map(word).collect();
+        lines += &format!("{},{}\n", ["no", "yes"][class], text.join(" "));
+    }
+    let path = folder.join("weather.csv");
+    fs::write(&path, lines).unwrap();
+    path.to_str().unwrap().to_string()
+}
+
+/// A small recipe for each kind of model; the sizes are odd so that no block comes out even.
+fn recipes() -> Vec<(&'static str, Recipe)> {
+    let kinds: [(&str, &[&str]); 6] = [
+        (
+            "bag",
+            &[
+                "model.kind=bag",
+                "model.size=19",
+                "model.hidden=[13]",
+                "model.feature_dropout=0.2",
+                "tokens.word_ngrams=2",
+            ],
+        ),
+        (
+            "cnn",
+            &["model.kind=cnn", "model.embedding.size=17", "model.maps=11"],
+        ),
+        (
+            "elman",
+            &["model.kind=rnn", "model.cell=elman", "model.pool=last"],
+        ),
+        (
+            "elman-relu",
+            &[
+                "model.kind=rnn",
+                "model.cell=elman-relu",
+                "train.clip_norm=1",
+            ],
+        ),
+        (
+            "gru",
+            &["model.kind=rnn", "model.cell=gru", "model.layers=2"],
+        ),
+        (
+            "lstm",
+            &[
+                "model.kind=rnn",
+                "model.cell=lstm",
+                "model.pool=mean",
+                "train.schedule=cosine",
+            ],
+        ),
+    ];
+    let build = |(name, settings): (&'static str, &[&str])| {
+        let mut recipe = Recipe::default_text();
+        for setting in settings {
+            recipe.set(setting).unwrap();
+        }
+        if settings[0] == "model.kind=rnn" {
+            recipe.set("model.hidden_size=21").unwrap();
+            recipe.set("model.embedding.size=15").unwrap();
+            recipe.set("model.embedding.word_dropout=0.1").unwrap();
+        }
+        // 153 examples for training: 5 epochs of 10 steps.
+        recipe.set("data.valid_fraction=0.2").unwrap();
+        recipe.set("train.batch_size=16").unwrap();
+        recipe.set("train.epochs=5").unwrap();
+        recipe.set("train.select=last").unwrap();
+        recipe.set("train.patience=0").unwrap();
+        (name, recipe)
+    };
+    kinds.into_iter().map(build).collect()
+}
+
+fn model_bytes(run: &Path) -> Vec<u8> {
+    fs::read(run.join("model.safetensors")).unwrap()
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = write_data(folder.path());
+    for (name, recipe) in recipes() {
+        let train = |threads: usize| {
+            set_threads(threads);
+            let out = folder.path().join(format!("{name}-{threads}"));
+            let run = RunOptions {
+                out: out.clone(),
+                resume: false,
+            };
+            text::train(&data, &recipe, &run, &mut Quiet).unwrap();
+            model_bytes(&out)
+        };
+        let one = train(1);
+        for threads in [2, 3] {
+            assert!(
+                train(threads) == one,
+                "{name}: other bits with {threads} threads"
+            );
+        }
+    }
+}
+
+/// Asks to stop after a number of steps.
+struct StopAfter {
+    left: usize,
+}
+
+impl Observer for StopAfter {
+    fn start(&mut self, _: &Start) {}
+    fn step(&mut self, _: &Progress) {
+        self.left = self.left.saturating_sub(1);
+    }
+    fn epoch(&mut self, _: &EpochEnd) {}
+    fn stop(&self) -> bool {
+        self.left == 0
+    }
+}
+
+#[test]
+fn an_interrupted_training_resumes_to_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = write_data(folder.path());
+    for (name, recipe) in recipes() {
+        let train = |out: &str, resume: bool, observer: &mut dyn Observer| {
+            let out = folder.path().join(format!("{name}-{out}"));
+            let run = RunOptions {
+                out: out.clone(),
+                resume,
+            };
+            text::train(&data, &recipe, &run, observer).map(|_| model_bytes(&out))
+        };
+        let whole = train("whole", false, &mut Quiet).unwrap();
+        // Within an epoch, at its end, and twice.
+        let stopped = train("parts", false, &mut StopAfter { left: 7 }).unwrap_err();
+        assert_eq!(stopped.kind(), ErrorKind::Interrupted);
+        let stopped = train("parts", true, &mut StopAfter { left: 13 }).unwrap_err();
+        assert!(stopped.to_string().contains("step 20 of 50"), "{stopped}");
+        let parts = train("parts", true, &mut Quiet).unwrap();
+        assert!(parts == whole, "{name}: other bits after resuming");
+        // A finished run resumes to itself.
+        assert!(train("parts", true, &mut Quiet).unwrap() == whole, "{name}");
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_recipe_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = write_data(folder.path());
+    let (_, mut recipe) = recipes().swap_remove(0);
+    let run = RunOptions {
+        out: folder.path().join("run"),
+        resume: false,
+    };
+    text::train(&data, &recipe, &run, &mut StopAfter { left: 3 }).unwrap_err();
+    recipe.set("train.learning_rate=0.5").unwrap();
+    let resume = RunOptions {
+        resume: true,
+        ..run
+    };
+    let error = text::train(&data, &recipe, &resume, &mut Quiet).unwrap_err();
+    assert!(
+        error.to_string().contains("another recipe or other data"),
+        "{error}"
+    );
+}
+
+#[test]
+fn two_trainings_do_not_share_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let _first = unfold::train::RunFolder::open(folder.path(), false).unwrap();
+    let error = unfold::train::RunFolder::open(folder.path(), true).unwrap_err();
+    assert!(
+        error.to_string().contains("another training is running"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_with_step_layer_and_hint() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = write_data(folder.path());
+    let mut recipe = Recipe::default_text();
+    for setting in [
+        "model.kind=rnn",
+        "model.cell=elman-relu",
+        "train.optimizer=sgd",
+        "train.learning_rate=1e30",
+    ] {
+        recipe.set(setting).unwrap();
+    }
+    let run = RunOptions {
+        out: folder.path().join("run"),
+        resume: false,
+    };
+    let said = text::train(&data, &recipe, &run, &mut Quiet)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        said.contains("step ") && said.contains("went first"),
+        "{said}"
+    );
+    assert!(said.contains("learning rate"), "{said}");
+}

@@ -1,0 +1,62 @@
+//! A shape mistake names the operation, the layout it expects and the shapes it got.
+
+use std::panic::catch_unwind;
+
+use unfold::ops::{Conv1d, CrossEntropy};
+use unfold::{Ragged, Tensor};
+
+fn said(f: impl Fn() + std::panic::UnwindSafe) -> String {
+    let panic = catch_unwind(f).expect_err("a shape mistake panics");
+    panic.downcast_ref::<String>().expect("a text").clone()
+}
+
+fn t(dims: &[usize]) -> Tensor {
+    Tensor::zeros(dims)
+}
+
+#[test]
+fn errors_name_what_was_expected_and_what_came() {
+    assert_eq!(
+        said(|| drop(t(&[2, 3]).matmul(&t(&[4, 5])))),
+        "matmul: expected matrices [M, K] and [K, N], got [2, 3] and [4, 5]"
+    );
+    assert_eq!(
+        said(|| drop(t(&[8, 3]).linear(&t(&[4, 5]), None))),
+        "linear: expected weight [3, O] and bias [O] for input [8, 3], got [4, 5]"
+    );
+    assert_eq!(
+        said(|| drop(t(&[2, 3]).add(&t(&[2])))),
+        "add: expected shapes equal or 1 along each axis from the last, got [2, 3] and [2]"
+    );
+    assert_eq!(
+        said(|| drop(t(&[2, 3]).cross_entropy(&[1, 3], &CrossEntropy::default()))),
+        "cross_entropy: expected targets below 3 for logits [2, 3], got 3"
+    );
+    assert_eq!(
+        said(|| drop(t(&[2, 3]).gather(&[0, 2]))),
+        "gather: expected ids below 2 for table [2, 3], got 2"
+    );
+    let geometry = Conv1d {
+        kernel: 5,
+        stride: 1,
+        padding: 0,
+        dilation: 1,
+    };
+    assert_eq!(
+        said(move || drop(t(&[9, 2]).conv1d(
+            &Ragged::new(&[6, 3]),
+            &t(&[5, 2, 4]),
+            None,
+            geometry
+        ))),
+        "conv1d: expected sequences of at least 5 steps for kernel 5, padding 0, dilation 1, got one of 3"
+    );
+    assert_eq!(
+        said(move || drop(t(&[9, 2]).conv1d(&Ragged::new(&[9]), &t(&[3, 2, 4]), None, geometry))),
+        "conv1d: expected weight [5, 2, O] for input [9, 2], got [3, 2, 4]"
+    );
+    assert_eq!(
+        said(|| drop(t(&[2, 3]).reshape([4]))),
+        "reshape: expected a shape of 6 values for input [2, 3], got [4]"
+    );
+}
