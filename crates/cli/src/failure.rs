@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use unfold::ErrorKind;
 
+use crate::tell::tell;
+
 /// Something the user must mend before the command can work: exit status 2.
 #[derive(Debug)]
 struct Unusable(String);
@@ -35,7 +37,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     }
     let status = status(error);
     let head = if status == INTERRUPTED { "" } else { "error: " };
-    eprintln!("{head}{error:#}");
+    tell!("{head}{error:#}");
     ExitCode::from(status)
 }
 

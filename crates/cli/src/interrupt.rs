@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context as _, Result};
 
 use crate::failure::INTERRUPTED;
+use crate::tell::tell;
 
 /// Knows whether the user asked to stop.
 #[derive(Clone, Debug, Default)]
@@ -28,9 +29,7 @@ impl Interrupt {
             if !state.training.load(Ordering::SeqCst) || state.asked.swap(true, Ordering::SeqCst) {
                 std::process::exit(INTERRUPTED.into());
             }
-            eprintln!(
-                "\nsaving after this step; press Ctrl-C again to stop at once without saving"
-            );
+            tell!("\nsaving after this step; press Ctrl-C again to stop at once without saving");
         })
         .context("cannot catch Ctrl-C")?;
         Ok(interrupt)

@@ -7,11 +7,13 @@ mod failure;
 mod flags;
 mod interrupt;
 mod metrics;
+mod output;
 mod pictures;
 mod plan;
 mod progress;
 mod report;
 mod run_folder;
+mod tell;
 mod wording;
 
 use std::process::ExitCode;

@@ -166,6 +166,7 @@ fn train_text(flags: flags::TrainText) -> Result<TrainText> {
     recipe.data.text = flags.columns.text_column.or(recipe.data.text);
     recipe.data.label = flags.columns.label_column.or(recipe.data.label);
     recipe.check()?;
+    check_vectors(&recipe)?;
     Ok(TrainText {
         data: flags.data,
         recipe,
@@ -174,6 +175,20 @@ fn train_text(flags: flags::TrainText) -> Result<TrainText> {
         json: flags.json,
         quiet: flags.quiet,
     })
+}
+
+fn check_vectors(recipe: &Recipe) -> Result<()> {
+    let vectors = recipe
+        .model
+        .embedding()
+        .and_then(|embedding| embedding.vectors.as_ref());
+    match vectors.filter(|path| !path.exists()) {
+        None => Ok(()),
+        Some(path) => Err(unusable(
+            format!("{}: there is no such file of word vectors", path.display()),
+            "mend model.embedding.vectors, or leave it out to learn the vectors",
+        )),
+    }
 }
 
 fn read_recipe(path: &Path) -> Result<Recipe> {

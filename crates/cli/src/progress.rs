@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unfold::train::{EpochEnd, Progress, Start};
 
+use crate::tell::tell;
 use crate::wording::{count, duration, percent};
 
 /// Tells the user about a training.
@@ -86,7 +87,7 @@ impl Reporter {
                     let left = lines
                         .left(*step, *steps)
                         .map_or(String::new(), |left| format!("  {left} left"));
-                    eprintln!(
+                    tell!(
                         "epoch {epoch}/{epochs}  step {step}/{steps}  loss {loss:.4}  {speed} examples/s{left}"
                     );
                 } else if lines.first.is_none() {
@@ -111,10 +112,10 @@ impl Reporter {
     fn print(&mut self, line: &str) {
         match self {
             Self::Quiet => {}
-            Self::Bar(bar) => bar.suspend(|| eprintln!("{line}")),
+            Self::Bar(bar) => bar.suspend(|| tell!("{line}")),
             Self::Lines(lines) => {
                 lines.printed = Some(Instant::now());
-                eprintln!("{line}");
+                tell!("{line}");
             }
         }
     }

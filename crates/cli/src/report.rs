@@ -1,5 +1,6 @@
 //! How good a model is, as a small table.
 
+use anyhow::Result;
 use unfold::tasks::text::TextReport;
 
 use crate::wording::{count, duration, percent};
@@ -48,6 +49,11 @@ pub(crate) fn table(report: &TextReport) -> String {
         out.push('\n');
     }
     out
+}
+
+/// The whole report as one line of JSON.
+pub(crate) fn json(report: &TextReport) -> Result<String> {
+    Ok(serde_json::to_string(report)? + "\n")
 }
 
 #[cfg(test)]

@@ -1,21 +1,18 @@
 //! `unfold eval`.
 
-use std::io::Write as _;
-
 use anyhow::Result;
 use unfold::tasks::text::TextModel;
 
+use crate::output;
 use crate::plan::Eval;
 use crate::report;
 
 /// Measures a model on labelled data.
 pub(super) fn eval(plan: &Eval) -> Result<()> {
     let report = TextModel::load(&plan.run)?.evaluate(&plan.data)?;
-    let mut out = std::io::stdout().lock();
     if plan.json {
-        writeln!(out, "{}", serde_json::to_string(&report)?)?;
+        output::print(&report::json(&report)?)
     } else {
-        write!(out, "{}", report::table(&report))?;
+        output::print(&report::table(&report))
     }
-    Ok(())
 }

@@ -1,12 +1,14 @@
 //! `unfold run`.
 
-use std::io::{BufRead, BufReader, IsTerminal as _, Read, Write};
+use std::io::{BufRead, BufReader, IsTerminal as _, Read};
 
 use anyhow::{Context as _, Result};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use unfold::tasks::text::{Prediction, TextModel};
 
+use crate::output;
 use crate::plan::{Input, Run};
+use crate::tell::tell;
 
 /// As many lines as are answered together, when so many wait.
 const MOST_LINES: usize = 256;
@@ -14,23 +16,22 @@ const MOST_LINES: usize = 256;
 /// Classifies texts, a line of output for each.
 pub(super) fn run(plan: &Run) -> Result<()> {
     let model = TextModel::load(&plan.run)?;
-    let mut out = std::io::stdout().lock();
     match &plan.input {
-        Input::Texts(texts) => answer(&model, texts, plan.json, &mut out),
+        Input::Texts(texts) => answer(&model, texts, plan.json),
         Input::Lines => {
             if std::io::stdin().is_terminal() {
-                eprintln!("type a text and press Enter; Ctrl-D ends");
+                tell!("type a text and press Enter; Ctrl-D ends");
             }
             let mut lines = Lines::new(std::io::stdin().lock());
             while let Some(texts) = lines.waiting().context("standard input: cannot read")? {
-                answer(&model, &texts, plan.json, &mut out)?;
+                answer(&model, &texts, plan.json)?;
             }
             Ok(())
         }
     }
 }
 
-fn answer(model: &TextModel, texts: &[String], json: bool, out: &mut impl Write) -> Result<()> {
+fn answer(model: &TextModel, texts: &[String], json: bool) -> Result<()> {
     let mut answers = String::new();
     for prediction in model.classify(texts) {
         if json {
@@ -44,10 +45,7 @@ fn answer(model: &TextModel, texts: &[String], json: bool, out: &mut impl Write)
         }
         answers.push('\n');
     }
-    out.write_all(answers.as_bytes())?;
-    // Whoever waits for the answer to a line must not wait for the next one.
-    out.flush()?;
-    Ok(())
+    output::print(&answers)
 }
 
 /// A label that cannot be taken for the end of its field.

@@ -1,6 +1,5 @@
 //! `unfold show`.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -8,6 +7,7 @@ use unfold::tasks::text::{Explain, TextModel};
 
 use crate::failure::unusable;
 use crate::metrics::{self, Event, Record};
+use crate::output;
 use crate::pictures::canvas::Canvas;
 use crate::pictures::confusion::{self, Confusion};
 use crate::pictures::{curves, words};
@@ -35,10 +35,9 @@ pub(super) fn show(plan: &Show) -> Result<()> {
     }
     std::fs::create_dir_all(&plan.out)
         .with_context(|| format!("{}: cannot create the folder", plan.out.display()))?;
-    let mut out = std::io::stdout().lock();
     for (name, canvas) in drawn {
         for path in canvas.save(&plan.out, name)? {
-            writeln!(out, "{}", path.display())?;
+            output::print(&format!("{}\n", path.display()))?;
         }
     }
     Ok(())

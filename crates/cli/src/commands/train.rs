@@ -1,6 +1,5 @@
 //! `unfold train`.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -9,10 +8,12 @@ use unfold::train::{EpochEnd, Observer, Progress, Start};
 
 use crate::interrupt::Interrupt;
 use crate::metrics;
+use crate::output;
 use crate::pictures::curves;
 use crate::plan::TrainText;
 use crate::progress::Reporter;
 use crate::report;
+use crate::tell::tell;
 use crate::wording::shell;
 
 /// Trains a text classifier.
@@ -33,10 +34,10 @@ pub(super) fn text(plan: &TrainText) -> Result<()> {
     let report = trained?;
     watch.draw_curves();
     if !plan.quiet {
-        eprint!("\n{}{}", report::table(&report), next(&plan.out));
+        tell!("\n{}{}", report::table(&report), next(&plan.out));
     }
     if plan.json {
-        writeln!(std::io::stdout(), "{}", serde_json::to_string(&report)?)?;
+        output::print(&report::json(&report)?)?;
     }
     Ok(())
 }
@@ -51,7 +52,7 @@ fn next(out: &Path) -> String {
         "\nrun folder  {run}\n\
          next        {program} run  {run} 'a text'\n            \
          {program} eval {run} DATA\n            \
-         {program} show {run}\n"
+         {program} show {run}"
     )
 }
 

@@ -35,6 +35,8 @@ fn a_recipe_that_cannot_be_used() {
     train(&["--set", "train.epochs"]).complained(&["key=value"]);
     train(&["--set", "train.epochs=0"]).complained(&["train.epochs"]);
     train(&["--set", "train.epochs=many"]).complained(&["--set train.epochs=many"]);
+    train(&["--set", "model.embedding.vectors=no.txt"])
+        .complained(&["no.txt", "model.embedding.vectors"]);
     assert!(!desk.path("runs").exists());
 }
 

