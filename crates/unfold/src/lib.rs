@@ -24,3 +24,8 @@ pub use shape::Shape;
 pub use tape::Gradients;
 pub use tensor::Tensor;
 pub use unfold_kernels::{Float, set_threads, threads};
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -10,11 +10,14 @@ type T = Tensor<f64>;
 /// A function of tensors under test.
 type Function = Box<dyn Fn(&[T]) -> T>;
 
+/// Its plain form.
+type Naive = Box<dyn Fn(&[T]) -> Vec<f64>>;
+
 struct Row {
     name: &'static str,
     inputs: Vec<T>,
     op: Function,
-    naive: Box<dyn Fn(&[T]) -> Vec<f64>>,
+    naive: Naive,
 }
 
 fn row(

@@ -92,10 +92,20 @@ impl Recipe {
             task: TaskKind::Text,
             seed: 1,
             data: TextSource::default(),
-            tokens: TokenConfig::default(),
+            // What a text is about mostly shows in its first few hundred words, and a word
+            // met once teaches nothing.
+            tokens: TokenConfig {
+                min_count: 2,
+                max_length: 400,
+                ..TokenConfig::default()
+            },
             model: ModelConfig::default(),
             loss: LossConfig::default(),
-            train: TrainConfig::default(),
+            train: TrainConfig {
+                epochs: 6,
+                patience: 2,
+                ..TrainConfig::default()
+            },
         }
     }
 

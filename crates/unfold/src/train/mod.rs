@@ -211,8 +211,10 @@ pub fn fit<T: Task>(
         state: Checkpoint::default(),
         saved: Instant::now(),
     };
-    if resume && let Some(state) = Checkpoint::read(&run.checkpoint(), task.fingerprint())? {
-        training.restore(state, params)?;
+    if resume {
+        if let Some(state) = Checkpoint::read(&run.checkpoint(), task.fingerprint())? {
+            training.restore(state, params)?;
+        }
         run.rewind(training.state.step)?;
     }
     while training.state.step < total && !training.exhausted() {

@@ -104,7 +104,7 @@ impl RunFolder {
     }
 
     pub(super) fn log_step(&mut self, progress: &Progress, every: usize) -> Result<()> {
-        if progress.step % every != 0 && progress.step != 1 {
+        if !progress.step.is_multiple_of(every) && progress.step != 1 {
             return Ok(());
         }
         self.log("step", progress)

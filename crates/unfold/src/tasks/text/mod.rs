@@ -16,6 +16,7 @@ pub use explain::Explain;
 pub use model::{Prediction, TextModel, TextReport};
 
 use self::batch::{Encoded, Input, assemble};
+use self::model::hash;
 use crate::data::{Encoder, Example, bucketed_batches, read_text};
 use crate::error::Result;
 use crate::nn::{Params, Pass};
@@ -55,13 +56,7 @@ pub fn train(
     };
     let texts = read_text(Path::new(data), &recipe.data, recipe.seed)?;
     let encoder = Encoder::fit(texts.train.iter().map(|e| &*e.text), &recipe.tokens)?;
-    let mut model = TextModel::new(
-        recipe.seed,
-        &recipe.model,
-        &recipe.data,
-        encoder,
-        &texts.labels,
-    )?;
+    let mut model = TextModel::new(recipe, encoder, &texts)?;
     let mut folder = RunFolder::open(&run.out, run.resume)?;
     folder.write_recipe(&recipe.to_toml())?;
 
@@ -146,7 +141,7 @@ impl<'a> Training<'a> {
             train: encoded,
             labels,
             valid: valid.map(encode),
-            fingerprint: fingerprint(recipe, train),
+            fingerprint: course(recipe, model.card.trained_on),
         }
     }
 }
@@ -194,16 +189,9 @@ impl Task for Training<'_> {
 }
 
 /// A number that changes with anything that decides the course of a training.
-fn fingerprint(recipe: &Recipe, train: &[Example]) -> u64 {
+fn course(recipe: &Recipe, trained_on: u64) -> u64 {
     let mut recipe = recipe.clone();
     // How often it is saved does not.
     recipe.train.checkpoint_seconds = 0.0;
-    let texts = train.iter().flat_map(|e| [e.text.as_bytes(), &[0xff]]);
-    let labels: Vec<u8> = train.iter().map(|e| e.label as u8).collect();
-    let recipe = recipe.to_toml();
-    let all = texts.chain([recipe.as_bytes(), &labels]).flatten().copied();
-    // FNV-1a, 64 bits.
-    all.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    hash(recipe.to_toml().as_bytes()) ^ trained_on
 }

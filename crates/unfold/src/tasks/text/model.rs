@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::batch::{Encoded, assemble, encode};
 use super::config::{LARGEST, ModelConfig};
 use super::network::Network;
-use crate::data::{Encoder, Example, TextSource, read_text_split};
+use crate::data::{Encoder, Example, TextData, TextSource, read_text, read_text_split};
 use crate::error::{Error, Result};
 use crate::metrics::Confusion;
 use crate::nn::{Params, Pass};
 use crate::ops::CrossEntropy;
+use crate::tasks::Recipe;
 use crate::tensors;
 use crate::train::Evaluation;
 
@@ -38,6 +39,10 @@ pub(super) struct Card {
     /// Length of the word vectors.
     pub(super) size: usize,
     pub(super) source: TextSource,
+    /// The seed of the split and of the initial values.
+    pub(super) seed: u64,
+    /// [`fingerprint`] of the training texts.
+    pub(super) trained_on: u64,
     pub(super) encoder: Encoder,
 }
 
@@ -57,7 +62,8 @@ pub struct Prediction {
 pub struct TextReport {
     /// `text`.
     pub task: &'static str,
-    /// The split measured: `test`, `valid` or `all`.
+    /// What was measured: `test`, `valid` or `train`, the split of the training data; `given`,
+    /// other data.
     pub split: String,
     /// The share of right answers, 0..=1.
     pub accuracy: f64,
@@ -88,15 +94,10 @@ pub struct TextReport {
 }
 
 impl TextModel {
-    /// A new classifier with initial weights drawn from `seed`; word vectors are read from the
-    /// file that the recipe names.
-    pub(super) fn new(
-        seed: u64,
-        model: &ModelConfig,
-        source: &TextSource,
-        encoder: Encoder,
-        labels: &[String],
-    ) -> Result<TextModel> {
+    /// A new classifier with initial weights; word vectors are read from the file that the
+    /// recipe names.
+    pub(super) fn new(recipe: &Recipe, encoder: Encoder, texts: &TextData) -> Result<TextModel> {
+        let model = &recipe.model;
         let vectors = match model.embedding().and_then(|e| e.vectors.as_ref()) {
             Some(path) => Some(crate::data::load_vectors(path, encoder.vocabulary())?),
             None => None,
@@ -106,13 +107,15 @@ impl TextModel {
         let card = Card {
             format: FORMAT,
             task: "text".into(),
-            labels: labels.to_vec(),
+            labels: texts.labels.clone(),
             model: model.clone(),
             size,
-            source: source.clone(),
+            source: recipe.data.clone(),
+            seed: recipe.seed,
+            trained_on: fingerprint(&texts.train),
             encoder,
         };
-        let mut params = Params::new(seed);
+        let mut params = Params::new(recipe.seed);
         let network = build(&mut params, &card);
         if let Some((size, rows)) = vectors {
             let table = params.get_mut(network.table().weight());
@@ -210,15 +213,25 @@ impl TextModel {
         self.card.source.clean(text)
     }
 
-    /// Measures the model on labelled data: its test split where it has one, else all of it.
-    /// `data` is read as the training data was.
+    /// Measures the model on labelled data, read as the training data was: on its test split
+    /// where it gives one; on the texts held out in training where it is the very data that the
+    /// model was trained on; else on all of it.
     ///
     /// # Errors
     /// When the data cannot be read, or holds labels that the model does not know.
     pub fn evaluate(&self, data: &str) -> Result<TextReport> {
         let began = std::time::Instant::now();
-        let examples = read_text_split(Path::new(data), &self.card.source, self.labels())?;
-        Ok(self.report(&examples, "test", began))
+        let path = Path::new(data);
+        // Other data may well hold one class alone, which training would refuse.
+        if let Ok(texts) = read_text(path, &self.card.source, self.card.seed)
+            && texts.labels == self.labels()
+            && fingerprint(&texts.train) == self.card.trained_on
+            && let Some(test) = texts.test
+        {
+            return Ok(self.report(&test, "test", began));
+        }
+        let examples = read_text_split(path, &self.card.source, self.labels())?;
+        Ok(self.report(&examples, "given", began))
     }
 
     /// Measures the model on examples.
@@ -378,4 +391,23 @@ fn mean_loss(scores: &[Vec<f32>], truth: &[usize]) -> f64 {
         .cross_entropy(&targets, &CrossEntropy::default())
         .item()
         .into()
+}
+
+/// A number that changes with the examples: their texts, their labels, their order.
+pub(super) fn fingerprint(examples: &[Example]) -> u64 {
+    examples.iter().fold(hash(&[]), |state, example| {
+        let label = (example.label as u64).to_le_bytes();
+        mix(mix(mix(state, example.text.as_bytes()), &[0xff]), &label)
+    })
+}
+
+/// The FNV-1a hash of some bytes, 64 bits.
+pub(super) fn hash(bytes: &[u8]) -> u64 {
+    mix(0xcbf2_9ce4_8422_2325, bytes)
+}
+
+fn mix(state: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(state, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
