@@ -62,13 +62,19 @@ fn train_then_use() {
         "{said:#?}"
     );
 
+    // The data it was trained on: only what was held out counts.
     let said = desk.unfold(&["eval", "run", "mail.csv", "--json"]).ended(0);
-    assert_eq!(said.json()["examples"], 240);
+    assert_eq!(said.json()["examples"], 48);
+    assert_eq!(said.json()["split"], "test");
+    // Other data: all of it.
+    let all = desk.read("mail.csv");
+    let other: Vec<&str> = all.lines().take(101).collect();
+    desk.write("other.csv", &other.join("\n"));
     let said = desk
-        .unfold(&["eval", "run/model.safetensors", "mail.csv"])
+        .unfold(&["eval", "run/model.safetensors", "other.csv"])
         .ended(0);
     assert!(
-        said.out.contains("accuracy") && said.out.contains("240 texts"),
+        said.out.contains("accuracy") && said.out.contains("100 texts"),
         "{said:#?}"
     );
 }
@@ -278,7 +284,7 @@ fn pictures_are_drawn() {
         "x",
     ])
     .ended(0);
-    assert!(desk.read("x/confusion.svg").contains("of 240 examples"));
+    assert!(desk.read("x/confusion.svg").contains("of 48 examples"));
     desk.unfold(&[
         "show",
         "run/model.safetensors",

@@ -19,7 +19,6 @@ mod layout;
 mod mail;
 mod missing;
 mod parts;
-mod prefetch;
 mod remove;
 mod source;
 mod split;
@@ -32,7 +31,6 @@ mod vocabulary;
 
 pub use batch::bucketed_batches;
 pub use encoder::Encoder;
-pub use prefetch::Prefetch;
 pub use source::{Remove, TextSource};
 pub use text::{Example, TextData, read_text, read_text_split};
 pub use tokens::{Numbers, TokenConfig, TokenKind};

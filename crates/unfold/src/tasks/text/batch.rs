@@ -53,17 +53,27 @@ impl Encoded {
     }
 }
 
-/// Encodes a text in the form that the network takes.
-pub(super) fn encode(text: &str, encoder: &Encoder, config: &ModelConfig) -> Encoded {
+/// Encodes texts in the form that the network takes, on all cores.
+pub(super) fn encode<S: AsRef<str> + Sync>(
+    texts: &[S],
+    encoder: &Encoder,
+    config: &ModelConfig,
+) -> Vec<Encoded> {
     match config {
-        ModelConfig::Bag(bag) => Encoded::Bag(weigh(encoder, text, bag.weighting)),
-        _ => Encoded::Sequence(encoder.encode(text)),
+        ModelConfig::Bag(bag) => {
+            let bags = encoder.encode_all_bags(texts).into_iter();
+            bags.map(|ids| Encoded::Bag(weigh(ids, encoder.idf(), bag.weighting)))
+                .collect()
+        }
+        _ => {
+            let sequences = encoder.encode_all(texts).into_iter();
+            sequences.map(Encoded::Sequence).collect()
+        }
     }
 }
 
 /// The features of a text, each once, with its weight.
-fn weigh(encoder: &Encoder, text: &str, weighting: Weighting) -> Vec<(u32, f32)> {
-    let mut ids = encoder.encode_bag(text);
+fn weigh(mut ids: Vec<u32>, idf: &[f32], weighting: Weighting) -> Vec<(u32, f32)> {
     ids.sort_unstable();
     let mut features: Vec<(u32, f32)> = ids
         .chunk_by(|a, b| a == b)
@@ -72,7 +82,6 @@ fn weigh(encoder: &Encoder, text: &str, weighting: Weighting) -> Vec<(u32, f32)>
     let scale = match weighting {
         Weighting::Mean => features.iter().map(|f| f.1).sum::<f32>(),
         Weighting::TfIdf => {
-            let idf = encoder.idf();
             for (id, weight) in &mut features {
                 *weight = (1.0 + weight.ln()) * idf[*id as usize];
             }

@@ -34,7 +34,7 @@ impl TextModel {
             .into_iter()
             .map(|(span, _)| span)
             .collect();
-        let whole = self.encode(text);
+        let whole = self.encode(&[text]).swap_remove(0);
         let label = label.unwrap_or_else(|| best(&self.scores(&self.params, &[&whole])[0]));
         let shares = match (method, &whole) {
             (Explain::Occlusion, _) => self.occlusion(text, &whole, &spans, label),
@@ -48,10 +48,9 @@ impl TextModel {
     /// The text encoded once without each of its words.
     fn without_each(&self, text: &str, spans: &[Range<usize>]) -> Vec<Encoded> {
         let without = |span: &Range<usize>| {
-            let blank = [&text[..span.start], " ", &text[span.end..]].concat();
-            self.encode(&blank)
+            [&text[..span.start], " ", &text[span.end..]].concat()
         };
-        spans.iter().map(without).collect()
+        self.encode(&spans.iter().map(without).collect::<Vec<_>>())
     }
 
     fn occlusion(

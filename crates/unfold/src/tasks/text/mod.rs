@@ -123,10 +123,9 @@ impl<'a> Training<'a> {
         valid: Option<&[Example]>,
     ) -> Training<'a> {
         let encode = |examples: &[Example]| -> (Vec<Encoded>, Vec<usize>) {
-            examples
-                .iter()
-                .map(|e| (model.encode(&e.text), e.label))
-                .unzip()
+            let texts: Vec<&str> = examples.iter().map(|e| &*e.text).collect();
+            let labels = examples.iter().map(|e| e.label).collect();
+            (model.encode(&texts), labels)
         };
         let (encoded, labels) = encode(train);
         let dropout = match &recipe.model {

@@ -199,8 +199,8 @@ impl TextModel {
 
     /// Classifies texts.
     pub fn classify<S: AsRef<str>>(&self, texts: &[S]) -> Vec<Prediction> {
-        let clean = |text: &S| self.encode(&self.clean(text.as_ref()));
-        let encoded: Vec<Encoded> = texts.iter().map(clean).collect();
+        let cleaned: Vec<String> = texts.iter().map(|t| self.clean(t.as_ref())).collect();
+        let encoded = self.encode(&cleaned);
         let scores = self.scores(&self.params, &encoded.iter().collect::<Vec<_>>());
         scores
             .iter()
@@ -241,7 +241,8 @@ impl TextModel {
         split: &str,
         began: std::time::Instant,
     ) -> TextReport {
-        let encoded: Vec<Encoded> = examples.iter().map(|e| self.encode(&e.text)).collect();
+        let texts: Vec<&str> = examples.iter().map(|e| &*e.text).collect();
+        let encoded = self.encode(&texts);
         let scores = self.scores(&self.params, &encoded.iter().collect::<Vec<_>>());
         let truth: Vec<usize> = examples.iter().map(|e| e.label).collect();
         let answers: Vec<usize> = scores.iter().map(|logits| best(logits)).collect();
@@ -276,8 +277,8 @@ impl TextModel {
         }
     }
 
-    pub(super) fn encode(&self, text: &str) -> Encoded {
-        encode(text, &self.card.encoder, &self.card.model)
+    pub(super) fn encode<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Vec<Encoded> {
+        encode(texts, &self.card.encoder, &self.card.model)
     }
 
     /// The logits of each text under the given parameters.
