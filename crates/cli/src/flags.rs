@@ -106,7 +106,7 @@ pub(crate) struct TrainText {
     #[arg(long)]
     pub(crate) resume: bool,
     /// Seed of everything random; the same seed gives the same model, bit for bit
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(crate) seed: Option<u64>,
     #[command(flatten)]
     pub(crate) threads: Threads,

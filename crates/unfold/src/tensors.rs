@@ -5,14 +5,24 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
 
 /// Where the header stands among the file's metadata.
 const HEADER: &str = "unfold";
+
+/// What stands there. One entry alone: the order of several is random in the file, and files of
+/// equal content must be equal.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    /// The CRC-32 of header and tensors.
+    crc32: String,
+    header: Box<RawValue>,
+}
 
 /// One named tensor.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,12 +49,15 @@ pub fn write<'a>(
             (name, shape, bytes)
         })
         .collect();
+    let header = to_raw_value(header).expect("a header is plain data");
+    let parts = bytes.iter().map(|(n, s, b)| (n.as_str(), &s[..], &b[..]));
+    let crc32 = checksum(header.get(), parts);
+    let sealed = serde_json::to_string(&Sealed { crc32, header }).expect("plain data");
     let views = bytes.iter().map(|(name, shape, bytes)| {
         let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
         (name, view.expect("as many values as the shape says"))
     });
-    let json = serde_json::to_string(header).expect("a header is plain data");
-    let metadata = HashMap::from([(HEADER.to_string(), json)]);
+    let metadata = HashMap::from([(HEADER.to_string(), sealed)]);
     let file = safetensors::serialize(views, Some(metadata)).expect("views are consistent");
     write_atomic(path, &file)
 }
@@ -64,15 +77,23 @@ pub fn read<H: DeserializeOwned>(path: &Path) -> Result<(H, HashMap<String, Name
     };
     let (_, metadata) = SafeTensors::read_metadata(&bytes)
         .map_err(|error| damaged(format!("not a whole safetensors file ({error})")))?;
-    let Some(json) = metadata.metadata().as_ref().and_then(|m| m.get(HEADER)) else {
+    let Some(sealed) = metadata.metadata().as_ref().and_then(|m| m.get(HEADER)) else {
         return Err(damaged("has no `unfold` header".into()));
     };
-    let header = serde_json::from_str(json)
-        .map_err(|error| damaged(format!("its header cannot be understood ({error})")))?;
+    let misread = |error| damaged(format!("its header cannot be understood ({error})"));
+    let sealed: Sealed = serde_json::from_str(sealed).map_err(misread)?;
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|error| damaged(format!("not a whole safetensors file ({error})")))?;
+    let views: Vec<_> = file.iter().collect();
+    let parts = views
+        .iter()
+        .map(|(n, view)| (*n, view.shape(), view.data()));
+    if checksum(sealed.header.get(), parts) != sealed.crc32 {
+        return Err(damaged("its content does not fit its checksum".into()));
+    }
+    let header = serde_json::from_str(sealed.header.get()).map_err(misread)?;
     let mut tensors = HashMap::new();
-    for (name, view) in file.iter() {
+    for (name, view) in views {
         if view.dtype() != Dtype::F32 {
             return Err(damaged(format!(
                 "tensor `{name}` is {:?}, expected F32",
@@ -88,4 +109,61 @@ pub fn read<H: DeserializeOwned>(path: &Path) -> Result<(H, HashMap<String, Name
         tensors.insert(name.to_string(), named);
     }
     Ok((header, tensors))
+}
+
+/// The CRC-32 of the header and of all tensors by name: every single flipped bit shows.
+fn checksum<'a>(
+    json: &str,
+    tensors: impl Iterator<Item = (&'a str, &'a [usize], &'a [u8])>,
+) -> String {
+    let mut tensors: Vec<_> = tensors.collect();
+    tensors.sort_unstable();
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(json.as_bytes());
+    for (name, shape, bytes) in tensors {
+        hasher.update(name.as_bytes());
+        hasher.update(format!("{shape:?}").as_bytes());
+        hasher.update(bytes);
+    }
+    format!("{:08x}", hasher.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flipped_bit_shows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model");
+        let values = [1.0, -2.5, 3.25];
+        write(
+            &path,
+            &"a header",
+            [("w".to_string(), vec![3], &values[..])],
+        )
+        .unwrap();
+        let (header, tensors) = read::<String>(&path).unwrap();
+        assert_eq!(
+            (header.as_str(), &tensors["w"].values[..]),
+            ("a header", &values[..])
+        );
+        let whole = std::fs::read(&path).unwrap();
+        for bit in 0..8 * whole.len() {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&path, &flipped).unwrap();
+            // A flip may leave the JSON around the header another spelling of the same thing.
+            if let Ok((header, tensors)) = read::<String>(&path) {
+                assert_eq!(
+                    (header.as_str(), &tensors["w"].values[..]),
+                    ("a header", &values[..])
+                );
+            }
+        }
+        for end in 0..whole.len() {
+            std::fs::write(&path, &whole[..end]).unwrap();
+            assert!(read::<String>(&path).is_err(), "cut at {end}");
+        }
+    }
 }

@@ -303,14 +303,14 @@ fn settings_that_cannot_be_meant() {
             test_fraction: 1.5,
             ..source()
         },
-        "test_fraction: 1.5 is not a fraction",
+        "data.test_fraction: 1.5 is not a fraction",
     );
     wrong(
         TextSource {
             folds: Some(1),
             ..source()
         },
-        "folds: 1 folds",
+        "data.folds: 1 folds",
     );
     wrong(
         TextSource {

@@ -173,6 +173,7 @@ fn a_checkpoint_of_another_recipe_is_refused() {
         resume: false,
     };
     text::train(&data, &recipe, &run, &mut StopAfter { left: 3 }).unwrap_err();
+    let right = recipe.clone();
     recipe.set("train.learning_rate=0.5").unwrap();
     let resume = RunOptions {
         resume: true,
@@ -183,6 +184,8 @@ fn a_checkpoint_of_another_recipe_is_refused() {
         error.to_string().contains("another recipe or other data"),
         "{error}"
     );
+    // The refusal destroyed nothing.
+    text::train(&data, &right, &resume, &mut Quiet).unwrap();
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use unfold::files::write_atomic;
 use unfold::tasks::text::{RunOptions, train};
 use unfold::train::{EpochEnd, Observer, Progress, Start};
 
@@ -71,7 +72,7 @@ impl Watch {
         };
         let name = self.run.display().to_string();
         if let Some(canvas) = curves::draw(&name, &records) {
-            let _ = std::fs::write(self.run.join("curves.svg"), canvas.to_svg());
+            let _ = write_atomic(&self.run.join("curves.svg"), canvas.to_svg().as_bytes());
         }
     }
 }

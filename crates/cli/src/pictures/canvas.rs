@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use unfold::files::write_atomic;
 
 use super::colour::{Colour, INK};
 use super::font::{self, Weight};
@@ -224,12 +225,8 @@ impl Canvas {
         const PNG_SCALE: f32 = 2.0;
         let svg = folder.join(format!("{name}.svg"));
         let png = folder.join(format!("{name}.png"));
-        let write = |path: &Path, bytes: &[u8]| {
-            std::fs::write(path, bytes)
-                .with_context(|| format!("{}: cannot write the picture", path.display()))
-        };
-        write(&svg, self.to_svg().as_bytes())?;
-        write(&png, &self.to_png(PNG_SCALE)?)?;
+        write_atomic(&svg, self.to_svg().as_bytes())?;
+        write_atomic(&png, &self.to_png(PNG_SCALE)?)?;
         Ok([svg, png])
     }
 }

@@ -110,8 +110,9 @@ impl TextSource {
 
     /// Refuses what cannot be meant.
     pub(super) fn check(&self) -> Result<()> {
-        let wrong =
-            |field: &str, problem: String, remedy: &str| Err(Error::recipe(field, problem, remedy));
+        let wrong = |field: &str, problem: String, remedy: &str| {
+            Err(Error::recipe(format!("data.{field}"), problem, remedy))
+        };
         for (name, fraction) in [
             ("test_fraction", self.test_fraction),
             ("valid_fraction", self.valid_fraction),

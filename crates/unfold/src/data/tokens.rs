@@ -94,8 +94,9 @@ impl TokenConfig {
 
     /// Refuses what cannot be meant.
     pub(super) fn check(&self) -> Result<()> {
-        let wrong =
-            |field: &str, problem: String, remedy: &str| Err(Error::recipe(field, problem, remedy));
+        let wrong = |field: &str, problem: String, remedy: &str| {
+            Err(Error::recipe(format!("tokens.{field}"), problem, remedy))
+        };
         if !(1..=5).contains(&self.word_ngrams) {
             return wrong(
                 "word_ngrams",

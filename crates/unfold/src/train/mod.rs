@@ -56,40 +56,61 @@ impl TrainConfig {
     pub fn check(&self) -> Result<()> {
         self.optimizer.check()?;
         let positive = |value: f64| value > 0.0 && value.is_finite();
+        let counted = |value: usize| (1..=LARGEST_COUNT).contains(&value);
+        let limit = |value: Option<f64>| value.map_or("none".into(), |v| v.to_string());
+        let whole = format!("a whole number in 1..={LARGEST_COUNT}");
+        let above = "a number above 0";
         let checks = [
-            ("epochs", self.epochs >= 1, "a whole number from 1"),
-            ("batch_size", self.batch_size >= 1, "a whole number from 1"),
+            (
+                "epochs",
+                counted(self.epochs),
+                self.epochs.to_string(),
+                &*whole,
+            ),
+            (
+                "batch_size",
+                counted(self.batch_size),
+                self.batch_size.to_string(),
+                &whole,
+            ),
             (
                 "learning_rate",
                 positive(self.learning_rate),
-                "a number above 0",
+                self.learning_rate.to_string(),
+                above,
             ),
             (
                 "clip_norm",
                 self.clip_norm.is_none_or(positive),
-                "a number above 0",
+                limit(self.clip_norm),
+                above,
             ),
             (
                 "clip_value",
                 self.clip_value.is_none_or(positive),
-                "a number above 0",
+                limit(self.clip_value),
+                above,
             ),
             (
                 "checkpoint_seconds",
                 self.checkpoint_seconds >= 0.0,
-                "a number from 0",
+                self.checkpoint_seconds.to_string(),
+                "a number from 0; inf for never within an epoch",
             ),
         ];
-        match checks.into_iter().find(|(_, holds, _)| !holds) {
-            Some((key, _, range)) => Err(Error::recipe(
+        match checks.into_iter().find(|(_, holds, ..)| !holds) {
+            Some((key, _, value, range)) => Err(Error::recipe(
                 format!("train.{key}"),
-                "is out of range",
+                format!("is {value}"),
                 format!("choose {range}"),
             )),
             None => Ok(()),
         }
     }
 }
+
+/// The most epochs, and the most examples a step: beyond it a recipe is wrong.
+const LARGEST_COUNT: usize = 1_000_000;
 
 /// Which validation figure chooses the parameters that are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -304,7 +325,8 @@ impl<T: Task> Training<'_, T> {
                         "everything is saved; go on with the same command and --resume",
                     ));
                 }
-                let due = Duration::from_secs_f64(self.config.checkpoint_seconds.max(0.0));
+                let due = Duration::try_from_secs_f64(self.config.checkpoint_seconds);
+                let due = due.unwrap_or(Duration::MAX);
                 if self.saved.elapsed() >= due {
                     self.save(params, run)?;
                 }
@@ -406,6 +428,18 @@ impl<T: Task> Training<'_, T> {
     }
 
     fn restore(&mut self, state: Checkpoint, params: &mut Params<f32>) -> Result<()> {
+        let best = state.best.as_ref().map_or(params.len(), |b| b.values.len());
+        if state.values.len() != params.len() || best != params.len() {
+            return Err(Error::model(
+                "checkpoint",
+                format!(
+                    "expected {} parameters, got {} and {best}",
+                    params.len(),
+                    state.values.len()
+                ),
+                "the file is damaged; start anew with another --out",
+            ));
+        }
         params.values_mut().copy_from_slice(&state.values);
         let buffers: Vec<(&str, &[f32])> = state
             .optimizer

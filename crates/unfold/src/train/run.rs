@@ -28,6 +28,13 @@ impl RunFolder {
     /// system refuses.
     pub fn open(path: &Path, resume: bool) -> Result<RunFolder> {
         let checkpoint = path.join("checkpoint");
+        if !resume && !path.join("metrics.jsonl").exists() && holds_other_files(path) {
+            return Err(Error::training(
+                path.display(),
+                "this folder holds other files",
+                "choose a new or empty folder with --out",
+            ));
+        }
         fs::create_dir_all(&checkpoint).map_err(|e| Error::io(&checkpoint, "create", &e))?;
         let lock_path = checkpoint.join("lock");
         let lock = File::create(&lock_path).map_err(|e| Error::io(&lock_path, "create", &e))?;
@@ -130,4 +137,12 @@ impl RunFolder {
         self.metrics = reopened.map_err(|e| Error::io(&path, "open", &e))?;
         Ok(())
     }
+}
+
+/// Whether a folder holds anything but what a training that never began leaves.
+fn holds_other_files(path: &Path) -> bool {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries
+        .into_iter()
+        .any(|entry| entry.file_name() != "checkpoint")
 }

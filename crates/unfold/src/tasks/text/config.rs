@@ -219,6 +219,49 @@ impl ModelConfig {
         }
     }
 
+    /// Refuses a network that no memory holds. `rows` counts the rows of the first table, `size`
+    /// is the length of its word vectors.
+    pub(super) fn check_size(&self, rows: usize, size: usize, classes: usize) -> Result<()> {
+        const MOST: u128 = 1 << 30;
+        let wide = |n: usize| n as u128;
+        let (rows, size, classes) = (wide(rows), wide(size), wide(classes));
+        let parameters = match self {
+            ModelConfig::Bag(bag) if bag.size == 0 => rows * classes,
+            ModelConfig::Bag(bag) => {
+                let sizes = [bag.size]
+                    .into_iter()
+                    .chain(bag.hidden.iter().copied())
+                    .map(wide);
+                let sizes: Vec<u128> = sizes.chain([classes]).collect();
+                let layers: u128 = sizes.windows(2).map(|w| (w[0] + 1) * w[1]).sum();
+                rows * sizes[0] + layers
+            }
+            ModelConfig::Cnn(cnn) => {
+                let taps: u128 = cnn.widths.iter().map(|&w| wide(w)).sum();
+                let features = wide(cnn.widths.len()) * wide(cnn.maps);
+                rows * size + taps * size * wide(cnn.maps) + features * classes
+            }
+            ModelConfig::Rnn(rnn) => {
+                let (d, layers) = (wide(rnn.hidden_size), wide(rnn.layers));
+                let directions = if rnn.bidirectional { 2 } else { 1 };
+                let gates = wide(Cell::from(rnn.cell).gates());
+                let inputs = size + (layers - 1) * directions * d;
+                rows * size + directions * gates * d * (inputs + layers * (d + 1))
+            }
+        };
+        if parameters <= MOST {
+            return Ok(());
+        }
+        Err(Error::recipe(
+            "model",
+            format!(
+                "has {parameters} parameters; training them takes {} GiB of memory",
+                (parameters * 20) >> 30
+            ),
+            format!("choose smaller sizes; {MOST} parameters are the most"),
+        ))
+    }
+
     /// Whether the numbers make sense.
     ///
     /// # Errors
@@ -226,10 +269,32 @@ impl ModelConfig {
     pub fn check(&self) -> Result<()> {
         let sizes: Vec<(&str, usize, usize)> = match self {
             ModelConfig::Bag(bag) => {
+                if !(bag.init > 0.0 && bag.init.is_finite()) {
+                    let remedy = "choose a number above 0, such as 0.1";
+                    return Err(Error::recipe(
+                        "model.init",
+                        format!("is {}", bag.init),
+                        remedy,
+                    ));
+                }
+                if bag.size == 0 && !bag.hidden.is_empty() {
+                    let remedy = "give model.size a length for the features' vectors, such as 64";
+                    let problem =
+                        "hidden layers need a bag that does not go straight to the classes";
+                    return Err(Error::recipe("model.hidden", problem, remedy));
+                }
                 let hidden = bag.hidden.iter().map(|&h| ("hidden", h, 1));
                 hidden.chain([("size", bag.size, 0)]).collect()
             }
             ModelConfig::Cnn(cnn) => {
+                if let Some(norm) = cnn.max_norm.filter(|norm| norm.is_nan() || *norm <= 0.0) {
+                    let remedy = "choose a number above 0, or leave it out for no limit";
+                    return Err(Error::recipe(
+                        "model.max_norm",
+                        format!("is {norm}"),
+                        remedy,
+                    ));
+                }
                 let widths = cnn.widths.iter().map(|&w| ("widths", w, 1));
                 let more = [
                     ("maps", cnn.maps, 1),
@@ -244,7 +309,11 @@ impl ModelConfig {
         };
         let size = self.embedding().map(|e| ("embedding.size", e.size, 1));
         for (key, value, least) in sizes.into_iter().chain(size) {
-            let most = if key == "layers" { 64 } else { LARGEST };
+            let most = match key {
+                "layers" => 64,
+                "widths" => 1024,
+                _ => LARGEST,
+            };
             if !(least..=most).contains(&value) {
                 return Err(Error::recipe(
                     format!("model.{key}"),

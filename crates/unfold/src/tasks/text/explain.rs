@@ -47,9 +47,7 @@ impl TextModel {
 
     /// The text encoded once without each of its words.
     fn without_each(&self, text: &str, spans: &[Range<usize>]) -> Vec<Encoded> {
-        let without = |span: &Range<usize>| {
-            [&text[..span.start], " ", &text[span.end..]].concat()
-        };
+        let without = |span: &Range<usize>| [&text[..span.start], " ", &text[span.end..]].concat();
         self.encode(&spans.iter().map(without).collect::<Vec<_>>())
     }
 

@@ -41,6 +41,9 @@ pub(super) struct Card {
     pub(super) source: TextSource,
     /// The seed of the split and of the initial values.
     pub(super) seed: u64,
+    /// Of two classes the one called positive: the rarer one in training, and among equals the
+    /// second, which is where "spam" and "positive" stand.
+    pub(super) positive: Option<usize>,
     /// [`fingerprint`] of the training texts.
     pub(super) trained_on: u64,
     pub(super) encoder: Encoder,
@@ -78,7 +81,7 @@ pub struct TextReport {
     /// With two classes: the harmonic mean of precision and recall.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub f1: Option<f64>,
-    /// With two classes: the one called positive, the rarer in the split.
+    /// With two classes: the one called positive, the rarer in training.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub positive: Option<String>,
     /// Mean cross-entropy in nats.
@@ -102,8 +105,13 @@ impl TextModel {
             Some(path) => Some(crate::data::load_vectors(path, encoder.vocabulary())?),
             None => None,
         };
+        let rows = match model {
+            ModelConfig::Bag(_) => encoder.bag_size(),
+            _ => encoder.size(),
+        };
         let chosen = model.embedding().map_or(0, |e| e.size);
         let size = vectors.as_ref().map_or(chosen, |(size, _)| *size);
+        model.check_size(rows, size, texts.labels.len())?;
         let card = Card {
             format: FORMAT,
             task: "text".into(),
@@ -112,6 +120,10 @@ impl TextModel {
             size,
             source: recipe.data.clone(),
             seed: recipe.seed,
+            positive: (texts.labels.len() == 2).then(|| {
+                let first = texts.train.iter().filter(|e| e.label == 0).count();
+                usize::from(2 * first >= texts.train.len())
+            }),
             trained_on: fingerprint(&texts.train),
             encoder,
         };
@@ -247,11 +259,11 @@ impl TextModel {
         let truth: Vec<usize> = examples.iter().map(|e| e.label).collect();
         let answers: Vec<usize> = scores.iter().map(|logits| best(logits)).collect();
         let confusion = Confusion::of(self.labels().len(), truth.iter().copied().zip(answers));
-        let two = (self.labels().len() == 2).then(|| {
-            let count = |label| truth.iter().filter(|&&t| t == label).count();
-            // Among equals the second label, which is where "spam" and "positive" stand.
-            if count(0) < count(1) { 0 } else { 1 }
-        });
+        // Without a single example of it, nothing can be said of how it is found.
+        let two = self
+            .card
+            .positive
+            .filter(|positive| truth.contains(positive));
         let scored = two.map(|positive| confusion.binary(positive));
         TextReport {
             task: "text",

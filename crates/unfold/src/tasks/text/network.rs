@@ -211,7 +211,8 @@ impl Cnn {
         let convolutions = config
             .widths
             .iter()
-            .map(|&kernel| {
+            .enumerate()
+            .map(|(i, &kernel)| {
                 let geometry = Geometry {
                     kernel,
                     stride: 1,
@@ -220,7 +221,7 @@ impl Cnn {
                     padding: kernel - 1,
                     dilation: 1,
                 };
-                let mut scope = params.scope(&format!("convolution{kernel}"));
+                let mut scope = params.scope(&format!("convolution{i}"));
                 Conv1d::new(&mut scope, size, config.maps, geometry)
             })
             .collect();
