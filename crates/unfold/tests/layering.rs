@@ -32,7 +32,7 @@ const LAYERS: [(&str, &[&str], &[&str]); 7] = [
 const ENGINE_USES_OPS: [&str; 1] = ["tape.rs"];
 
 /// What the crate's root offers to all layers, and the layer it comes from.
-const ROOT: [(&str, &str); 12] = [
+const ROOT: [(&str, &str); 11] = [
     ("Error", "engine"),
     ("ErrorKind", "engine"),
     ("Result", "engine"),
@@ -44,7 +44,6 @@ const ROOT: [(&str, &str); 12] = [
     ("Gradients", "engine"),
     ("set_threads", "engine"),
     ("threads", "engine"),
-    ("Probe", "nn"),
 ];
 
 fn layer_of(module: &str) -> Option<&'static str> {

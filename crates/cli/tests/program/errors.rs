@@ -128,3 +128,52 @@ fn models_that_cannot_be_used() {
         .ended(2)
         .complained(&["x", "ham, spam"]);
 }
+
+#[test]
+fn a_flipped_bit_in_a_model_is_noticed() {
+    let desk = Desk::with_mail();
+    train_small(&desk, "run", &["--quiet"]);
+    let whole = desk.bytes("run/model.safetensors");
+    for place in [whole.len() - 5, whole.len() / 2, 300] {
+        let mut flipped = whole.clone();
+        flipped[place] ^= 4;
+        std::fs::write(desk.path("flipped.safetensors"), &flipped).unwrap();
+        desk.unfold(&["run", "flipped.safetensors", "text"])
+            .ended(2)
+            .complained(&["flipped.safetensors", "damaged"]);
+    }
+}
+
+#[test]
+fn a_model_of_another_task_is_named() {
+    let desk = Desk::new();
+    let header = serde_json::json!({"task": "language"});
+    unfold::tensors::write(&desk.path("other.safetensors"), &header, []).unwrap();
+    desk.unfold(&["run", "other.safetensors", "text"])
+        .ended(2)
+        .complained(&["other.safetensors", "task `language`"]);
+}
+
+/// A limit on the size of files stands for a full disk: both make writing fail half way.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_destroys_nothing() {
+    let desk = Desk::with_mail();
+    train_small(&desk, "run", &["--quiet"]);
+    let files = ["run/model.safetensors", "run/checkpoint/state.safetensors"];
+    let before = files.map(|file| desk.bytes(file));
+    let script = "trap '' XFSZ; ulimit -f 4; exec \"$0\" train text mail.csv --out run --resume";
+    let said = std::process::Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_unfold")])
+        .current_dir(desk.path(""))
+        .output()
+        .unwrap();
+    let message = String::from_utf8_lossy(&said.stderr);
+    assert_eq!(said.status.code(), Some(1), "{message}");
+    assert!(message.contains("cannot write"), "{message}");
+    assert!(
+        message.contains("what was saved before is untouched"),
+        "{message}"
+    );
+    assert!(before == files.map(|file| desk.bytes(file)));
+}
