@@ -22,7 +22,23 @@ pub struct Encoder {
     /// For each bucket 1 + its place in `buckets`, or 0.
     places: Vec<u32>,
     idf: Vec<f32>,
-    file: Option<Tokenizer>,
+    file: Option<TokenizerFile>,
+}
+
+/// What a `tokenizer.json` says, and its text.
+#[derive(Clone, Debug)]
+struct TokenizerFile {
+    tokenizer: Tokenizer,
+    json: String,
+}
+
+impl TokenizerFile {
+    fn parse(json: String) -> std::result::Result<TokenizerFile, String> {
+        let tokenizer = json
+            .parse()
+            .map_err(|error: tokenizers::Error| error.to_string())?;
+        Ok(TokenizerFile { tokenizer, json })
+    }
 }
 
 impl Encoder {
@@ -42,7 +58,7 @@ impl Encoder {
                     "fetch it again",
                 )
             };
-            Tokenizer::from_bytes(json).map_err(bad)
+            TokenizerFile::parse(String::from_utf8_lossy(&json).into_owned()).map_err(bad)
         });
         let mut encoder = Encoder {
             config: config.clone(),
@@ -76,7 +92,7 @@ impl Encoder {
             });
         }
         encoder.vocabulary = match &encoder.file {
-            Some(file) => file_vocabulary(file, &words),
+            Some(file) => file_vocabulary(&file.tokenizer, &words),
             None => {
                 let counts = words.into_iter().map(|(word, (count, _))| (word, count));
                 Vocabulary::build(counts, config.min_count, config.max_size)
@@ -215,7 +231,7 @@ impl Encoder {
     fn visit_words(&self, text: &str, visit: &mut dyn FnMut(Range<usize>, &str) -> bool) {
         if let Some(file) = &self.file {
             // Encoding fails for text that the tokenizer has no token for: nothing is met then.
-            if let Ok(encoding) = file.encode(text, false) {
+            if let Ok(encoding) = file.tokenizer.encode(text, false) {
                 let spans = encoding
                     .get_offsets()
                     .iter()
@@ -310,13 +326,12 @@ impl From<Encoder> for Stored {
             file,
             ..
         } = encoder;
-        let tokenizer = file.and_then(|file| file.to_string(false).ok());
         Stored {
             config,
             vocabulary,
             documents,
             buckets,
-            tokenizer,
+            tokenizer: file.map(|file| file.json),
         }
     }
 }
@@ -343,9 +358,7 @@ impl TryFrom<Stored> for Encoder {
         if !ordered || !inside {
             return Err("the numbers of the n-gram buckets are damaged".to_owned());
         }
-        let file = tokenizer
-            .map(|json| json.parse::<Tokenizer>().map_err(|error| error.to_string()))
-            .transpose()?;
+        let file = tokenizer.map(TokenizerFile::parse).transpose()?;
         let mut encoder = Encoder {
             config,
             vocabulary,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{TextSource, TokenConfig};
 use crate::error::{Error, Result};
-use crate::ops::CrossEntropy;
+use crate::tasks::loss::LossConfig;
 use crate::tasks::text::ModelConfig;
 use crate::train::TrainConfig;
 
@@ -44,30 +44,6 @@ pub struct Recipe {
     pub loss: LossConfig,
     /// How it is trained.
     pub train: TrainConfig,
-}
-
-/// The loss of a classifier: cross-entropy.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LossConfig {
-    /// The share of the target's probability spread evenly over all classes.
-    pub label_smoothing: f64,
-    /// Whether rare classes count more, each class the same in all.
-    pub balanced: bool,
-}
-
-impl LossConfig {
-    /// The loss for examples with the given labels.
-    pub(super) fn cross_entropy(&self, labels: &[usize], classes: usize) -> CrossEntropy {
-        let share = |class| labels.iter().filter(|&&l| l == class).count().max(1) as f64;
-        let even = labels.len() as f64 / classes as f64;
-        CrossEntropy {
-            label_smoothing: self.label_smoothing,
-            class_weights: self
-                .balanced
-                .then(|| (0..classes).map(|class| even / share(class)).collect()),
-        }
-    }
 }
 
 /// The jobs there are.
@@ -130,14 +106,7 @@ impl Recipe {
     pub fn check(&self) -> Result<()> {
         self.model.check()?;
         self.train.check()?;
-        if !(0.0..1.0).contains(&self.loss.label_smoothing) {
-            return Err(Error::recipe(
-                "loss.label_smoothing",
-                format!("is {}", self.loss.label_smoothing),
-                "choose a share from 0 up to, but not, 1",
-            ));
-        }
-        Ok(())
+        self.loss.check()
     }
 
     /// Changes one value, written `key=value` with a dotted key such as `train.epochs=3`.

@@ -20,9 +20,9 @@ use self::model::hash;
 use crate::data::{Encoder, Example, bucketed_batches, read_text};
 use crate::error::Result;
 use crate::nn::{Params, Pass};
-use crate::ops::CrossEntropy;
 use crate::random::Key;
 use crate::tasks::Recipe;
+use crate::tasks::loss::Loss;
 use crate::tensor::Tensor;
 use crate::train::{self, Evaluation, Observer, RunFolder, Start, Task};
 
@@ -102,7 +102,7 @@ pub fn train(
 /// What the training loop sees of a text classifier.
 struct Training<'a> {
     model: &'a TextModel,
-    loss: CrossEntropy,
+    loss: Loss,
     /// Share of features or words left out while training.
     dropout: f64,
     train: Vec<Encoded>,
@@ -137,7 +137,7 @@ impl<'a> Training<'a> {
         };
         Training {
             model,
-            loss: recipe.loss.cross_entropy(&labels, model.labels().len()),
+            loss: recipe.loss.over(&labels, model.labels().len()),
             dropout,
             lengths: encoded.iter().map(Encoded::len).collect(),
             train: encoded,
@@ -172,7 +172,7 @@ impl Task for Training<'_> {
 
     fn loss(&self, pass: &Pass<f32>, batch: &Batch) -> Tensor {
         let logits = self.model.network.forward(pass, &batch.input);
-        logits.cross_entropy(&batch.targets, &self.loss)
+        self.loss.of(&logits, &batch.targets)
     }
 
     fn validate(&self, params: &Params<f32>) -> Option<Evaluation> {
