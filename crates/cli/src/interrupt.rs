@@ -1,4 +1,5 @@
-//! Ctrl-C: the first one asks a training to stop after its step, the second one ends the program.
+//! Ctrl-C, or the system's request to end: the first one asks a training to stop after its step, the second
+//! one ends the program.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -21,6 +21,8 @@ pub(crate) enum Plan {
     Run(Run),
     /// Draw pictures.
     Show(Show),
+    /// Measure speed.
+    Bench(Bench),
     /// Print a completion script.
     Completions(clap_complete::Shell),
 }
@@ -58,6 +60,16 @@ pub(crate) enum Input {
 pub(crate) struct Run {
     pub(crate) run: PathBuf,
     pub(crate) input: Input,
+    pub(crate) json: bool,
+}
+
+/// Measurements of speed.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    /// The names of what to measure; everything when there is none.
+    pub(crate) workloads: Vec<String>,
+    /// Whether to name it only.
+    pub(crate) list: bool,
     pub(crate) json: bool,
 }
 
@@ -123,6 +135,14 @@ impl Plan {
                 })
             }
             Command::Show(show) => Self::Show(plan_show(show)?),
+            Command::Bench(bench) => {
+                use_threads(&bench.threads);
+                Self::Bench(Bench {
+                    workloads: bench.workloads,
+                    list: bench.list,
+                    json: bench.json,
+                })
+            }
             Command::Completions { shell } => Self::Completions(shell),
         })
     }

@@ -18,6 +18,7 @@ mod elementwise;
 mod embed;
 mod float;
 mod gemm;
+mod machine;
 pub mod naive;
 mod norm;
 mod reduce;
@@ -41,6 +42,7 @@ pub use elementwise::{
 pub use embed::{bag, bag_backward, gather, scatter_add};
 pub use float::Float;
 pub use gemm::{Mat, MatMut, Packed, gemm, gemm_bias, gemm_packed, pack};
+pub use machine::multiply_add_burst;
 pub use norm::{layer_norm, layer_norm_backward};
 pub use reduce::{column_sums, row_sums, sum, sum_sq};
 pub use rnn::{Cell, rnn_backward, rnn_forward};

@@ -1,5 +1,6 @@
 //! What each command does once its flags are checked.
 
+mod bench;
 mod completions;
 mod eval;
 mod run;
@@ -17,6 +18,7 @@ pub(crate) fn act(plan: Plan) -> Result<()> {
         Plan::Eval(eval) => eval::eval(&eval),
         Plan::Run(run) => run::run(&run),
         Plan::Show(show) => show::show(&show),
+        Plan::Bench(bench) => bench::bench(&bench),
         Plan::Completions(shell) => completions::print(shell),
     }
 }

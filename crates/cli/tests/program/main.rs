@@ -1,5 +1,6 @@
 //! Drives the program as its users do.
 
+mod bench;
 mod desk;
 mod errors;
 mod help;

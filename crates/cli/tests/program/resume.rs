@@ -69,26 +69,29 @@ fn interrupted_and_killed_trainings_give_the_same_model() {
     assert_eq!(whole.err, "");
     let model = desk.bytes("whole/model.safetensors");
 
-    let child = start(&desk, &["--out", "int"]);
-    wait_for_lines(&desk.path("int"), 20);
-    signal(&child, "-INT");
-    let ended = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(130), "{said}");
-    assert!(
-        said.contains("stopped after step") && said.contains("--resume"),
-        "{said}"
-    );
-    assert!(
-        !desk.path("int/model.safetensors").exists(),
-        "it was stopped too late to tell anything"
-    );
-    // The recipe is that of the run: nothing but --resume need be said.
-    desk.unfold(&[
-        "train", "text", "mail.csv", "--out", "int", "--resume", "-q",
-    ])
-    .ended(0);
-    assert!(desk.bytes("int/model.safetensors") == model, "after Ctrl-C");
+    for (out, name) in [("int", "-INT"), ("term", "-TERM")] {
+        let child = start(&desk, &["--out", out]);
+        wait_for_lines(&desk.path(out), 20);
+        signal(&child, name);
+        let ended = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(130), "{said}");
+        assert!(
+            said.contains("stopped after step") && said.contains("--resume"),
+            "{said}"
+        );
+        assert!(
+            !desk.path(out).join("model.safetensors").exists(),
+            "it was stopped too late to tell anything"
+        );
+        // The recipe is that of the run: nothing but --resume need be said.
+        desk.unfold(&["train", "text", "mail.csv", "--out", out, "--resume", "-q"])
+            .ended(0);
+        assert!(
+            desk.bytes(&format!("{out}/model.safetensors")) == model,
+            "after {name}"
+        );
+    }
 
     for (out, lines) in [("kill-1", 1), ("kill-2", 90)] {
         let mut child = start(&desk, &["--out", out]);

@@ -79,6 +79,15 @@ fn parse(place: &str, text: &str, delimiter: u8, quoting: bool) -> Result<Table>
             .first()
             .filter(|first| first.cells.len() != record.len())
         {
+            if quoting && let Some(line) = unclosed(text) {
+                let remedy = "close the cell with a double quote, and double the quotes inside it";
+                let problem = "a double quote stands here without its pair";
+                return Err(Error::data(
+                    format!("{place}, line {line}"),
+                    problem,
+                    remedy,
+                ));
+            }
             return Err(ragged(
                 place,
                 number,
@@ -99,6 +108,14 @@ fn parse(place: &str, text: &str, delimiter: u8, quoting: bool) -> Result<Table>
         columns: None,
         rows,
     })
+}
+
+/// Where the quotes do not pair up, the first line with an odd number of them.
+fn unclosed(text: &str) -> Option<usize> {
+    let odd = |line: &str| line.matches('"').count() % 2 == 1;
+    let paired = !odd(text);
+    let line = text.lines().position(odd).filter(|_| !paired)?;
+    Some(line + 1)
 }
 
 fn ragged(place: &str, line: usize, expected: usize, found: usize, quoting: bool) -> Error {

@@ -51,7 +51,8 @@ impl Files {
         if let Some(bytes) = builtin::archive(&path)? {
             files.read_stream(Cursor::new(bytes))?;
         } else {
-            let found = fs::metadata(&path).map_err(|error| missing::explain(&path, &error))?;
+            let found =
+                fs::metadata(&path).map_err(|error| missing::explain_data(&path, &error))?;
             if found.is_dir() {
                 files.walk(&path, "", &mut Vec::new())?;
             } else if found.is_file() {

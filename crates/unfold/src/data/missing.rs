@@ -8,15 +8,23 @@ use crate::error::{Error, Result};
 
 /// The error for a path that cannot be looked at, with the name that was probably meant.
 pub(super) fn explain(path: &Path, error: &io::Error) -> Error {
+    explain_or(path, error, "check the path")
+}
+
+/// The same for a path where data should be: some comes with the program.
+pub(super) fn explain_data(path: &Path, error: &io::Error) -> Error {
+    let names = builtin::NAMES.join(", ");
+    let remedy = format!("check the path; data that comes with the program: {names}");
+    explain_or(path, error, &remedy)
+}
+
+fn explain_or(path: &Path, error: &io::Error, otherwise: &str) -> Error {
     if error.kind() != io::ErrorKind::NotFound {
         return Error::io(path, "read", error);
     }
     let remedy = match nearest(path) {
         Some(name) => format!("did you mean {}?", path.with_file_name(name).display()),
-        None => format!(
-            "check the path; data that comes with the program: {}",
-            builtin::NAMES.join(", ")
-        ),
+        None => otherwise.to_owned(),
     };
     Error::data(path.display(), "there is no such file or folder", remedy)
 }

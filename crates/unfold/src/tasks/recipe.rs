@@ -90,8 +90,41 @@ impl Recipe {
     /// # Errors
     /// When it is not TOML, or a key or value is unknown.
     pub fn from_toml(text: &str, origin: &str) -> Result<Recipe> {
-        toml::from_str(text)
-            .map_err(|error| understood(origin, error.message(), error.span(), text))
+        let table: toml::Table = toml::from_str(text).map_err(|error: toml::de::Error| {
+            let start = error.span().map_or(0, |span| span.start.min(text.len()));
+            let line = text[..start].matches('\n').count() + 1;
+            let message = error.message().trim();
+            Error::recipe(format!("{origin}, line {line}"), message, "")
+        })?;
+        Recipe::from_table(&table).map_err(|wrong| {
+            let line = wrong
+                .key
+                .rsplit('.')
+                .next()
+                .and_then(|key| line_of(text, key));
+            let place = line.map_or(origin.to_string(), |line| format!("{origin}, line {line}"));
+            wrong.explain(&place)
+        })
+    }
+
+    fn from_table(table: &toml::Table) -> std::result::Result<Recipe, Wrong> {
+        let read = |table: toml::Table| table.try_into::<Recipe>();
+        read(table.clone()).map_err(|error| {
+            // Which key it is about is not said: the one without which all is well, or else
+            // without which there is another complaint.
+            let message = error.message();
+            let left = |path: &Vec<String>| read(without(table.clone(), path)).err();
+            let paths = paths(table);
+            let key = paths.iter().find(|path| left(path).is_none()).or_else(|| {
+                paths
+                    .iter()
+                    .find(|path| left(path).is_some_and(|e| e.message() != message))
+            });
+            Wrong {
+                key: key.map(|path| path.join(".")).unwrap_or_default(),
+                message: message.trim().to_string(),
+            }
+        })
     }
 
     /// The whole recipe as TOML.
@@ -139,9 +172,7 @@ impl Recipe {
             at.clear();
         }
         at.insert(last.to_string(), parse_value(value.trim()));
-        let text = toml::to_string(&table).expect("a table is plain data");
-        *self = toml::from_str(&text)
-            .map_err(|error| understood(&origin, error.message(), None, ""))?;
+        *self = Recipe::from_table(&table).map_err(|wrong| wrong.explain(&origin))?;
         Ok(())
     }
 }
@@ -155,31 +186,69 @@ fn parse_value(text: &str) -> toml::Value {
         .unwrap_or_else(|| text.into())
 }
 
-/// Turns what the TOML reader says into our form: the line, and the nearest key to an unknown
-/// one.
-fn understood(
-    origin: &str,
-    message: &str,
-    span: Option<std::ops::Range<usize>>,
-    text: &str,
-) -> Error {
-    let place = match span {
-        Some(span) => {
-            let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
-            format!("{origin}, line {line}")
+/// What is wrong with a recipe, and the dotted key where it is known.
+struct Wrong {
+    key: String,
+    message: String,
+}
+
+impl Wrong {
+    /// The error, with the nearest key to an unknown one.
+    fn explain(&self, place: &str) -> Error {
+        let Wrong { key, message } = self;
+        let mut quoted = message.split('`').skip(1).step_by(2);
+        let near = quoted
+            .next()
+            .filter(|_| message.starts_with("unknown"))
+            .and_then(|unknown| nearest(unknown, quoted));
+        let remedy = near.map_or(String::new(), |near| format!("did you mean `{near}`?"));
+        let problem = match key.as_str() {
+            "" => message.clone(),
+            key => format!("{key}: {message}"),
+        };
+        Error::recipe(place, problem, remedy)
+    }
+}
+
+/// The path of every value in a table, those inside a table before itself.
+fn paths(table: &toml::Table) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for (key, value) in table {
+        if let toml::Value::Table(inner) = value {
+            let longer = |path: Vec<String>| [vec![key.clone()], path].concat();
+            all.extend(paths(inner).into_iter().map(longer));
         }
-        None => origin.to_string(),
+        all.push(vec![key.clone()]);
+    }
+    all
+}
+
+/// The table without the value at `path`.
+fn without(mut table: toml::Table, path: &[String]) -> toml::Table {
+    match path {
+        [] => {}
+        [last] => drop(table.remove(last)),
+        [first, rest @ ..] => {
+            if let Some(toml::Value::Table(inner)) = table.get_mut(first) {
+                *inner = without(std::mem::take(inner), rest);
+            }
+        }
+    }
+    table
+}
+
+/// The first line that gives a key a value or opens its table, counted from 1.
+fn line_of(text: &str, key: &str) -> Option<usize> {
+    let gives = |line: &str| {
+        let mut places = line.match_indices(key);
+        !line.starts_with('#')
+            && places.any(|(at, _)| {
+                let word = |c: char| c.is_alphanumeric() || c == '_';
+                let rest = line[at + key.len()..].trim_start();
+                !line[..at].ends_with(word) && rest.starts_with(['=', ']'])
+            })
     };
-    let message = message.trim();
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let remedy = match quoted.next() {
-        Some(unknown) if message.starts_with("unknown") => match nearest(unknown, quoted) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => String::new(),
-        },
-        _ => String::new(),
-    };
-    Error::recipe(place, message, remedy)
+    text.lines().position(gives).map(|at| at + 1)
 }
 
 /// The candidate most like `word`, unless none is.
@@ -214,11 +283,30 @@ mod tests {
     }
 
     #[test]
+    fn names_the_key_and_its_line() {
+        let said = |text: &str| Recipe::from_toml(text, "a.toml").unwrap_err().to_string();
+        let inside = said("seed = 1\n[model]\nkind = \"cnn\"\n# mapps = 2\nmapps = 3\n");
+        assert!(
+            inside.contains("line 5: model.mapps: unknown field"),
+            "{inside}"
+        );
+        assert!(inside.contains("did you mean `maps`?"), "{inside}");
+        let typed = said("[model]\nkind = \"cnn\"\n[model.embedding]\nsize = \"x\"\n");
+        assert!(
+            typed.contains("line 4: model.embedding.size: invalid type"),
+            "{typed}"
+        );
+        let table = said("[trian]\nepochs = 3\n");
+        assert!(table.contains("line 1: trian: unknown field"), "{table}");
+        assert!(said("seed = \n").contains("a.toml, line 1: "));
+    }
+
+    #[test]
     fn names_the_nearest_key() {
         let error = Recipe::from_toml("[train]\n\nepoch = 3\n", "a.toml").unwrap_err();
         let said = error.to_string();
         assert!(
-            said.starts_with("a.toml, line 3: unknown field `epoch`"),
+            said.starts_with("a.toml, line 3: train.epoch: unknown field `epoch`"),
             "{said}"
         );
         assert!(said.ends_with("did you mean `epochs`?"), "{said}");
