@@ -207,8 +207,27 @@ impl<E: Float> Block<'_, E> {
         start: Start<'_, E>,
         sums: &[[V; 2]; R],
     ) {
-        let live = (2 * V::LANES).min(self.cols.end - j);
+        let width = 2 * V::LANES;
+        let live = width.min(self.cols.end - j);
         let rows = R.min(self.rows.end - i);
+        if live == width && rows == R {
+            // The same with constants: the sums go from their registers to memory.
+            self.write_part::<V, R>(i, j, start, sums, R, width);
+        } else {
+            self.write_part::<V, R>(i, j, start, sums, rows, live);
+        }
+    }
+
+    #[inline(always)]
+    fn write_part<V: Vector<Elem = E>, const R: usize>(
+        &self,
+        i: usize,
+        j: usize,
+        start: Start<'_, E>,
+        sums: &[[V; 2]; R],
+        rows: usize,
+        live: usize,
+    ) {
         for (r, sums) in sums.iter().enumerate().take(rows) {
             // SAFETY: each task has its own rows and columns of C.
             let c = unsafe { self.c.part((i + r) * self.stride + j, live) };
