@@ -1,0 +1,215 @@
+"""The workloads of `unfold bench` in PyTorch, eager mode: one JSON line for each.
+
+    python bench/peers/pytorch.py [--threads N] [WORKLOAD ...]
+
+Shapes, optimizers, clipping and dropout are those of crates/cli/src/commands/bench/steps.rs.
+"""
+
+import argparse
+import json
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence
+
+# A workload runs at least so many seconds and times, but stops after TOO_LONG with 3 runs.
+ENOUGH, RUNS, TOO_LONG = 2.0, 7, 8.0
+
+
+def trained(model, optimizer, loss, clip=None):
+    """A training step as a function without arguments."""
+    model.train()
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        value = loss(model)
+        value.backward()
+        if clip:
+            nn.utils.clip_grad_norm_(model.parameters(), clip)
+        optimizer.step()
+
+    return step
+
+
+def answered(model, *inputs):
+    """An answer as a function without arguments."""
+    model.eval()
+
+    def answer():
+        with torch.inference_mode():
+            model(*inputs)
+
+    return answer
+
+
+class LanguageModel(nn.Module):
+    def __init__(self, cell, layers, size, hidden, vocabulary, dropout):
+        super().__init__()
+        self.words = nn.Embedding(vocabulary, size)
+        kind = {"elman": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}[cell]
+        self.recurrent = kind(size, hidden, layers, dropout=dropout)
+        self.head = nn.Linear(hidden, vocabulary)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, words):  # [T, B]
+        y, _ = self.recurrent(self.dropout(self.words(words)))
+        return self.head(self.dropout(y))
+
+
+def language_model(cell, layers, size, dropout, b=20, t=35, vocabulary=10_000, hidden=None, adam=False):
+    model = LanguageModel(cell, layers, size, hidden or size, vocabulary, dropout)
+    inputs = torch.randint(vocabulary, (t, b))
+    targets = torch.randint(vocabulary, (t * b,))
+    if adam:
+        optimizer = torch.optim.Adam(model.parameters(), 2e-3)
+    else:
+        optimizer = torch.optim.SGD(model.parameters(), 1.0)
+    loss = lambda m: F.cross_entropy(m(inputs).flatten(0, 1), targets)
+    return trained(model, optimizer, loss, clip=5.0)
+
+
+class TextCnn(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(20_000, 128)
+        self.convolutions = nn.ModuleList(nn.Conv1d(128, 100, k) for k in (3, 4, 5))
+        self.dropout = nn.Dropout(0.5)
+        self.head = nn.Linear(300, 20)
+
+    def forward(self, words):  # [B, T]
+        x = self.words(words).transpose(1, 2)
+        pooled = [F.relu(c(x).amax(2)) for c in self.convolutions]
+        return self.head(self.dropout(torch.cat(pooled, 1)))
+
+
+def textcnn(b):
+    model = TextCnn()
+    inputs, targets = torch.randint(20_000, (b, 400)), torch.randint(20, (b,))
+    optimizer = torch.optim.Adam(model.parameters())
+    return trained(model, optimizer, lambda m: F.cross_entropy(m(inputs), targets))
+
+
+class BiLstm(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(20_000, 128)
+        self.lstm = nn.LSTM(128, 128, bidirectional=True, batch_first=True)
+        self.head = nn.Linear(256, 20)
+
+    def forward(self, words, lengths):  # [B, T], [B]
+        x = self.words(words)
+        x = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        _, (h, _) = self.lstm(x)
+        return self.head(torch.cat([h[0], h[1]], 1))
+
+
+def bilstm(b):
+    model = BiLstm()
+    lengths = torch.randint(40, 401, (b,))
+    inputs, targets = torch.randint(20_000, (b, int(lengths.max()))), torch.randint(20, (b,))
+    optimizer = torch.optim.Adam(model.parameters())
+    return trained(model, optimizer, lambda m: F.cross_entropy(m(inputs, lengths), targets))
+
+
+class Captioner(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.image = nn.Linear(4096, 512)
+        self.words = nn.Embedding(8800, 512)
+        self.lstm = nn.LSTM(512, 512)
+        self.head = nn.Linear(512, 8800)
+
+    def forward(self, images, words):  # [B, 4096], [T - 1, B]
+        x = torch.cat([self.image(images)[None], self.words(words)])
+        return self.head(self.lstm(x)[0])
+
+
+def captioner(b=100, t=17):
+    model = Captioner()
+    images, words = torch.rand(b, 4096) * 2 - 1, torch.randint(8800, (t - 1, b))
+    targets = torch.randint(8800, (t * b,))
+    optimizer = torch.optim.Adam(model.parameters())
+    loss = lambda m: F.cross_entropy(m(images, words).flatten(0, 1), targets)
+    return trained(model, optimizer, loss, clip=5.0)
+
+
+class Vqa(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(14_000, 300)
+        self.lstm = nn.LSTM(300, 512, 2)
+        self.question = nn.Linear(2048, 1024)
+        self.image = nn.Linear(4096, 1024)
+        self.hidden = nn.Linear(1024, 1000)
+        self.head = nn.Linear(1000, 1000)
+
+    def forward(self, images, words):  # [B, 4096], [T, B]
+        _, (h, c) = self.lstm(self.words(words))
+        asked = torch.tanh(self.question(torch.cat([*h, *c], 1)))
+        joint = asked * torch.tanh(self.image(images))
+        return self.head(torch.tanh(self.hidden(joint)))
+
+
+def vqa(b=256, t=14):
+    model = Vqa()
+    images, words = torch.rand(b, 4096) * 2 - 1, torch.randint(14_000, (t, b))
+    targets = torch.randint(1000, (b,))
+    optimizer = torch.optim.Adam(model.parameters())
+    return trained(model, optimizer, lambda m: F.cross_entropy(m(images, words), targets))
+
+
+def one_step():
+    model = LanguageModel("lstm", 2, 650, 650, 10_000, 0.5)
+    return answered(model, torch.tensor([[7]]))
+
+
+WORKLOADS = {
+    "elman_ptb_200_train": lambda: language_model("elman", 1, 200, 0.0),
+    "lstm_ptb_small_train": lambda: language_model("lstm", 2, 200, 0.0),
+    "lstm_ptb_medium_train": lambda: language_model("lstm", 2, 650, 0.5),
+    "gru_ptb_small_train": lambda: language_model("gru", 2, 200, 0.0),
+    "charlstm_128x2_train": lambda: language_model(
+        "lstm", 2, 64, 0.0, b=50, t=50, vocabulary=65, hidden=128, adam=True
+    ),
+    "textcnn_20ng_train": lambda: textcnn(50),
+    "bilstm_20ng_ragged_train": lambda: bilstm(32),
+    "captioner_train": captioner,
+    "vqa_train": vqa,
+    "lstm_650_step_b1_infer": one_step,
+    "textcnn_b1_infer": lambda: answered(TextCnn(), torch.randint(20_000, (1, 400))),
+    "bilstm_b1_infer": lambda: answered(BiLstm(), torch.randint(20_000, (1, 220)), torch.tensor([220])),
+}
+
+
+def measure(run):
+    for _ in range(2):
+        run()
+    began, times = time.perf_counter(), []
+    while True:
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+        spent = time.perf_counter() - began
+        if (spent > ENOUGH and len(times) >= RUNS) or (spent > TOO_LONG and len(times) >= 3):
+            return sorted(times)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("workloads", nargs="*", default=list(WORKLOADS))
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(1)
+    print(json.dumps({"peer": f"PyTorch {torch.__version__}"}), flush=True)
+    for name in options.workloads:
+        times = measure(WORKLOADS[name]())
+        median = times[len(times) // 2]
+        line = {"workload": name, "median_ms": median * 1e3, "min_ms": times[0] * 1e3}
+        print(json.dumps(line | {"threads": options.threads, "runs": len(times)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
