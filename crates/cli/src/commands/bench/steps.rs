@@ -35,11 +35,11 @@ pub(super) const ALL: [Workload; 12] = [
     },
     Workload {
         name: "textcnn_20ng_train",
-        prepare: || TextCnn::new().train(50),
+        prepare: || TextCnn::train(50),
     },
     Workload {
         name: "bilstm_20ng_ragged_train",
-        prepare: || BiLstm::new().train(32),
+        prepare: || BiLstm::train(32),
     },
     Workload {
         name: "captioner_train",
@@ -55,11 +55,11 @@ pub(super) const ALL: [Workload; 12] = [
     },
     Workload {
         name: "textcnn_b1_infer",
-        prepare: || TextCnn::new().answer(),
+        prepare: TextCnn::answer,
     },
     Workload {
         name: "bilstm_b1_infer",
-        prepare: || BiLstm::new().answer(),
+        prepare: BiLstm::answer,
     },
 ];
 
@@ -235,7 +235,6 @@ impl LanguageLayers {
 
 /// Kim's network over texts of 400 words.
 struct TextCnn {
-    params: Params<f32>,
     words: Embedding,
     convolutions: Vec<Conv1d>,
     dropout: Dropout,
@@ -248,8 +247,7 @@ impl TextCnn {
     const MAPS: usize = 100;
     const SIZE: usize = 128;
 
-    fn new() -> TextCnn {
-        let mut params = Params::new(1);
+    fn new(params: &mut Params<f32>) -> TextCnn {
         let words = Embedding::new(&mut params.scope("words"), WORDS, Self::SIZE);
         let convolution = |kernel: usize| {
             let geometry = Geometry {
@@ -268,7 +266,6 @@ impl TextCnn {
             convolutions,
             dropout: Dropout::new(0.5),
             head: Linear::new(&mut params.scope("head"), features, CLASSES),
-            params,
         }
     }
 
@@ -289,23 +286,26 @@ impl TextCnn {
             .forward(pass, &self.dropout.forward(pass, &features))
     }
 
-    fn train(mut self, b: usize) -> Job {
+    fn train(b: usize) -> Job {
+        let mut params = Params::new(1);
+        let network = Self::new(&mut params);
         let texts = texts(&vec![Self::LENGTH; b], Key::new(1));
         let targets = numbers(b, CLASSES, Key::new(2));
-        let params = std::mem::replace(&mut self.params, Params::new(0));
         let mut trainer = Trainer::new(params, adam(), 1e-3, None);
         Job::timed(training(Self::flops(b)), 0.0, move || {
             trainer.step(|pass| {
-                let logits = self.logits(pass, &texts);
+                let logits = network.logits(pass, &texts);
                 logits.cross_entropy(&targets, &Default::default())
             });
         })
     }
 
-    fn answer(self) -> Job {
+    fn answer() -> Job {
+        let mut params = Params::new(1);
+        let network = Self::new(&mut params);
         let texts = texts(&[Self::LENGTH], Key::new(1));
         Job::timed(Self::flops(1), 0.0, move || {
-            let logits = self.logits(&Pass::evaluation(&self.params), &texts);
+            let logits = network.logits(&Pass::evaluation(&params), &texts);
             std::hint::black_box(logits.data());
         })
     }
@@ -313,7 +313,6 @@ impl TextCnn {
 
 /// Reads texts of 40 to 400 words from both ends.
 struct BiLstm {
-    params: Params<f32>,
     words: Embedding,
     lstm: Recurrent,
     head: Linear,
@@ -329,13 +328,11 @@ impl BiLstm {
         dropout: 0.0,
     };
 
-    fn new() -> BiLstm {
-        let mut params = Params::new(1);
+    fn new(params: &mut Params<f32>) -> BiLstm {
         BiLstm {
             words: Embedding::new(&mut params.scope("words"), WORDS, Self::SIZE),
             lstm: Recurrent::new(&mut params.scope("lstm"), Self::SIZE, Self::CELLS),
             head: Linear::new(&mut params.scope("head"), Self::CELLS.outputs(), CLASSES),
-            params,
         }
     }
 
@@ -345,25 +342,28 @@ impl BiLstm {
         self.head.forward(pass, &out.states.last())
     }
 
-    fn train(mut self, b: usize) -> Job {
+    fn train(b: usize) -> Job {
+        let mut params = Params::new(1);
+        let network = Self::new(&mut params);
         let length = |i| 40 + Key::new(3).below(i as u64, 361);
         let texts = texts(&(0..b).map(length).collect::<Vec<_>>(), Key::new(1));
         let targets = numbers(b, CLASSES, Key::new(2));
         let flops = training(recurrent(texts.items.len(), Self::SIZE, &Self::CELLS));
-        let params = std::mem::replace(&mut self.params, Params::new(0));
         let mut trainer = Trainer::new(params, adam(), 1e-3, None);
         Job::timed(flops, 0.0, move || {
             trainer.step(|pass| {
-                let logits = self.logits(pass, &texts);
+                let logits = network.logits(pass, &texts);
                 logits.cross_entropy(&targets, &Default::default())
             });
         })
     }
 
-    fn answer(self) -> Job {
+    fn answer() -> Job {
+        let mut params = Params::new(1);
+        let network = Self::new(&mut params);
         let texts = texts(&[220], Key::new(1));
         Job::timed(recurrent(220, Self::SIZE, &Self::CELLS), 0.0, move || {
-            let logits = self.logits(&Pass::evaluation(&self.params), &texts);
+            let logits = network.logits(&Pass::evaluation(&params), &texts);
             std::hint::black_box(logits.data());
         })
     }
