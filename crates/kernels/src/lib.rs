@@ -27,6 +27,7 @@ mod seq;
 mod shared;
 mod simd;
 mod softmax;
+mod team;
 mod threads;
 
 #[cfg(test)]

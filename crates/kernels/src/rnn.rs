@@ -1,20 +1,26 @@
 //! Recurrence over packed sequences of different lengths, forward and backward.
 //!
-//! The input's share of all gates comes ready from one product over all steps. The sequences are dealt out
-//! to blocks, and each block runs through time alone, so threads never wait for each other; recurrent
-//! weights are packed once. Weight gradients wait for one product over all steps. No step does work for a
-//! sequence that has ended.
+//! The input's share of all gates comes ready from one product over all steps. Recurrent weights are packed
+//! once; the product of a few sequences' states with the weights of a few units goes from registers into the
+//! cell's equations. Weight gradients wait for one product over all steps. No step does work for a sequence
+//! that has ended.
 
+mod cells;
+mod panels;
+mod share;
+
+use std::ops::Range;
+
+use self::cells::{Ahead, Back, backward, forward};
+use self::panels::{Panels, Row, Source, Tile};
+use self::share::{Share, TOGETHER, Tiles, deal};
 use crate::buffer::Buffer;
 use crate::float::Float;
-use crate::gemm::{Mat, MatMut, gemm, gemm_packed, pack};
+use crate::gemm::{Mat, MatMut, gemm};
 use crate::seq::Ragged;
 use crate::shared::Shared;
 use crate::simd::{Kernel, Vector, places};
-use crate::threads::{parallel, parallel_rows};
-
-/// Most sequences in a block.
-const BLOCK: usize = 16;
+use crate::threads::parallel_rows;
 
 /// The kind of recurrent cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +37,7 @@ pub enum Cell {
 
 impl Cell {
     /// How many vectors of `D` values a step computes, `G`.
+    #[inline(always)]
     pub fn gates(self) -> usize {
         match self {
             Cell::ElmanTanh | Cell::ElmanRelu => 1,
@@ -40,131 +47,10 @@ impl Cell {
     }
 }
 
-/// How the sequences are dealt out: block `j` of `n` has the sequences `j, j + n, j + 2 n, ..`, so that
-/// every block gets long and short ones.
-#[derive(Clone, Copy)]
-struct Blocks {
-    count: usize,
-    batch: usize,
-}
-
-impl Blocks {
-    fn new(batch: usize) -> Blocks {
-        // Two at least where there is work for two: by shape alone, never by the number of threads.
-        let least = if batch >= 8 { 2 } else { 1 };
-        Blocks {
-            count: batch.div_ceil(BLOCK).max(least),
-            batch,
-        }
-    }
-
-    /// How many of the sequences `0 .. alive` are in block `j`.
-    fn members(&self, j: usize, alive: usize) -> usize {
-        alive.min(self.batch).saturating_sub(j).div_ceil(self.count)
-    }
-}
-
-/// The row of each sequence's state before step `t`: `None` where that is the initial one.
-fn previous(seq: &Ragged, reverse: bool, t: usize, b: usize) -> Option<usize> {
-    match reverse {
-        false => t.checked_sub(1).map(|t| seq.row(t, b)),
-        true => (b < seq.alive(t + 1)).then(|| seq.row(t + 1, b)),
-    }
-}
-
-/// What a step of one sequence reads and writes, forward.
-struct Forward<'a, E> {
-    cell: Cell,
-    /// In: the input's share. Out: the activated gates. [G D]
-    gates: &'a mut [E],
-    /// The recurrent product, [G D].
-    product: &'a [E],
-    /// GRU: the bias inside the reset gate.
-    bias_hn: &'a [E],
-    /// GRU: where h W_hn + b_hn is kept.
-    hn: &'a mut [E],
-    /// The state before, then after.
-    h: &'a mut [E],
-    /// LSTM: the same for the cell.
-    c: &'a mut [E],
-}
-
-impl<E: Float> Kernel<E> for Forward<'_, E> {
-    type Out = ();
-    #[inline(always)]
-    fn run<V: Vector<Elem = E>>(self) {
-        let Forward {
-            cell,
-            gates,
-            product,
-            bias_hn,
-            hn,
-            h,
-            c,
-        } = self;
-        let d = h.len();
-        let zero = V::splat(E::ZERO);
-        match cell {
-            Cell::ElmanTanh => {
-                for at in places::<V>(d) {
-                    let y = V::read(&gates[at.clone()])
-                        .add(V::read(&product[at.clone()]))
-                        .tanh();
-                    y.write(&mut gates[at.clone()]);
-                    y.write(&mut h[at]);
-                }
-            }
-            Cell::ElmanRelu => {
-                for at in places::<V>(d) {
-                    let a = V::read(&gates[at.clone()]).add(V::read(&product[at.clone()]));
-                    let y = zero.select_gt(a, zero, a);
-                    y.write(&mut gates[at.clone()]);
-                    y.write(&mut h[at]);
-                }
-            }
-            Cell::Gru => {
-                let (gr, rest) = gates.split_at_mut(d);
-                let (gz, gn) = rest.split_at_mut(d);
-                let (pr, rest) = product.split_at(d);
-                let (pz, pn) = rest.split_at(d);
-                for at in places::<V>(d) {
-                    let at = || at.clone();
-                    let r = V::read(&gr[at()]).add(V::read(&pr[at()])).sigmoid();
-                    let z = V::read(&gz[at()]).add(V::read(&pz[at()])).sigmoid();
-                    let inner = V::read(&pn[at()]).add(V::read(&bias_hn[at()]));
-                    let n = r.mul_add(inner, V::read(&gn[at()])).tanh();
-                    let before = V::read(&h[at()]);
-                    r.write(&mut gr[at()]);
-                    z.write(&mut gz[at()]);
-                    n.write(&mut gn[at()]);
-                    inner.write(&mut hn[at()]);
-                    z.mul_add(before.sub(n), n).write(&mut h[at()]);
-                }
-            }
-            Cell::Lstm => {
-                let (gi, rest) = gates.split_at_mut(d);
-                let (gf, rest) = rest.split_at_mut(d);
-                let (gg, go) = rest.split_at_mut(d);
-                let (pi, rest) = product.split_at(d);
-                let (pf, rest) = rest.split_at(d);
-                let (pg, po) = rest.split_at(d);
-                for at in places::<V>(d) {
-                    let at = || at.clone();
-                    let i = V::read(&gi[at()]).add(V::read(&pi[at()])).sigmoid();
-                    let f = V::read(&gf[at()]).add(V::read(&pf[at()])).sigmoid();
-                    let g = V::read(&gg[at()]).add(V::read(&pg[at()])).tanh();
-                    let o = V::read(&go[at()]).add(V::read(&po[at()])).sigmoid();
-                    let cell = f.mul_add(V::read(&c[at()]), i.mul(g));
-                    i.write(&mut gi[at()]);
-                    f.write(&mut gf[at()]);
-                    g.write(&mut gg[at()]);
-                    o.write(&mut go[at()]);
-                    cell.write(&mut c[at()]);
-                    o.mul(cell.tanh()).write(&mut h[at()]);
-                }
-            }
-        }
-    }
+/// The steps in the order of a pass that starts at the first or at the last one.
+fn steps(seq: &Ragged, from_last: bool) -> impl Iterator<Item = usize> {
+    let last = seq.steps().wrapping_sub(1);
+    (0..seq.steps()).map(move |step| if from_last { last - step } else { step })
 }
 
 /// Checks the lengths of the lists that go by rows and by sequences.
@@ -174,6 +60,141 @@ fn check(name: &str, expected: &[(&str, usize, usize)]) {
             len == want,
             "{name}: expected {want} elements of {list}, got {len}"
         );
+    }
+}
+
+/// A pass forward over all steps.
+struct Forward<'a, E: Float> {
+    cell: Cell,
+    seq: &'a Ragged,
+    d: usize,
+    panels: &'a Panels<E>,
+    b_hn: &'a [E],
+    h0: &'a [E],
+    c0: &'a [E],
+    gates: Shared<'a, E>,
+    y: Shared<'a, E>,
+    c: Shared<'a, E>,
+    hn: Shared<'a, E>,
+}
+
+/// One thread's share of one step of it.
+struct ForwardStep<'a, E: Float> {
+    pass: &'a Forward<'a, E>,
+    share: Share,
+    t: usize,
+    /// The step before, in the order of the pass.
+    before: Option<usize>,
+    /// For the products of some tiles.
+    product: &'a mut [E],
+}
+
+impl<E: Float> Kernel<E> for ForwardStep<'_, E> {
+    type Out = ();
+    #[inline(always)]
+    fn run<V: Vector<Elem = E>>(self) {
+        let (pass, share, seq) = (self.pass, self.share, self.pass.seq);
+        let before = self.before.unwrap_or(seq.steps());
+        let alive = share.rows(seq.alive(self.t));
+        let known = share.rows(seq.alive(before)).min(alive);
+        let panels = share.panels(pass.panels.count::<V>());
+        let units = pass.panels.units::<V>(panels.clone());
+        let stride = panels.len() * pass.panels.width::<V>();
+        // Sequences that had a step before, and those whose first step this is.
+        let stretches = Tiles::<2>::of::<V>([0..known, known..alive]);
+        for some in stretches.groups::<V>(self.product.len() / stride.max(1)) {
+            let mut tiles = [Tile::NONE; TOGETHER];
+            let tiles = &mut tiles[..some.len()];
+            for (tile, i) in tiles.iter_mut().zip(some.clone()) {
+                let (rows, new) = stretches.get(i);
+                *tile = pass.states(share, rows, (new == 0).then_some(before));
+            }
+            pass.panels
+                .product::<V>(panels.clone(), tiles, self.product);
+            let mut products = self.product.chunks_exact(stride);
+            for i in some {
+                let (rows, new) = stretches.get(i);
+                for i in rows {
+                    let b = share.sequence(i);
+                    let before = (new == 0).then_some(before);
+                    let row = Row {
+                        products: products.next().unwrap_or(&[]),
+                        gates: pass.cell.gates(),
+                    };
+                    let step = pass.step((self.t, b), before, units.clone());
+                    forward::<V>(pass.cell, step, row);
+                }
+            }
+        }
+    }
+}
+
+impl<E: Float> Forward<'_, E> {
+    /// The states of some sequences after step `t`; initial ones for `None`.
+    #[inline(always)]
+    fn states(&self, share: Share, rows: Range<usize>, t: Option<usize>) -> Tile<'_, E> {
+        let (b, d) = (share.sequence(rows.start), self.d);
+        let len = ((rows.len() - 1) * share.every + 1) * d;
+        let states = match t {
+            // SAFETY: nobody writes the rows of the step before any more.
+            Some(t) => unsafe { self.y.read((self.seq.offset(t) + b) * d, len) },
+            None => &self.h0[b * d..][..len],
+        };
+        Tile {
+            rows: rows.len(),
+            first: Source {
+                rows: states,
+                stride: share.every * d,
+                steps: d,
+            },
+            second: Source::NONE,
+        }
+    }
+
+    /// What the cell's equations for some units of sequence `b` at step `t` read and write.
+    #[inline(always)]
+    fn step(
+        &self,
+        (t, b): (usize, usize),
+        before: Option<usize>,
+        units: Range<usize>,
+    ) -> Ahead<'_, E> {
+        let (d, gates, n) = (self.d, self.cell.gates(), units.len());
+        let here = self.seq.row(t, b) * d + units.start;
+        let old = before.map(|t| (self.seq.offset(t) + b) * d + units.start);
+        let first = b * d + units.start;
+        let mut lists: [&mut [E]; 4] = Default::default();
+        for (q, list) in lists.iter_mut().enumerate().take(gates) {
+            let start = (self.seq.row(t, b) * gates + q) * d + units.start;
+            // SAFETY: each unit of each row belongs to one thread.
+            *list = unsafe { self.gates.part(start, n) };
+        }
+        let (states, initial) = match self.cell {
+            Cell::Lstm => (&self.c, self.c0),
+            _ => (&self.y, self.h0),
+        };
+        Ahead {
+            gates: lists,
+            bias_hn: if self.b_hn.is_empty() {
+                &[]
+            } else {
+                &self.b_hn[units]
+            },
+            before: match old {
+                // SAFETY: nobody writes the rows of the step before any more.
+                Some(old) => unsafe { states.read(old, n) },
+                None => &initial[first..][..n],
+            },
+            // SAFETY: each unit of each row belongs to one thread.
+            y: unsafe { self.y.part(here, n) },
+            kept: match self.cell {
+                // SAFETY: as above.
+                Cell::Lstm => unsafe { self.c.part(here, n) },
+                // SAFETY: as above.
+                Cell::Gru => unsafe { self.hn.part(here, n) },
+                _ => &mut [],
+            },
+        }
     }
 }
 
@@ -222,196 +243,192 @@ pub fn rnn_forward<E: Float>(
     if d == 0 || n == 0 {
         return;
     }
-    let weights = pack(d, g, Mat::new(w_hh, g));
-    let blocks = Blocks::new(batch);
-    let (gates, y, c, hn) = (
-        Shared::new(gates),
-        Shared::new(y),
-        Shared::new(c),
-        Shared::new(hn),
-    );
-    parallel(blocks.count, |j| {
-        let size = blocks.members(j, batch);
-        // The states of the block's sequences, rows one after the other.
-        let mut h = Buffer::<E>::scratch(size * d);
-        let mut cells = Buffer::<E>::scratch(lstm * size * d);
-        let mut product = Buffer::<E>::scratch(size * g);
-        for i in 0..size {
-            let b = j + i * blocks.count;
-            h[i * d..][..d].copy_from_slice(&h0[b * d..][..d]);
-            if lstm == 1 {
-                cells[i * d..][..d].copy_from_slice(&c0[b * d..][..d]);
-            }
-        }
-        for step in 0..seq.steps() {
-            let t = if reverse {
-                seq.steps() - 1 - step
-            } else {
-                step
-            };
-            let live = blocks.members(j, seq.alive(t));
-            if live == 0 {
-                continue;
-            }
-            gemm_packed(
-                live,
-                Mat::new(&h, d),
-                &weights,
-                false,
-                MatMut::new(&mut product, g),
-            );
-            for i in 0..live {
-                let row = seq.row(t, j + i * blocks.count);
-                // SAFETY: each row belongs to one sequence, and each sequence to one block.
-                let (gates, y) = unsafe { (gates.part(row * g, g), y.part(row * d, d)) };
-                // SAFETY: as above; the lists are empty where the cell lacks them.
-                let (kept_c, kept_hn) = unsafe {
-                    (
-                        c.part(row * d * lstm, d * lstm),
-                        hn.part(row * d * gru, d * gru),
-                    )
-                };
-                let h = &mut h[i * d..][..d];
-                let c = &mut cells[i * d * lstm..][..d * lstm];
-                let product = &product[i * g..][..g];
-                E::dispatch(Forward {
-                    cell,
-                    gates,
-                    product,
-                    bias_hn: b_hn,
-                    hn: kept_hn,
-                    h,
-                    c,
-                });
-                y.copy_from_slice(h);
-                kept_c.copy_from_slice(c);
-            }
+    let panels = Panels::pack((d, d), d, cell.gates(), Mat::new(w_hh, g));
+    let pass = Forward {
+        cell,
+        seq,
+        d,
+        panels: &panels,
+        b_hn,
+        h0,
+        c0,
+        gates: Shared::new(gates),
+        y: Shared::new(y),
+        c: Shared::new(c),
+        hn: Shared::new(hn),
+    };
+    deal(batch, &panels, |share, meet| {
+        let mut product = Buffer::<E>::scratch(panels.room());
+        let mut before = None;
+        for t in steps(seq, reverse) {
+            E::dispatch(ForwardStep {
+                pass: &pass,
+                share,
+                t,
+                before,
+                product: &mut product,
+            });
+            before = Some(t);
+            meet();
         }
     });
 }
 
-/// What a step of one sequence reads and writes, backward.
-struct Backward<'a, E> {
+/// A pass backward over all steps.
+struct Backward<'a, E: Float> {
     cell: Cell,
-    /// The activated gates, [G D].
+    seq: &'a Ragged,
+    d: usize,
+    reverse: bool,
+    /// The transposed weights.
+    panels: &'a Panels<E>,
     gates: &'a [E],
-    /// The state after, before.
+    h0: &'a [E],
+    c0: &'a [E],
     y: &'a [E],
-    h: &'a [E],
-    /// LSTM: the cell state after, before.
     c: &'a [E],
-    c_before: &'a [E],
-    /// GRU: h W_hn + b_hn.
     hn: &'a [E],
-    /// The gradient of the output.
     dy: &'a [E],
-    /// In: what comes from the step after. Out: what goes to the step before past the product.
-    dh: &'a mut [E],
-    /// LSTM: the same for the cell.
-    dc: &'a mut [E],
-    /// Out: the gradient of the gates before activation, [G D].
-    dgates: &'a mut [E],
-    /// Out: the gradient of the recurrent product, [G D]; differs from `dgates` for a GRU.
-    dproduct: &'a mut [E],
+    dgates: Shared<'a, E>,
+    dhn: Shared<'a, E>,
+    /// What comes back to each sequence's states from the step after, past the product; at the end, all of it.
+    dh: Shared<'a, E>,
+    dc: Shared<'a, E>,
 }
 
-/// The derivative of tanh, from its value.
-#[inline(always)]
-fn tanh_slope<V: Vector>(y: V) -> V {
-    V::splat(V::Elem::ONE).sub(y.mul(y))
+/// One thread's share of one step of it. At step `T`, which is none, all sequences have been seen.
+struct BackwardStep<'a, E: Float> {
+    pass: &'a Backward<'a, E>,
+    share: Share,
+    t: usize,
+    /// The step after, which the pass has seen before.
+    after: Option<usize>,
+    product: &'a mut [E],
 }
 
-/// The derivative of the logistic function, from its value.
-#[inline(always)]
-fn sigmoid_slope<V: Vector>(y: V) -> V {
-    y.mul(V::splat(V::Elem::ONE).sub(y))
-}
-
-impl<E: Float> Kernel<E> for Backward<'_, E> {
+impl<E: Float> Kernel<E> for BackwardStep<'_, E> {
     type Out = ();
     #[inline(always)]
     fn run<V: Vector<Elem = E>>(self) {
-        let Backward {
-            cell,
-            gates,
-            y,
-            h,
-            c,
-            c_before,
-            hn,
-            dy,
-            dh,
-            dc,
-            dgates,
-            dproduct,
-        } = self;
-        let d = y.len();
-        let (zero, one) = (V::splat(E::ZERO), V::splat(E::ONE));
-        match cell {
-            Cell::ElmanTanh | Cell::ElmanRelu => {
-                for at in places::<V>(d) {
-                    let (dh_at, y) = (&mut dh[at.clone()], V::read(&y[at.clone()]));
-                    let sum = V::read(dh_at).add(V::read(&dy[at.clone()]));
-                    let da = match cell {
-                        Cell::ElmanTanh => sum.mul(tanh_slope(y)),
-                        _ => y.select_gt(zero, sum, zero),
+        let (pass, share, seq) = (self.pass, self.share, self.pass.seq);
+        let after = self.after.unwrap_or(seq.steps());
+        let (alive, known) = (share.rows(seq.alive(self.t)), share.rows(seq.alive(after)));
+        let both = alive.min(known);
+        let panels = share.panels(pass.panels.count::<V>());
+        let units = pass.panels.units::<V>(panels.clone());
+        let stride = panels.len() * pass.panels.width::<V>();
+        // Sequences with a step after, those whose last step this is, those whose first step that was.
+        let stretches = Tiles::<3>::of::<V>([0..both, both..alive, both..known]);
+        for some in stretches.groups::<V>(self.product.len() / stride.max(1)) {
+            let mut tiles = [Tile::NONE; TOGETHER];
+            let tiles = &mut tiles[..some.len()];
+            for (tile, i) in tiles.iter_mut().zip(some.clone()) {
+                let (rows, kind) = stretches.get(i);
+                *tile = match kind {
+                    1 => Tile::zeros(rows.len()),
+                    _ => pass.arrived(share, rows, after),
+                };
+            }
+            pass.panels
+                .product::<V>(panels.clone(), tiles, self.product);
+            let mut products = self.product.chunks_exact(stride);
+            for i in some {
+                let (rows, kind) = stretches.get(i);
+                for i in rows {
+                    let b = share.sequence(i);
+                    let row = Row {
+                        products: products.next().unwrap_or(&[]),
+                        gates: 1,
                     };
-                    da.write(&mut dgates[at.clone()]);
-                    da.write(&mut dproduct[at]);
-                    zero.write(dh_at);
+                    if kind == 2 {
+                        // SAFETY: each unit of each sequence belongs to one thread.
+                        let dh = unsafe { pass.dh.part(b * pass.d + units.start, units.len()) };
+                        for (j, at) in places::<V>(dh.len()).enumerate() {
+                            let sum = V::read(&dh[at.clone()]).add(row.get::<V>(0, j));
+                            sum.write(&mut dh[at]);
+                        }
+                    } else {
+                        backward::<V>(pass.cell, pass.step(self.t, b, units.clone()), row);
+                    }
                 }
             }
-            Cell::Gru => {
-                let (r, rest) = gates.split_at(d);
-                let (z, n) = rest.split_at(d);
-                let (dr, rest) = dgates.split_at_mut(d);
-                let (dz, dn) = rest.split_at_mut(d);
-                let (pr, rest) = dproduct.split_at_mut(d);
-                let (pz, pn) = rest.split_at_mut(d);
-                for at in places::<V>(d) {
-                    let at = || at.clone();
-                    let (r, z, n) = (V::read(&r[at()]), V::read(&z[at()]), V::read(&n[at()]));
-                    let sum = V::read(&dh[at()]).add(V::read(&dy[at()]));
-                    let n_in = sum.mul(one.sub(z)).mul(tanh_slope(n));
-                    let z_in = sum.mul(V::read(&h[at()]).sub(n)).mul(sigmoid_slope(z));
-                    let r_in = n_in.mul(V::read(&hn[at()])).mul(sigmoid_slope(r));
-                    r_in.write(&mut dr[at()]);
-                    z_in.write(&mut dz[at()]);
-                    n_in.write(&mut dn[at()]);
-                    r_in.write(&mut pr[at()]);
-                    z_in.write(&mut pz[at()]);
-                    n_in.mul(r).write(&mut pn[at()]);
-                    sum.mul(z).write(&mut dh[at()]);
-                }
-            }
-            Cell::Lstm => {
-                let (i, rest) = gates.split_at(d);
-                let (f, rest) = rest.split_at(d);
-                let (g, o) = rest.split_at(d);
-                let (di, rest) = dgates.split_at_mut(d);
-                let (df, rest) = rest.split_at_mut(d);
-                let (dg, d_o) = rest.split_at_mut(d);
-                for at in places::<V>(d) {
-                    let at = || at.clone();
-                    let (i, f) = (V::read(&i[at()]), V::read(&f[at()]));
-                    let (g, o) = (V::read(&g[at()]), V::read(&o[at()]));
-                    let sum = V::read(&dh[at()]).add(V::read(&dy[at()]));
-                    let squashed = V::read(&c[at()]).tanh();
-                    let dcell = sum.mul(o).mul_add(tanh_slope(squashed), V::read(&dc[at()]));
-                    dcell.mul(g).mul(sigmoid_slope(i)).write(&mut di[at()]);
-                    dcell
-                        .mul(V::read(&c_before[at()]))
-                        .mul(sigmoid_slope(f))
-                        .write(&mut df[at()]);
-                    dcell.mul(i).mul(tanh_slope(g)).write(&mut dg[at()]);
-                    sum.mul(squashed)
-                        .mul(sigmoid_slope(o))
-                        .write(&mut d_o[at()]);
-                    dcell.mul(f).write(&mut dc[at()]);
-                    zero.write(&mut dh[at()]);
-                }
-                dproduct.copy_from_slice(dgates);
-            }
+        }
+    }
+}
+
+impl<E: Float> Backward<'_, E> {
+    /// What came back to the gates of some sequences at step `t`.
+    #[inline(always)]
+    fn arrived(&self, share: Share, rows: Range<usize>, t: usize) -> Tile<'_, E> {
+        let (d, g) = (self.d, self.cell.gates() * self.d);
+        let from = self.seq.row(t, share.sequence(rows.start));
+        let apart = (rows.len() - 1) * share.every;
+        let gru = self.cell == Cell::Gru;
+        // A GRU's third gate passes on the gradient of its recurrent share.
+        let steps = if gru { 2 * d } else { g };
+        let first = Source {
+            // SAFETY: nobody writes the rows of the step after any more.
+            rows: unsafe { self.dgates.read(from * g, apart * g + steps) },
+            stride: share.every * g,
+            steps,
+        };
+        let mut second = Source::NONE;
+        if gru {
+            second = Source {
+                // SAFETY: as above.
+                rows: unsafe { self.dhn.read(from * d, (apart + 1) * d) },
+                stride: share.every * d,
+                steps: d,
+            };
+        }
+        Tile {
+            rows: rows.len(),
+            first,
+            second,
+        }
+    }
+
+    /// What the gradients of some units of sequence `b` at step `t` read and write.
+    #[inline(always)]
+    fn step(&self, t: usize, b: usize, units: Range<usize>) -> Back<'_, E> {
+        let (d, n, start) = (self.d, units.len(), units.start);
+        let (cell, gates) = (self.cell, self.cell.gates());
+        let row = self.seq.row(t, b);
+        let here = row * d + start;
+        let mut lists = [&self.gates[..0]; 4];
+        let mut dlists: [&mut [E]; 4] = Default::default();
+        for q in 0..gates {
+            let start = (row * gates + q) * d + start;
+            lists[q] = &self.gates[start..][..n];
+            // SAFETY: each unit of each row belongs to one thread.
+            dlists[q] = unsafe { self.dgates.part(start, n) };
+        }
+        let before = match self.reverse {
+            false => t.checked_sub(1).map(|t| self.seq.offset(t) + b),
+            true => (b < self.seq.alive(t + 1)).then(|| self.seq.offset(t + 1) + b),
+        };
+        let (states, initial) = match cell {
+            Cell::Lstm => (self.c, self.c0),
+            _ => (self.y, self.h0),
+        };
+        let lstm = if cell == Cell::Lstm { n } else { 0 };
+        let gru = if cell == Cell::Gru { n } else { 0 };
+        Back {
+            gates: lists,
+            after: &states[here..][..n],
+            before: match before {
+                Some(before) => &states[before * d + start..][..n],
+                None => &initial[b * d + start..][..n],
+            },
+            hn: &self.hn[here.min(self.hn.len())..][..gru],
+            dy: &self.dy[here..][..n],
+            // SAFETY: each unit of each sequence belongs to one thread.
+            dh: unsafe { self.dh.part(b * d + start, n) },
+            // SAFETY: as above.
+            dc: unsafe { self.dc.part((b * d + start) * usize::from(lstm > 0), lstm) },
+            dgates: dlists,
+            // SAFETY: as above.
+            dhn: unsafe { self.dhn.part(here * usize::from(gru > 0), gru) },
         }
     }
 }
@@ -471,87 +488,68 @@ pub fn rnn_backward<E: Float>(
             ("dw_hh", dw_hh.len(), d * g),
         ],
     );
+    for (start, last) in [(&mut *dh0, dh_last), (&mut *dc0, dc_last)] {
+        match last.filter(|last| last.len() == start.len()) {
+            Some(last) => start.copy_from_slice(last),
+            None => start.fill(E::ZERO),
+        }
+    }
     if d == 0 || n == 0 {
-        dh0.fill(E::ZERO);
-        dc0.fill(E::ZERO);
         dw_hh.fill(E::ZERO);
         return;
     }
-    let weights = pack(g, d, Mat::t(w_hh, g));
-    let blocks = Blocks::new(batch);
-    {
-        let (dgates, dhn) = (Shared::new(&mut *dgates), Shared::new(&mut *dhn));
-        let (dh0, dc0) = (Shared::new(dh0), Shared::new(dc0));
-        parallel(blocks.count, |j| {
-            let size = blocks.members(j, batch);
-            let mut dh = Buffer::<E>::zeros(size * d);
-            let mut dc = Buffer::<E>::zeros(lstm * size * d);
-            let mut dproduct = Buffer::<E>::scratch(size * g);
-            for i in 0..size {
-                let b = j + i * blocks.count;
-                if let Some(last) = dh_last {
-                    dh[i * d..][..d].copy_from_slice(&last[b * d..][..d]);
-                }
-                if let Some(last) = dc_last.filter(|_| lstm == 1) {
-                    dc[i * d..][..d].copy_from_slice(&last[b * d..][..d]);
-                }
-            }
-            for step in 0..seq.steps() {
-                let t = if reverse {
-                    step
-                } else {
-                    seq.steps() - 1 - step
-                };
-                let live = blocks.members(j, seq.alive(t));
-                for i in 0..live {
-                    let b = j + i * blocks.count;
-                    let row = seq.row(t, b);
-                    let before = previous(seq, reverse, t, b);
-                    let (h, c_before) = match before {
-                        Some(row) => (&y[row * d..][..d], &c[row * d * lstm..][..d * lstm]),
-                        None => (&h0[b * d..][..d], &c0[b * d * lstm..][..d * lstm]),
-                    };
-                    let dproduct = &mut dproduct[i * g..][..g];
-                    // SAFETY: each row belongs to one sequence, and each sequence to one block.
-                    let dgates = unsafe { dgates.part(row * g, g) };
-                    E::dispatch(Backward {
-                        cell,
-                        gates: &gates[row * g..][..g],
-                        y: &y[row * d..][..d],
-                        h,
-                        c: &c[row * d * lstm..][..d * lstm],
-                        c_before,
-                        hn: &hn[row * d * gru..][..d * gru],
-                        dy: &dy[row * d..][..d],
-                        dh: &mut dh[i * d..][..d],
-                        dc: &mut dc[i * d * lstm..][..d * lstm],
-                        dgates,
-                        dproduct,
-                    });
-                    if gru == 1 {
-                        // SAFETY: as above.
-                        let dhn = unsafe { dhn.part(row * d, d) };
-                        dhn.copy_from_slice(&dproduct[2 * d..]);
-                    }
-                }
-                gemm_packed(
-                    live,
-                    Mat::new(&dproduct, g),
-                    &weights,
-                    true,
-                    MatMut::new(&mut dh, d),
-                );
-            }
-            for i in 0..size {
-                let b = j + i * blocks.count;
-                // SAFETY: each sequence belongs to one block.
-                let (dh0, dc0) = unsafe { (dh0.part(b * d, d), dc0.part(b * d * lstm, d * lstm)) };
-                dh0.copy_from_slice(&dh[i * d..][..d]);
-                dc0.copy_from_slice(&dc[i * d * lstm..][..d * lstm]);
-            }
-        });
-    }
-    // The weights' gradient, all steps at once: the states before each step times what came back to it.
+    let cut = if cell == Cell::Gru { 2 * d } else { g };
+    let panels = Panels::pack((g, cut), d, 1, Mat::t(w_hh, g));
+    let pass = Backward {
+        cell,
+        seq,
+        d,
+        reverse,
+        panels: &panels,
+        gates,
+        h0,
+        c0,
+        y,
+        c,
+        hn,
+        dy,
+        dgates: Shared::new(&mut *dgates),
+        dhn: Shared::new(&mut *dhn),
+        dh: Shared::new(dh0),
+        dc: Shared::new(dc0),
+    };
+    deal(batch, &panels, |share, meet| {
+        let mut product = Buffer::<E>::scratch(panels.room());
+        let mut after = None;
+        for t in steps(seq, !reverse).chain([seq.steps()]) {
+            E::dispatch(BackwardStep {
+                pass: &pass,
+                share,
+                t,
+                after,
+                product: &mut product,
+            });
+            after = Some(t);
+            meet();
+        }
+    });
+    recurrent_weights(cell, seq, d, reverse, h0, y, dgates, dhn, dw_hh);
+}
+
+/// The gradient of the recurrent weights, all steps at once: the states before each step times what came back
+/// to it.
+fn recurrent_weights<E: Float>(
+    cell: Cell,
+    seq: &Ragged,
+    d: usize,
+    reverse: bool,
+    h0: &[E],
+    y: &[E],
+    dgates: &[E],
+    dhn: &[E],
+    dw_hh: &mut [E],
+) {
+    let (n, g) = (seq.rows(), cell.gates() * d);
     let mut before = Buffer::<E>::scratch(n * d);
     let starts: Vec<usize> = (0..seq.steps()).map(|t| seq.offset(t)).collect();
     parallel_rows(&mut before, d, 256, |first, before| {
@@ -559,40 +557,28 @@ pub fn rnn_backward<E: Float>(
             let row = first + i;
             let t = starts.partition_point(|&start| start <= row) - 1;
             let b = row - starts[t];
-            to.copy_from_slice(match previous(seq, reverse, t, b) {
+            let previous = match reverse {
+                false => t.checked_sub(1).map(|t| seq.row(t, b)),
+                true => (b < seq.alive(t + 1)).then(|| seq.row(t + 1, b)),
+            };
+            to.copy_from_slice(match previous {
                 Some(row) => &y[row * d..][..d],
                 None => &h0[b * d..][..d],
             });
         }
     });
     let before = Mat::t(&before, d);
-    if gru == 0 {
-        gemm(
-            d,
-            g,
-            n,
-            before,
-            Mat::new(dgates, g),
-            false,
-            MatMut::new(dw_hh, g),
-        );
-    } else {
-        gemm(
-            d,
-            2 * d,
-            n,
-            before,
-            Mat::new(dgates, g),
-            false,
-            MatMut {
-                data: dw_hh,
-                row_stride: g,
-            },
-        );
-        let n_gate = MatMut {
-            data: &mut dw_hh[2 * d..],
+    let mut columns = |from: usize, n_columns: usize, dy: Mat<'_, E>| {
+        let dw = MatMut {
+            data: &mut dw_hh[from..],
             row_stride: g,
         };
-        gemm(d, d, n, before, Mat::new(dhn, d), false, n_gate);
+        gemm(d, n_columns, n, before, dy, false, dw);
+    };
+    if cell == Cell::Gru {
+        columns(0, 2 * d, Mat::new(dgates, g));
+        columns(2 * d, d, Mat::new(dhn, d));
+    } else {
+        columns(0, g, Mat::new(dgates, g));
     }
 }

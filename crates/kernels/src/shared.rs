@@ -24,6 +24,17 @@ impl<'a, E> Shared<'a, E> {
         }
     }
 
+    /// Elements `start .. start + len`, to read.
+    ///
+    /// # Safety
+    /// While the part lives, no part to write overlaps it.
+    #[inline(always)]
+    pub(crate) unsafe fn read(&self, start: usize, len: usize) -> &[E] {
+        assert!(start <= self.len && len <= self.len - start);
+        // SAFETY: inside the slice; written by nobody, by the caller's promise.
+        unsafe { std::slice::from_raw_parts(self.ptr.add(start), len) }
+    }
+
     /// Elements `start .. start + len`, to write.
     ///
     /// # Safety

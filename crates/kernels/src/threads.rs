@@ -73,6 +73,11 @@ pub fn threads() -> usize {
     }
 }
 
+/// Whether this thread works on a job, so that a call to [`parallel`] would run inline.
+pub(crate) fn inside() -> bool {
+    INSIDE.get()
+}
+
 /// Runs `f(0)`, `f(1)`, ... `f(tasks - 1)`, each once, on the threads of the pool; returns when all are
 /// done. Runs inline for one task, one thread, or inside another call. A panic in `f` reaches the caller.
 ///

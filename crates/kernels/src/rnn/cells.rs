@@ -1,0 +1,176 @@
+//! One step of one sequence for some units, forward and backward.
+
+use super::Cell;
+use super::panels::Row;
+use crate::float::Float;
+use crate::simd::{Vector, places};
+
+/// What a step forward reads and writes. Lists that the cell lacks are empty.
+pub(super) struct Ahead<'a, E> {
+    /// In: the input's share. Out: the activated gates.
+    pub(super) gates: [&'a mut [E]; 4],
+    /// GRU: the bias inside the reset gate.
+    pub(super) bias_hn: &'a [E],
+    /// The states before; for the LSTM the cell states.
+    pub(super) before: &'a [E],
+    /// The states after.
+    pub(super) y: &'a mut [E],
+    /// LSTM: the cell states after. GRU: h W_hn + b_hn.
+    pub(super) kept: &'a mut [E],
+}
+
+/// A step forward, given the recurrent products.
+#[inline(always)]
+pub(super) fn forward<V: Vector>(cell: Cell, step: Ahead<'_, V::Elem>, product: Row<'_, V::Elem>) {
+    let Ahead {
+        gates: [g0, g1, g2, g3],
+        bias_hn,
+        before,
+        y,
+        kept,
+    } = step;
+    let zero = V::splat(V::Elem::ZERO);
+    for (j, at) in places::<V>(y.len()).enumerate() {
+        let a = V::read(&g0[at.clone()]).add(product.get::<V>(0, j));
+        match cell {
+            Cell::ElmanTanh | Cell::ElmanRelu => {
+                let h = match cell {
+                    Cell::ElmanTanh => a.tanh(),
+                    _ => zero.select_gt(a, zero, a), // a NaN stays one
+                };
+                h.write(&mut g0[at.clone()]);
+                h.write(&mut y[at]);
+            }
+            Cell::Gru => {
+                let r = a.sigmoid();
+                let z = V::read(&g1[at.clone()]).add(product.get::<V>(1, j));
+                let z = z.sigmoid();
+                let inner = product.get::<V>(2, j).add(V::read(&bias_hn[at.clone()]));
+                let n = r.mul_add(inner, V::read(&g2[at.clone()])).tanh();
+                let h = z.mul_add(V::read(&before[at.clone()]).sub(n), n);
+                r.write(&mut g0[at.clone()]);
+                z.write(&mut g1[at.clone()]);
+                n.write(&mut g2[at.clone()]);
+                inner.write(&mut kept[at.clone()]);
+                h.write(&mut y[at]);
+            }
+            Cell::Lstm => {
+                let i = a.sigmoid();
+                let f = V::read(&g1[at.clone()]).add(product.get::<V>(1, j));
+                let f = f.sigmoid();
+                let g = V::read(&g2[at.clone()]).add(product.get::<V>(2, j));
+                let g = g.tanh();
+                let o = V::read(&g3[at.clone()]).add(product.get::<V>(3, j));
+                let o = o.sigmoid();
+                let c = f.mul_add(V::read(&before[at.clone()]), i.mul(g));
+                i.write(&mut g0[at.clone()]);
+                f.write(&mut g1[at.clone()]);
+                g.write(&mut g2[at.clone()]);
+                o.write(&mut g3[at.clone()]);
+                c.write(&mut kept[at.clone()]);
+                o.mul(c.tanh()).write(&mut y[at]);
+            }
+        }
+    }
+}
+
+/// What a step backward reads and writes. Lists that the cell lacks are empty.
+pub(super) struct Back<'a, E> {
+    /// The activated gates.
+    pub(super) gates: [&'a [E]; 4],
+    /// The states after; for the LSTM the cell states.
+    pub(super) after: &'a [E],
+    /// The states before; for the LSTM the cell states.
+    pub(super) before: &'a [E],
+    /// GRU: h W_hn + b_hn.
+    pub(super) hn: &'a [E],
+    /// The gradient of the states after.
+    pub(super) dy: &'a [E],
+    /// In: what comes to the states after from elsewhere, the products aside. Out: what goes past the product
+    /// to those before.
+    pub(super) dh: &'a mut [E],
+    /// LSTM: what comes to the cell states after, then to those before.
+    pub(super) dc: &'a mut [E],
+    /// Out: the gradient of the gates before activation.
+    pub(super) dgates: [&'a mut [E]; 4],
+    /// Out, GRU: that of h W_hn.
+    pub(super) dhn: &'a mut [E],
+}
+
+/// The derivative of tanh, from its value.
+#[inline(always)]
+fn tanh_slope<V: Vector>(y: V) -> V {
+    V::splat(V::Elem::ONE).sub(y.mul(y))
+}
+
+/// The derivative of the logistic function, from its value.
+#[inline(always)]
+fn sigmoid_slope<V: Vector>(y: V) -> V {
+    y.mul(V::splat(V::Elem::ONE).sub(y))
+}
+
+/// A step backward, given what the recurrent products bring back.
+#[inline(always)]
+pub(super) fn backward<V: Vector>(cell: Cell, step: Back<'_, V::Elem>, product: Row<'_, V::Elem>) {
+    let Back {
+        gates: [g0, g1, g2, g3],
+        after,
+        before,
+        hn,
+        dy,
+        dh,
+        dc,
+        dgates: [d0, d1, d2, d3],
+        dhn,
+    } = step;
+    let (zero, one) = (V::splat(V::Elem::ZERO), V::splat(V::Elem::ONE));
+    for (j, at) in places::<V>(dy.len()).enumerate() {
+        let arrived = V::read(&dh[at.clone()]).add(product.get::<V>(0, j));
+        let sum = arrived.add(V::read(&dy[at.clone()]));
+        match cell {
+            Cell::ElmanTanh | Cell::ElmanRelu => {
+                let y = V::read(&after[at.clone()]);
+                let da = match cell {
+                    Cell::ElmanTanh => sum.mul(tanh_slope(y)),
+                    _ => y.select_gt(zero, sum, zero),
+                };
+                da.write(&mut d0[at.clone()]);
+                zero.write(&mut dh[at]);
+            }
+            Cell::Gru => {
+                let r = V::read(&g0[at.clone()]);
+                let z = V::read(&g1[at.clone()]);
+                let n = V::read(&g2[at.clone()]);
+                let n_in = sum.mul(one.sub(z)).mul(tanh_slope(n));
+                let h = V::read(&before[at.clone()]);
+                let z_in = sum.mul(h.sub(n)).mul(sigmoid_slope(z));
+                let r_in = n_in.mul(V::read(&hn[at.clone()])).mul(sigmoid_slope(r));
+                r_in.write(&mut d0[at.clone()]);
+                z_in.write(&mut d1[at.clone()]);
+                n_in.write(&mut d2[at.clone()]);
+                n_in.mul(r).write(&mut dhn[at.clone()]);
+                sum.mul(z).write(&mut dh[at]);
+            }
+            Cell::Lstm => {
+                let i = V::read(&g0[at.clone()]);
+                let f = V::read(&g1[at.clone()]);
+                let g = V::read(&g2[at.clone()]);
+                let o = V::read(&g3[at.clone()]);
+                let squashed = V::read(&after[at.clone()]).tanh();
+                let dcell = sum.mul(o);
+                let dcell = dcell.mul_add(tanh_slope(squashed), V::read(&dc[at.clone()]));
+                let c = V::read(&before[at.clone()]);
+                let f_in = dcell.mul(c).mul(sigmoid_slope(f));
+                let o_in = sum.mul(squashed).mul(sigmoid_slope(o));
+                let i_in = dcell.mul(g).mul(sigmoid_slope(i));
+                let g_in = dcell.mul(i).mul(tanh_slope(g));
+                i_in.write(&mut d0[at.clone()]);
+                f_in.write(&mut d1[at.clone()]);
+                g_in.write(&mut d2[at.clone()]);
+                o_in.write(&mut d3[at.clone()]);
+                dcell.mul(f).write(&mut dc[at.clone()]);
+                zero.write(&mut dh[at]);
+            }
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! The weights of a recurrence, packed once for all steps, and their product with a few rows of states.
+
+use std::ops::Range;
+
+use crate::buffer::Buffer;
+use crate::float::Float;
+use crate::gemm::Mat;
+use crate::shared::Shared;
+use crate::simd::{Kernel, Vector, places};
+use crate::threads::parallel;
+
+/// Weights `[K, Q D]` in panels: the `Q` columns of some units lie together, in the order that products read
+/// them: `[panel][block of k][pair][k][column]`.
+///
+/// A panel has `per` vectors of units, and for each gate their columns: one vector for an even number of gates
+/// and two for an odd one, so that vectors of columns always come in pairs.
+pub(super) struct Panels<E: Float> {
+    data: Buffer<E>,
+    pub(super) k: usize,
+    /// Where the left factor's second source begins.
+    cut: usize,
+    pub(super) d: usize,
+    pub(super) gates: usize,
+}
+
+/// Vectors of units in a panel of so many gates.
+pub(super) const fn per(gates: usize) -> usize {
+    if gates % 2 == 0 { 1 } else { 2 }
+}
+
+/// Vectors of units that one register holds.
+struct Lanes;
+
+impl<E> Kernel<E> for Lanes {
+    type Out = usize;
+    #[inline(always)]
+    fn run<V: Vector<Elem = E>>(self) -> usize {
+        V::LANES
+    }
+}
+
+impl<E: Float> Panels<E> {
+    /// Packs `w [K, gates D]`, for left factors whose first source has `cut` columns.
+    pub(super) fn pack((k, cut): (usize, usize), d: usize, gates: usize, w: Mat<'_, E>) -> Self {
+        let span = per(gates) * E::dispatch(Lanes);
+        let (count, panel) = (d.div_ceil(span), k * gates * span);
+        let mut data = Buffer::scratch(count * panel);
+        let all = Shared::new(&mut data);
+        // A few panels at a time: their columns of a row of `w` are whole cache lines.
+        parallel(count.div_ceil(8), |i| {
+            let panels = i * 8..count.min(i * 8 + 8);
+            // SAFETY: each panel has its own place.
+            let out = unsafe { all.part(panels.start * panel, panels.len() * panel) };
+            E::dispatch(Pack {
+                k,
+                cut,
+                gates,
+                w,
+                units: panels.start * span..d.min(panels.end * span),
+                d,
+                out,
+            });
+        });
+        Panels {
+            data,
+            k,
+            cut,
+            d,
+            gates,
+        }
+    }
+
+    /// The number of bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.data.len() * size_of::<E>()
+    }
+
+    /// Elements to have for products: those of a tile at least, and else what a near cache holds.
+    pub(super) fn room(&self) -> usize {
+        let row = self.gates * (self.d + 2 * crate::simd::MAX_LANES);
+        (12 * row).max(64 * 1024)
+    }
+
+    /// How many panels there are.
+    #[inline(always)]
+    pub(super) fn count<V: Vector<Elem = E>>(&self) -> usize {
+        self.d.div_ceil(per(self.gates) * V::LANES)
+    }
+
+    /// Columns of a panel.
+    #[inline(always)]
+    pub(super) fn width<V: Vector<Elem = E>>(&self) -> usize {
+        self.gates * per(self.gates) * V::LANES
+    }
+
+    /// The units of some panels.
+    #[inline(always)]
+    pub(super) fn units<V: Vector<Elem = E>>(&self, panels: Range<usize>) -> Range<usize> {
+        let span = per(self.gates) * V::LANES;
+        panels.start * span..self.d.min(panels.end * span)
+    }
+
+    /// The products of the rows of some tiles with some panels, into `out`: row by row, in each panel by panel.
+    #[inline(always)]
+    pub(super) fn product<V: Vector<Elem = E>>(
+        &self,
+        panels: Range<usize>,
+        tiles: &[Tile<'_, E>],
+        out: &mut [E],
+    ) {
+        let (pair, width) = (2 * V::LANES, self.width::<V>());
+        let stride = panels.len() * width;
+        for (i, panel) in panels.enumerate() {
+            let mut weights = &self.data[panel * self.k * width..][..self.k * width];
+            for steps in blocks(self.k, self.cut) {
+                for column in (0..width).step_by(pair) {
+                    let (b, rest) = weights.split_at(steps.len() * pair);
+                    weights = rest;
+                    let mut row = 0;
+                    for tile in tiles {
+                        let (source, start) = match steps.start.checked_sub(self.cut) {
+                            Some(start) => (tile.second, start),
+                            None => (tile.first, steps.start),
+                        };
+                        E::dispatch(Partial {
+                            rows: tile.rows,
+                            source,
+                            start,
+                            b,
+                            keep: steps.start > 0,
+                            out: &mut out[row * stride + i * width + column..],
+                            stride,
+                        });
+                        row += tile.rows;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A row of [`Panels::product`].
+#[derive(Clone, Copy)]
+pub(super) struct Row<'a, E> {
+    pub(super) products: &'a [E],
+    pub(super) gates: usize,
+}
+
+impl<E: Float> Row<'_, E> {
+    /// The products with gate `gate` of vector `j` of the units.
+    #[inline(always)]
+    pub(super) fn get<V: Vector<Elem = E>>(&self, gate: usize, j: usize) -> V {
+        // Panels have one or two vectors of units.
+        let two = per(self.gates) - 1;
+        let vector = ((j >> two) * self.gates + gate) << two | j & two;
+        V::read(&self.products[vector * V::LANES..])
+    }
+}
+
+/// Steps of a product whose weights for two vectors stay in the nearest cache, beside the rows that meet them.
+const NEAR_STEPS: usize = 208;
+
+/// The blocks of steps in which a product is summed: as few as possible, of equal length before and after `cut`.
+#[inline(always)]
+fn blocks(k: usize, cut: usize) -> impl Iterator<Item = Range<usize>> {
+    let (left, right) = (cut.div_ceil(NEAR_STEPS), (k - cut).div_ceil(NEAR_STEPS));
+    (0..left + right).map(move |i| {
+        let (from, n, count, i) = match i.checked_sub(left) {
+            None => (0, cut, left, i),
+            Some(i) => (cut, k - cut, right, i),
+        };
+        from + n * i / count..from + n * (i + 1) / count
+    })
+}
+
+/// A few rows of a left factor.
+#[derive(Clone, Copy)]
+pub(super) struct Tile<'a, E> {
+    /// How many; at most `TILE_ROWS` of the vector type.
+    pub(super) rows: usize,
+    /// The columns from the first on.
+    pub(super) first: Source<'a, E>,
+    /// The columns after those.
+    pub(super) second: Source<'a, E>,
+}
+
+/// Rows of `steps` elements, each `stride` elements after the one before.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a, E> {
+    pub(super) rows: &'a [E],
+    pub(super) stride: usize,
+    pub(super) steps: usize,
+}
+
+impl<E: Float> Source<'_, E> {
+    pub(super) const NONE: Self = Source {
+        rows: &[],
+        stride: 0,
+        steps: 0,
+    };
+}
+
+impl<E: Float> Tile<'_, E> {
+    pub(super) const NONE: Self = Self::zeros(0);
+
+    /// Rows of zeros.
+    pub(super) const fn zeros(rows: usize) -> Self {
+        Tile {
+            rows,
+            first: Source::NONE,
+            second: Source::NONE,
+        }
+    }
+}
+
+/// The product of a tile over some steps with the weights of two vectors.
+///
+/// Dispatched by itself, so that a function of its own has all registers for the sums.
+struct Partial<'a, E> {
+    rows: usize,
+    source: Source<'a, E>,
+    /// The first step of the source.
+    start: usize,
+    /// The weights: `[steps][column]`.
+    b: &'a [E],
+    /// Whether to add to what `out` holds.
+    keep: bool,
+    out: &'a mut [E],
+    /// Distance from a row of `out` to the next.
+    stride: usize,
+}
+
+impl<E: Float> Kernel<E> for Partial<'_, E> {
+    type Out = ();
+    #[inline(always)]
+    fn run<V: Vector<Elem = E>>(self) {
+        match self.rows {
+            1 => self.rows::<V, 1>(),
+            2 => self.rows::<V, 2>(),
+            3 => self.rows::<V, 3>(),
+            4 => self.rows::<V, 4>(),
+            5 => self.rows::<V, 5>(),
+            6 => self.rows::<V, 6>(),
+            7 => self.rows::<V, 7>(),
+            8 => self.rows::<V, 8>(),
+            9 => self.rows::<V, 9>(),
+            10 => self.rows::<V, 10>(),
+            11 => self.rows::<V, 11>(),
+            12 => self.rows::<V, 12>(),
+            rows => unreachable!("a tile of {rows} rows"),
+        }
+    }
+}
+
+impl<E: Float> Partial<'_, E> {
+    #[inline(always)]
+    fn rows<V: Vector<Elem = E>, const R: usize>(self) {
+        if R > V::TILE_ROWS {
+            unreachable!("a tile of {R} rows");
+        }
+        let pair = 2 * V::LANES;
+        let mut sums = [[V::splat(E::ZERO); 2]; R];
+        if self.keep {
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let out = &self.out[r * self.stride..][..pair];
+                *sums = [V::read(out), V::read(&out[V::LANES..])];
+            }
+        }
+        if self.source.steps > 0 {
+            sums = self.source.add(sums, self.start, self.b);
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            let out = &mut self.out[r * self.stride..][..pair];
+            sums[0].write(out);
+            sums[1].write(&mut out[V::LANES..]);
+        }
+    }
+}
+
+impl<E: Float> Source<'_, E> {
+    /// Adds the product of R rows, from step `start` on, with the weights `b` of two vectors.
+    #[inline(always)]
+    fn add<V: Vector<Elem = E>, const R: usize>(
+        &self,
+        mut sums: [[V; 2]; R],
+        start: usize,
+        b: &[E],
+    ) -> [[V; 2]; R] {
+        let (pair, stride) = (2 * V::LANES, self.stride);
+        let steps = b.len() / pair;
+        if steps == 0 {
+            return sums;
+        }
+        assert!(start + steps + (R - 1) * stride <= self.rows.len());
+        // One pointer a row: the address of an element is then a part of the load.
+        let mut a = [self.rows.as_ptr(); R];
+        for (r, a) in a.iter_mut().enumerate() {
+            *a = self.rows[start + r * stride..].as_ptr();
+        }
+        for (p, b) in b.chunks_exact(pair).enumerate() {
+            let (b0, b1) = (V::read(b), V::read(&b[V::LANES..]));
+            for (sums, a) in sums.iter_mut().zip(&a) {
+                // SAFETY: step `start + p` of a row, inside by the assertion.
+                let x = V::splat(unsafe { *a.add(p) });
+                sums[0] = x.mul_add(b0, sums[0]);
+                sums[1] = x.mul_add(b1, sums[1]);
+            }
+        }
+        sums
+    }
+}
+
+/// Packs the weights of some units, whole panels of them.
+struct Pack<'a, E> {
+    k: usize,
+    cut: usize,
+    gates: usize,
+    w: Mat<'a, E>,
+    units: Range<usize>,
+    d: usize,
+    out: &'a mut [E],
+}
+
+impl<E: Float> Kernel<E> for Pack<'_, E> {
+    type Out = ();
+    #[inline(always)]
+    fn run<V: Vector<Elem = E>>(self) {
+        let Pack {
+            k,
+            cut,
+            gates,
+            w,
+            units,
+            d,
+            out,
+        } = self;
+        let (per, pair) = (per(gates), 2 * V::LANES);
+        let panel = k * gates * per * V::LANES;
+        if units.len() % (per * V::LANES) > 0 {
+            out.fill(E::ZERO);
+        }
+        for steps in blocks(k, cut) {
+            let block = steps.start * gates * per * V::LANES;
+            for p in 0..steps.len() {
+                let from = &w.data[(steps.start + p) * w.row_stride..];
+                for gate in 0..gates {
+                    let from = &from[(gate * d + units.start) * w.col_stride..];
+                    for (j, at) in places::<V>(units.len()).enumerate() {
+                        let vector = gate * per + j % per;
+                        let place = (vector / 2 * steps.len() + p) * pair + vector % 2 * V::LANES;
+                        let to = &mut out[j / per * panel + block + place..];
+                        if w.col_stride == 1 {
+                            V::read(&from[at]).write(to);
+                        } else {
+                            let from = from[at.start * w.col_stride..].iter();
+                            let from = from.step_by(w.col_stride).take(at.len());
+                            to.iter_mut().zip(from).for_each(|(to, x)| *to = *x);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Who computes which sequences and which units of a recurrence.
+
+use std::ops::Range;
+
+use super::panels::Panels;
+use crate::float::Float;
+use crate::simd::Vector;
+use crate::team::{Member, team};
+use crate::threads::{parallel, threads};
+
+/// Weights of at most so many bytes stay in the cache of every core beside what else a step touches.
+const NEAR: usize = 288 * 1024;
+/// Fewest sequences of a thread when sequences are dealt out.
+const FEWEST: usize = 6;
+/// Fewest multiply-adds of a thread between two meetings: several times what a meeting costs.
+const WORTH: usize = 1 << 16;
+
+/// One thread's share: of the sequences `first`, `first + every`, .. the part `part` of `parts` of all units.
+#[derive(Clone, Copy)]
+pub(super) struct Share {
+    first: usize,
+    pub(super) every: usize,
+    part: usize,
+    parts: usize,
+}
+
+/// Runs every thread's share through all steps.
+///
+/// With small weights and many sequences each thread has sequences of its own and never waits. Otherwise
+/// each keeps the weights of some units in its own cache for all sequences, and the threads meet after every
+/// step. `run` gets what to call after a step.
+pub(super) fn deal<E: Float>(
+    batch: usize,
+    panels: &Panels<E>,
+    run: impl Fn(Share, &dyn Fn()) + Sync,
+) {
+    let most = threads();
+    let apart = most.min(batch / FEWEST);
+    if apart > 1 && panels.bytes() <= NEAR {
+        return parallel(apart, |first| {
+            let share = Share {
+                first,
+                every: apart,
+                part: 0,
+                parts: 1,
+            };
+            run(share, &|| {});
+        });
+    }
+    let step = batch * panels.k * panels.d * panels.gates;
+    team(most.min(step / WORTH).max(1), |member: &Member<'_>| {
+        let share = Share {
+            first: 0,
+            every: 1,
+            part: member.index,
+            parts: member.count,
+        };
+        run(share, &|| member.meet());
+    });
+}
+
+impl Share {
+    /// How many of the sequences `0 .. n` are in the share.
+    #[inline(always)]
+    pub(super) fn rows(&self, n: usize) -> usize {
+        n.saturating_sub(self.first).div_ceil(self.every)
+    }
+
+    /// The share's sequence `i`.
+    #[inline(always)]
+    pub(super) fn sequence(&self, i: usize) -> usize {
+        self.first + i * self.every
+    }
+
+    /// This thread's part of so many panels.
+    #[inline(always)]
+    pub(super) fn panels(&self, count: usize) -> Range<usize> {
+        count * self.part / self.parts..count * (self.part + 1) / self.parts
+    }
+}
+
+/// Most tiles that meet the weights together: their rows stay in a near cache.
+pub(super) const TOGETHER: usize = 8;
+
+/// The tiles of stretches of rows: as few as possible in each, of equal height.
+pub(super) struct Tiles<const N: usize> {
+    stretches: [Range<usize>; N],
+    counts: [usize; N],
+}
+
+impl<const N: usize> Tiles<N> {
+    #[inline(always)]
+    pub(super) fn of<V: Vector>(stretches: [Range<usize>; N]) -> Self {
+        let mut counts = [0; N];
+        for (count, rows) in counts.iter_mut().zip(&stretches) {
+            *count = rows.len().div_ceil(V::TILE_ROWS);
+        }
+        Tiles { stretches, counts }
+    }
+
+    /// The tiles in groups that have at most so many rows, or one tile.
+    #[inline(always)]
+    pub(super) fn groups<V: Vector>(&self, rows: usize) -> impl Iterator<Item = Range<usize>> {
+        let count: usize = self.counts.iter().sum();
+        let most = (rows / V::TILE_ROWS).clamp(1, TOGETHER);
+        let groups = count.div_ceil(most);
+        (0..groups).map(move |i| count * i / groups..count * (i + 1) / groups)
+    }
+
+    /// The rows of tile `i`, and which stretch they are of.
+    #[inline(always)]
+    pub(super) fn get(&self, mut i: usize) -> (Range<usize>, usize) {
+        let mut stretch = 0;
+        while i >= self.counts[stretch] {
+            i -= self.counts[stretch];
+            stretch += 1;
+        }
+        let (rows, count) = (&self.stretches[stretch], self.counts[stretch]);
+        let from = |i: usize| rows.start + rows.len() * i / count;
+        (from(i)..from(i + 1), stretch)
+    }
+}
