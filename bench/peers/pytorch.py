@@ -3,16 +3,21 @@
     python bench/peers/pytorch.py [--threads N] [WORKLOAD ...]
 
 Shapes, optimizers, clipping and dropout are those of crates/cli/src/commands/bench/steps.rs.
+`peak_mb` is the process's, so it is a workload's own only where one runs alone.
 """
 
 import argparse
 import json
+import resource
 import time
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence
+
+# The layout of images that PyTorch is faster with.
+FORMAT = torch.channels_last
 
 # A workload runs at least so many seconds and times, but stops after TOO_LONG with 3 runs.
 ENOUGH, RUNS, TOO_LONG = 2.0, 7, 8.0
@@ -98,17 +103,26 @@ class BiLstm(nn.Module):
         self.lstm = nn.LSTM(128, 128, bidirectional=True, batch_first=True)
         self.head = nn.Linear(256, 20)
 
-    def forward(self, words, lengths):  # [B, T], [B]
+    def forward(self, words, lengths=None):  # [B, T], [B] or all of length T
         x = self.words(words)
-        x = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        if lengths is not None:
+            x = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
         _, (h, _) = self.lstm(x)
         return self.head(torch.cat([h[0], h[1]], 1))
 
 
-def bilstm(b):
+# The lengths that steps.rs draws.
+LENGTHS = [
+    *[82, 239, 323, 96, 227, 100, 176, 125, 47, 148, 117, 193, 79, 365, 345, 338],
+    *[333, 312, 121, 155, 107, 397, 282, 358, 196, 153, 288, 339, 345, 218, 226, 59],
+]
+
+
+def bilstm():
     model = BiLstm()
-    lengths = torch.randint(40, 401, (b,))
-    inputs, targets = torch.randint(20_000, (b, int(lengths.max()))), torch.randint(20, (b,))
+    lengths = torch.tensor(LENGTHS)
+    inputs = torch.randint(20_000, (len(LENGTHS), max(LENGTHS)))
+    targets = torch.randint(20, (len(LENGTHS),))
     optimizer = torch.optim.Adam(model.parameters())
     return trained(model, optimizer, lambda m: F.cross_entropy(m(inputs, lengths), targets))
 
@@ -160,10 +174,95 @@ def vqa(b=256, t=14):
     return trained(model, optimizer, lambda m: F.cross_entropy(m(images, words), targets))
 
 
-def one_step():
-    model = LanguageModel("lstm", 2, 650, 650, 10_000, 0.5)
-    return answered(model, torch.tensor([[7]]))
+class NextWord(nn.Module):
+    """A language model that reads one word and carries its state along."""
 
+    def __init__(self):
+        super().__init__()
+        self.model = LanguageModel("lstm", 2, 650, 650, 10_000, 0.5)
+
+    def forward(self, words, h, c):  # [1, 1], [layers, 1, D] twice
+        y, (h, c) = self.model.recurrent(self.model.words(words), (h, c))
+        return self.model.head(y), h, c
+
+
+def next_word():
+    return NextWord(), torch.tensor([[7]]), torch.zeros(2, 1, 650), torch.zeros(2, 1, 650)
+
+
+def classifier(model, images, classes):
+    """Trains a network of images by SGD with momentum."""
+    model, images = model.to(memory_format=FORMAT), images.to(memory_format=FORMAT)
+    targets = torch.randint(classes, (len(images),))
+    optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
+    return trained(model, optimizer, lambda m: F.cross_entropy(m(images), targets))
+
+
+def of_image(model, image):
+    """A network of images and the one that it is asked about."""
+    return model.to(memory_format=FORMAT), image.to(memory_format=FORMAT)
+
+
+def lenet():
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(64 * 7 * 7, 128),
+        nn.ReLU(),
+        nn.Linear(128, 10),
+    )
+
+
+def normed(c, o, kernel, stride=1):
+    """A convolution without bias, then batch norm."""
+    convolution = nn.Conv2d(c, o, kernel, stride, padding=kernel // 2, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(o))
+
+
+class Block(nn.Module):
+    """A basic block of He et al. (2016)."""
+
+    def __init__(self, c, o, stride):
+        super().__init__()
+        self.first = normed(c, o, 3, stride)
+        self.second = normed(o, o, 3)
+        self.shortcut = normed(c, o, 1, stride) if stride > 1 or c != o else nn.Identity()
+
+    def forward(self, x):
+        y = F.relu(self.first(x), inplace=True)
+        return F.relu(self.second(y) + self.shortcut(x), inplace=True)
+
+
+def resnet18(stem, classes):
+    widths = [64, 64, 128, 256, 512]
+    blocks = []
+    for i, (c, o) in enumerate(zip(widths, widths[1:])):
+        blocks += [Block(c, o, 2 if i else 1), Block(o, o, 1)]
+    return nn.Sequential(stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, classes))
+
+
+def resnet18_cifar():
+    return resnet18(nn.Sequential(normed(3, 64, 3), nn.ReLU(inplace=True)), 10)
+
+
+def resnet18_imagenet():
+    stem = nn.Sequential(normed(3, 64, 7, 2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, padding=1))
+    return resnet18(stem, 1000)
+
+
+# Networks that answer, with the inputs of one answer.
+ANSWERS = {
+    "lstm_650_step_b1_infer": next_word,
+    "textcnn_b1_infer": lambda: (TextCnn(), torch.randint(20_000, (1, 400))),
+    "bilstm_b1_infer": lambda: (BiLstm(), torch.randint(20_000, (1, 220))),
+    "lenet_b1_infer": lambda: of_image(lenet(), torch.rand(1, 1, 28, 28)),
+    "resnet18_224_b1_infer": lambda: of_image(resnet18_imagenet(), torch.rand(1, 3, 224, 224)),
+}
 
 WORKLOADS = {
     "elman_ptb_200_train": lambda: language_model("elman", 1, 200, 0.0),
@@ -174,13 +273,12 @@ WORKLOADS = {
         "lstm", 2, 64, 0.0, b=50, t=50, vocabulary=65, hidden=128, adam=True
     ),
     "textcnn_20ng_train": lambda: textcnn(50),
-    "bilstm_20ng_ragged_train": lambda: bilstm(32),
+    "bilstm_20ng_ragged_train": bilstm,
     "captioner_train": captioner,
     "vqa_train": vqa,
-    "lstm_650_step_b1_infer": one_step,
-    "textcnn_b1_infer": lambda: answered(TextCnn(), torch.randint(20_000, (1, 400))),
-    "bilstm_b1_infer": lambda: answered(BiLstm(), torch.randint(20_000, (1, 220)), torch.tensor([220])),
-}
+    "lenet_mnist_b64_train": lambda: classifier(lenet(), torch.rand(64, 1, 28, 28), 10),
+    "resnet18_cifar_b64_train": lambda: classifier(resnet18_cifar(), torch.rand(64, 3, 32, 32), 10),
+} | {name: lambda prepare=prepare: answered(*prepare()) for name, prepare in ANSWERS.items()}
 
 
 def measure(run):
@@ -196,20 +294,26 @@ def measure(run):
             return sorted(times)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def peak_mb():
+    """The most memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main(peer, workloads):
+    """Measures those of the workloads that the command line names."""
+    parser = argparse.ArgumentParser(description=f"The workloads of `unfold bench` in {peer}")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("workloads", nargs="*", default=list(WORKLOADS))
+    parser.add_argument("workloads", nargs="*", default=list(workloads))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
-    print(json.dumps({"peer": f"PyTorch {torch.__version__}"}), flush=True)
+    print(json.dumps({"peer": peer, "peak_mb": peak_mb()}), flush=True)
     for name in options.workloads:
-        times = measure(WORKLOADS[name]())
-        median = times[len(times) // 2]
-        line = {"workload": name, "median_ms": median * 1e3, "min_ms": times[0] * 1e3}
-        print(json.dumps(line | {"threads": options.threads, "runs": len(times)}), flush=True)
+        times = measure(workloads[name]())
+        line = {"workload": name, "median_ms": times[len(times) // 2] * 1e3, "min_ms": times[0] * 1e3}
+        line |= {"threads": options.threads, "runs": len(times), "peak_mb": peak_mb()}
+        print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(f"PyTorch {torch.__version__}", WORKLOADS)
