@@ -21,6 +21,7 @@ mod gemm;
 mod machine;
 pub mod naive;
 mod norm;
+mod pool;
 mod reduce;
 mod rnn;
 mod seq;
@@ -44,6 +45,10 @@ pub use float::Float;
 pub use gemm::{Mat, MatMut, Packed, gemm, gemm_bias, gemm_packed, pack};
 pub use machine::multiply_add_burst;
 pub use norm::{layer_norm, layer_norm_backward};
+pub use pool::{
+    LARGEST_WINDOW, Pool2d, Windows, avg_pool2d, avg_pool2d_backward, max_pool2d,
+    max_pool2d_backward,
+};
 pub use reduce::{column_sums, row_sums, sum, sum_sq};
 pub use rnn::{Cell, rnn_backward, rnn_forward};
 pub use seq::{Ragged, seq_max, seq_max_backward, seq_mean, seq_mean_backward};

@@ -6,6 +6,7 @@ mod elementwise;
 mod embed;
 mod gemm;
 mod norm;
+mod pool;
 mod reduce;
 mod rnn;
 mod seq;
