@@ -12,6 +12,7 @@
 //! `V` vocabulary, `K` kernel, `N` rows of a packed batch of sequences (the sum of their lengths), `R` rows
 //! of any matrix.
 
+mod batch_norm;
 mod buffer;
 mod conv;
 mod elementwise;
@@ -35,6 +36,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use batch_norm::{BatchNorm, batch_norm, batch_norm_backward, column_moments};
 pub use buffer::{Buffer, Plain, pool_stats};
 pub use conv::{Conv1d, conv1d, conv1d_backward_data, conv1d_backward_weights};
 pub use elementwise::{
