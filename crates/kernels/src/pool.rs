@@ -38,18 +38,27 @@ impl Pool2d {
         }
     }
 
-    /// The windows over pictures of `[H, W]`; `None` if there are none, or the geometry has a 0 or a padding
-    /// where it cannot.
+    /// Whether kernel and stride are at least 1 and the padding is at most half the kernel, so that every
+    /// window sees an element.
+    pub fn is_valid(&self) -> bool {
+        (0..2).all(|axis| {
+            let [before, after] = self.padding[axis];
+            let half = self.kernel[axis] / 2;
+            self.kernel[axis] > 0 && self.stride[axis] > 0 && before.max(after) <= half
+        })
+    }
+
+    /// The windows over pictures of `[H, W]`; `None` if there are none, or the geometry is not valid.
     pub fn windows(&self, [h, w]: [usize; 2]) -> Option<[Windows; 2]> {
-        Some([self.axis(0, h)?, self.axis(1, w)?])
+        match self.is_valid() {
+            true => Some([self.axis(0, h)?, self.axis(1, w)?]),
+            false => None,
+        }
     }
 
     fn axis(&self, axis: usize, input: usize) -> Option<Windows> {
         let (kernel, stride) = (self.kernel[axis], self.stride[axis]);
         let [before, after] = self.padding[axis];
-        if stride == 0 || input == 0 || before.max(after) > kernel / 2 {
-            return None;
-        }
         let room = if self.ceil_mode {
             2 * stride - 1
         } else {
@@ -73,7 +82,7 @@ impl Pool2d {
             }
         };
         let all = (0..outputs).map(window).collect();
-        (kernel > 0 && outputs > 0).then_some(Windows { input, all })
+        (input > 0 && outputs > 0).then_some(Windows { input, all })
     }
 }
 
