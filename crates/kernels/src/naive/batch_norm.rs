@@ -56,12 +56,12 @@ pub fn batch_norm_backward<E: Float>(
         dgamma[i % c] += g(i) * h(i);
         dbeta[i % c] += g(i);
     }
-    for i in 0..x.len() {
+    for (i, dx) in dx.iter_mut().enumerate() {
         let j = i % c;
         let means = match constant {
             true => E::ZERO,
             false => (dbeta[j] + h(i) * dgamma[j]) / rows,
         };
-        dx[i] = norm.gamma[j] * norm.rstd[j] * (g(i) - means);
+        *dx = norm.gamma[j] * norm.rstd[j] * (g(i) - means);
     }
 }
