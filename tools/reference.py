@@ -14,7 +14,7 @@ decimals, so that the files stay small. A file is `{"torch": version, "cases": [
     grad_x, grad_w … the gradients of that loss
 
 Ragged batches are packed time-major, longest sequence first: the rows of all sequences alive at time 0,
-then those at time 1, … (the order of PyTorch's PackedSequence).
+then those at time 1, … (the order of PyTorch's PackedSequence). Images are [B, H, W, C].
 """
 
 import json
@@ -183,6 +183,85 @@ def layer_norm():
             )
         )
     write("layer_norm", cases)
+
+
+def first(images):
+    """[B, H, W, C] -> PyTorch's [B, C, H, W]"""
+    return images.permute(0, 3, 1, 2)
+
+
+def last(images):
+    """[B, C, H, W] -> [B, H, W, C]"""
+    return images.permute(0, 2, 3, 1)
+
+
+def pool2d():
+    cases = []
+
+    def add(name, reduce, **settings):
+        x = leaf(rand(2, 7, 6, 3))
+        y = last(reduce(first(x)))
+        dy = rand(*y.shape)
+        backward((y, dy))
+        cases.append(case(name, dict(x=x, y=y, d_y=dy, grad_x=x.grad), **settings))
+
+    for kernel, stride, padding in [((2, 2), (2, 2), (0, 0)), ((3, 3), (2, 2), (1, 1)), ((3, 2), (1, 3), (1, 0))]:
+        for ceil_mode in (False, True):
+            sizes = dict(kernel=kernel, stride=stride, padding=[(p, p) for p in padding], ceil_mode=ceil_mode)
+            add(
+                f"max_pool2d {sizes}",
+                lambda x: F.max_pool2d(x, kernel, stride, padding, ceil_mode=ceil_mode),
+                pool="max",
+                count_include_pad=True,
+                **sizes,
+            )
+            for count in (True, False):
+                add(
+                    f"avg_pool2d count_include_pad={count} {sizes}",
+                    lambda x: F.avg_pool2d(x, kernel, stride, padding, ceil_mode, count),
+                    pool="mean",
+                    count_include_pad=count,
+                    **sizes,
+                )
+    for output in [(1, 1), (3, 4), (7, 5)]:
+        add(f"adaptive_max_pool2d {output}", lambda x: F.adaptive_max_pool2d(x, output), pool="max", output=output)
+        add(f"adaptive_avg_pool2d {output}", lambda x: F.adaptive_avg_pool2d(x, output), pool="mean", output=output)
+    write("pool2d", cases)
+
+
+def batch_norm():
+    """Three batches in training, gradients of the third, then one in evaluation."""
+    cases = []
+    for shape in [(3, 2, 4, 5), (6, 4)]:
+        for relu in (False, True):
+            images, channels = len(shape) == 4, shape[-1]
+            module = (nn.BatchNorm2d if images else nn.BatchNorm1d)(channels).double()
+            w, b = module.weight, module.bias
+            with torch.no_grad():
+                w.copy_(rand(channels))
+                b.copy_(rand(channels))
+
+            def run(x):
+                y = last(module(first(x))) if images else module(x)
+                return torch.relu(y) if relu else y
+
+            tensors = dict(w=w, b=b)
+            for step in range(3):
+                x = leaf(rand(*shape) + step)
+                y = run(x)
+                tensors |= {f"x{step}": x, f"y{step}": y}
+            dy = rand(*shape)
+            backward((y, dy))
+            tensors |= dict(d_y=dy, grad_x=x.grad, grad_w=w.grad.clone(), grad_b=b.grad.clone())
+            tensors |= dict(running_mean=module.running_mean.clone(), running_var=module.running_var.clone())
+            module.eval()
+            x = leaf(rand(*shape))
+            y = run(x)
+            w.grad, b.grad = None, None
+            backward((y, dy))
+            tensors |= dict(x_eval=x, y_eval=y, grad_x_eval=x.grad, grad_w_eval=w.grad, grad_b_eval=b.grad)
+            cases.append(case(f"batch_norm {list(shape)} relu={relu}", tensors, relu=relu))
+    write("batch_norm", cases)
 
 
 # ---------------------------------------------------------------- recurrent
@@ -461,7 +540,7 @@ def schedule():
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     for number, topic in enumerate(
-        [linear, embedding, conv1d, pool, layer_norm, recurrent, loss, optimizer, clip, schedule]
+        [linear, embedding, conv1d, pool, layer_norm, recurrent, loss, optimizer, clip, schedule, pool2d, batch_norm]
     ):
         torch.manual_seed(number)  # a topic's values do not depend on the others
         topic()

@@ -16,11 +16,13 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for f32 {}
     impl Sealed for f64 {}
+    impl Sealed for u16 {}
     impl Sealed for u32 {}
 }
 
 impl Plain for f32 {}
 impl Plain for f64 {}
+impl Plain for u16 {}
 impl Plain for u32 {}
 
 /// A cache line, and the widest vector register.

@@ -42,6 +42,8 @@ pub trait Float:
     fn to_f64(self) -> f64;
     /// The nearest value of this type.
     fn from_usize(n: usize) -> Self;
+    /// A whole number below 2^16 as such.
+    fn to_u16(self) -> u16;
     /// e to the power `self`.
     fn exp(self) -> Self;
     /// Natural logarithm.
@@ -90,6 +92,10 @@ macro_rules! float {
             }
             fn from_usize(n: usize) -> Self {
                 n as $t
+            }
+            #[inline(always)]
+            fn to_u16(self) -> u16 {
+                self as i32 as u16
             }
             fn exp(self) -> Self {
                 <$t>::exp(self)

@@ -12,6 +12,7 @@
 //! `V` vocabulary, `K` kernel, `N` rows of a packed batch of sequences (the sum of their lengths), `R` rows
 //! of any matrix.
 
+mod batch_norm;
 mod buffer;
 mod conv;
 mod elementwise;
@@ -21,6 +22,7 @@ mod gemm;
 mod machine;
 pub mod naive;
 mod norm;
+mod pool;
 mod reduce;
 mod rnn;
 mod seq;
@@ -35,6 +37,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use batch_norm::{BatchNorm, batch_norm, batch_norm_backward, column_moments};
 pub use buffer::{Buffer, Plain, pool_stats};
 pub use conv::{Conv1d, conv1d, conv1d_backward_data, conv1d_backward_weights};
 pub use elementwise::{
@@ -45,6 +48,10 @@ pub use float::Float;
 pub use gemm::{Mat, MatMut, Packed, gemm, gemm_bias, gemm_packed, pack};
 pub use machine::multiply_add_burst;
 pub use norm::{layer_norm, layer_norm_backward};
+pub use pool::{
+    LARGEST_WINDOW, Pool2d, Windows, avg_pool2d, avg_pool2d_backward, max_pool2d,
+    max_pool2d_backward,
+};
 pub use reduce::{column_sums, row_sums, sum, sum_sq};
 pub use rnn::{Cell, rnn_backward, rnn_forward};
 pub use seq::{Ragged, seq_max, seq_max_backward, seq_mean, seq_mean_backward};

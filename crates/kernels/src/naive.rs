@@ -4,10 +4,14 @@
 //! loop an index, sums in the order of the index, no vectors, no threads; lengths are not checked beyond what
 //! indexing checks. The fast kernels add in other orders, so the two agree up to rounding.
 
+mod batch_norm;
+mod pool;
 mod rnn;
 
 use crate::{BinaryOp, Conv1d, Float, Mat, MatMut, Ragged, UnaryOp};
 
+pub use batch_norm::{batch_norm, batch_norm_backward, column_moments};
+pub use pool::{avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward};
 pub use rnn::{rnn_backward, rnn_forward};
 
 /// As [`crate::unary`].

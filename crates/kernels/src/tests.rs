@@ -1,11 +1,13 @@
 //! Every kernel against its plain form, for each element type and instruction set, over sizes around the
 //! edges of vectors and tiles; and the same bits with any number of threads.
 
+mod batch_norm;
 mod conv;
 mod elementwise;
 mod embed;
 mod gemm;
 mod norm;
+mod pool;
 mod reduce;
 mod rnn;
 mod seq;

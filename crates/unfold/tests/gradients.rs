@@ -2,7 +2,7 @@
 //! finite differences in f64.
 
 use unfold::nn::{
-    Conv1d, Dropout, Embedding, Init, LayerNorm, Linear, Params, Pass, Pool, Recurrent,
+    BatchNorm, Conv1d, Dropout, Embedding, Init, LayerNorm, Linear, Params, Pass, Pool, Recurrent,
     RecurrentConfig, States,
 };
 use unfold::ops::{self, Cell, CrossEntropy};
@@ -161,6 +161,30 @@ fn layer_norm() {
     check("layer_norm", params, &[values("x", [3, 6])], |pass, x| {
         layer.forward(pass, &x[0])
     });
+}
+
+#[test]
+fn batch_norm() {
+    let x = values("x", [2, 3, 2, 3]);
+    for relu in [false, true] {
+        let (params, layer) = made(|scope| {
+            let layer = BatchNorm::new(scope, 3);
+            if relu { layer.with_relu() } else { layer }
+        });
+        check(
+            &format!("batch_norm, relu: {relu}"),
+            params,
+            std::slice::from_ref(&x),
+            |pass, x| layer.forward(pass, &x[0]),
+        );
+    }
+    let (params, layer) = made(|scope| BatchNorm::new(scope, 6));
+    check(
+        "batch_norm, rows",
+        params,
+        &[values("x", [4, 6])],
+        |pass, x| layer.forward(pass, &x[0]),
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::panic::catch_unwind;
 
-use unfold::ops::{Conv1d, CrossEntropy};
+use unfold::ops::{BatchNorm, Conv1d, CrossEntropy, Pool2d};
 use unfold::{Ragged, Tensor};
 
 fn said(f: impl Fn() + std::panic::UnwindSafe) -> String {
@@ -54,6 +54,41 @@ fn errors_name_what_was_expected_and_what_came() {
     assert_eq!(
         said(move || drop(t(&[9, 2]).conv1d(&Ragged::new(&[9]), &t(&[3, 2, 4]), None, geometry))),
         "conv1d: expected weight [5, 2, O] for input [9, 2], got [3, 2, 4]"
+    );
+    assert_eq!(
+        said(|| drop(t(&[5, 6]).max_pool2d(Pool2d::new([2, 2])))),
+        "max_pool2d: expected input [B, H, W, C], got [5, 6]"
+    );
+    assert_eq!(
+        said(|| drop(t(&[1, 2, 6, 4]).avg_pool2d(Pool2d::new([3, 3])))),
+        "avg_pool2d: expected images of at least [3, 3] for kernel [3, 3], padding [[0, 0], [0, 0]], \
+         got [1, 2, 6, 4]"
+    );
+    let geometry = Pool2d {
+        padding: [[1, 1], [1, 2]],
+        ..Pool2d::new([3, 3])
+    };
+    assert_eq!(
+        said(move || drop(t(&[1, 8, 8, 4]).max_pool2d(geometry))),
+        "max_pool2d: expected kernel and stride of at least 1 and padding of at most half the kernel, \
+         got Pool2d { kernel: [3, 3], stride: [3, 3], padding: [[1, 1], [1, 2]], ceil_mode: false, \
+         count_include_pad: true }"
+    );
+    assert_eq!(
+        said(|| drop(t(&[1, 8, 8, 4]).adaptive_avg_pool2d([2, 0]))),
+        "avg_pool2d: expected images and outputs of at least 1 by 1, got [1, 8, 8, 4] and [2, 0]"
+    );
+    assert_eq!(
+        said(|| drop(t(&[1, 300, 300, 1]).adaptive_max_pool2d([1, 1]))),
+        "max_pool2d: expected windows of at most 65536 elements, got 300 by 300"
+    );
+    let options = BatchNorm {
+        eps: 1e-5,
+        relu: false,
+    };
+    assert_eq!(
+        said(move || drop(t(&[2, 3]).batch_norm(&t(&[3]), &t(&[2]), options))),
+        "batch_norm: expected gamma [3] and beta [3] for input [2, 3], got [3] and [2]"
     );
     assert_eq!(
         said(|| drop(t(&[2, 3]).reshape([4]))),

@@ -32,6 +32,7 @@
 //! assert!(last < 0.2, "{last}");
 //! ```
 
+mod batch_norm;
 mod choice;
 mod clip;
 mod conv1d;
@@ -47,6 +48,7 @@ mod pool;
 mod recurrent;
 mod schedule;
 
+pub use batch_norm::BatchNorm;
 pub use clip::{clip_norm, clip_value, gradient_norm, max_norm};
 pub use conv1d::Conv1d;
 pub use dropout::Dropout;

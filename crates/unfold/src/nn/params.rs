@@ -60,6 +60,8 @@ pub struct Params<E: Float = f32> {
     values: Arc<Buffer<E>>,
     /// Empty until the first backward pass.
     gradients: Buffer<E>,
+    /// New values of frozen parameters that the last backward pass brought, until the values are written.
+    updates: Vec<(ParamId, Tensor<E>)>,
     len: usize,
 }
 
@@ -105,6 +107,7 @@ impl<E: Float> Params<E> {
             ids: HashMap::new(),
             values: Arc::new(Buffer::zeros(0)),
             gradients: Buffer::zeros(0),
+            updates: Vec::new(),
             len: 0,
         }
     }
@@ -151,8 +154,7 @@ impl<E: Float> Params<E> {
     /// All values, for writing. Tensors that still share them keep the old values: they cost a
     /// copy, so drop the pass and what it computed first.
     pub fn values_mut(&mut self) -> &mut [E] {
-        let len = self.len;
-        &mut Arc::make_mut(&mut self.values)[..len]
+        self.values_and_grads().0
     }
 
     /// The values of one parameter.
@@ -190,6 +192,9 @@ impl<E: Float> Params<E> {
     /// The values for writing beside the gradients for reading: what an optimizer's step needs.
     pub(crate) fn values_and_grads(&mut self) -> (&mut [E], &[E]) {
         let values = &mut Arc::make_mut(&mut self.values)[..self.len];
+        for (id, value) in self.updates.drain(..) {
+            values[self.entries[id.0].range.clone()].copy_from_slice(value.data());
+        }
         (values, &self.gradients)
     }
 
@@ -222,11 +227,15 @@ impl<E: Float> Params<E> {
     /// and writes them over the flat gradients; every other gradient becomes 0. The result holds
     /// the gradients of whatever else was watched.
     ///
+    /// New values that the pass has for frozen parameters ([`Pass::update`]) come into force with the
+    /// next write to the values, an optimizer's step as a rule: until then `pass` shares them.
+    ///
     /// # Panics
     /// When `loss` is not a single value.
     #[track_caller]
     pub fn backward(&mut self, pass: &Pass<E>, loss: &Tensor<E>) -> Gradients<E> {
         let gradients = loss.backward();
+        self.updates = pass.updates();
         if self.gradients.len() == self.len {
             self.gradients.fill(E::ZERO);
         } else {
@@ -408,6 +417,34 @@ mod tests {
         drop((pass, loss));
         assert_eq!(params.grad(weight), Some(&[2.0, 2.0][..]));
         assert!(Arc::get_mut(&mut params.values).is_some());
+    }
+
+    #[test]
+    fn new_values_of_frozen_parameters_come_with_the_next_write() {
+        let mut params = Params::<f32>::new(0);
+        let weight = params.scope("a").add("weight", [2], Init::Ones);
+        let frozen = params.scope("b").add_frozen("mean", [2], Init::Ones);
+        let pass = Pass::training(&params, Key::new(0));
+        for _ in 0..2 {
+            let twice = pass.param(frozen).affine(2.0, 0.0);
+            pass.update(frozen, &twice);
+        }
+        let loss = pass.param(weight).mul(&pass.param(frozen)).sum();
+        params.backward(&pass, &loss);
+        assert_eq!(params.grad(weight), Some(&[4.0, 4.0][..]));
+        assert_eq!(params.get(frozen), [1.0, 1.0]);
+        drop((pass, loss));
+        params.get_mut(weight)[0] = 3.0;
+        assert_eq!(params.values(), [3.0, 1.0, 4.0, 4.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "update: expected a frozen parameter of shape [2] for `a.weight`")]
+    fn a_trained_parameter_is_not_updated() {
+        let mut params = Params::<f32>::new(0);
+        let weight = params.scope("a").add("weight", [2], Init::Ones);
+        let pass = Pass::training(&params, Key::new(0));
+        pass.update(weight, &Tensor::zeros([2]));
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub struct Pass<E: Float = f32> {
     leaves: RefCell<Vec<Option<Tensor<E>>>>,
     /// Which of them were asked for, in the order of the first time.
     used: RefCell<Vec<ParamId>>,
+    /// Which of them have a new value, from then on handed out.
+    updated: RefCell<Vec<ParamId>>,
     probes: Option<RefCell<Vec<Probe<E>>>>,
 }
 
@@ -92,6 +94,7 @@ impl<E: Float> Pass<E> {
             draws: Cell::new(0),
             leaves,
             used: RefCell::default(),
+            updated: RefCell::default(),
             probes: None,
         }
     }
@@ -117,6 +120,34 @@ impl<E: Float> Pass<E> {
             }
         })
         .clone()
+    }
+
+    /// Gives a parameter that training leaves as it is, such as a running statistic, a new value: the
+    /// pass hands it out from now on, and [`Params::backward`] takes it along.
+    ///
+    /// # Panics
+    /// When training changes the parameter, or the shape is another.
+    #[track_caller]
+    pub fn update(&self, id: ParamId, value: &Tensor<E>) {
+        let entry = &self.entries[id.0];
+        assert!(
+            !entry.trainable && entry.shape == value.shape(),
+            "update: expected a frozen parameter of shape {} for `{}`, got {}",
+            value.shape(),
+            entry.name,
+            entry.shape
+        );
+        self.leaves.borrow_mut()[id.0] = Some(value.detach());
+        let mut updated = self.updated.borrow_mut();
+        if !updated.contains(&id) {
+            updated.push(id);
+        }
+    }
+
+    /// The parameters with new values.
+    pub(crate) fn updates(&self) -> Vec<(ParamId, Tensor<E>)> {
+        let updated = self.updated.borrow();
+        updated.iter().map(|&id| (id, self.param(id))).collect()
     }
 
     /// Fresh randomness: another key at each call; `None` outside training.

@@ -8,6 +8,7 @@
 
 mod affine;
 mod bag;
+mod batch_norm;
 mod binary;
 mod binary_cross_entropy;
 pub(crate) mod broadcast;
@@ -20,6 +21,7 @@ mod layer_norm;
 mod linear;
 mod matmul;
 mod narrow;
+mod pool2d;
 mod recurrent;
 mod seq_max;
 mod seq_mean;
@@ -36,10 +38,13 @@ use crate::shape::Shape;
 use crate::tape::{Recorded, Source};
 use crate::tensor::Tensor;
 
+pub use batch_norm::{BatchNorm, Moments};
 pub use cross_entropy::{CrossEntropy, IGNORE};
 pub use recurrent::{Recurrence, Recurrent};
 pub use unfold_kernels::Cell;
 pub use unfold_kernels::Conv1d;
+pub use unfold_kernels::Pool2d;
+use unfold_kernels::Windows;
 
 /// One differentiable operation.
 ///

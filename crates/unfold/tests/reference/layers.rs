@@ -1,6 +1,6 @@
-use unfold::nn::{Conv1d, Embedding, LayerNorm, Linear, Params, Pass, Pool};
+use unfold::nn::{BatchNorm, Conv1d, Embedding, LayerNorm, Linear, Params, Pass, Pool};
 use unfold::random::Key;
-use unfold::{Ragged, ops};
+use unfold::{Ragged, Tensor, ops};
 
 use crate::{Case, Precision, cases};
 
@@ -119,4 +119,75 @@ fn layer_norm() {
         case.check_param("grad_b", &params, layer.bias());
     }
     for_each(include_str!("layer_norm.json"), run::<f32>, run::<f64>);
+}
+
+#[test]
+fn pool2d() {
+    fn run<E: Precision>(case: &Case) {
+        let x = case.tensor::<E>("x").watch();
+        let max = case.setting::<Pool>("pool") == Pool::Max;
+        let y: Tensor<E> = if case.settings.contains_key("output") {
+            let output = case.setting("output");
+            match max {
+                true => x.adaptive_max_pool2d(output),
+                false => x.adaptive_avg_pool2d(output),
+            }
+        } else {
+            let geometry = ops::Pool2d {
+                kernel: case.setting("kernel"),
+                stride: case.setting("stride"),
+                padding: case.setting("padding"),
+                ceil_mode: case.setting("ceil_mode"),
+                count_include_pad: case.setting("count_include_pad"),
+            };
+            match max {
+                true => x.max_pool2d(geometry),
+                false => x.avg_pool2d(geometry),
+            }
+        };
+        case.check("y", y.data());
+        let gradients = case.upstream(&y, "d_y").backward();
+        case.check_gradient("grad_x", &gradients, &x);
+    }
+    for_each(include_str!("pool2d.json"), run::<f32>, run::<f64>);
+}
+
+#[test]
+fn batch_norm() {
+    fn run<E: Precision>(case: &Case) {
+        let mut params = Params::<E>::new(0);
+        let channels = case.tensor::<E>("w").len();
+        let mut layer = BatchNorm::new(&mut params.scope("layer"), channels);
+        if case.setting("relu") {
+            layer = layer.with_relu();
+        }
+        case.set(&mut params, layer.weight(), "w");
+        case.set(&mut params, layer.bias(), "b");
+        for step in 0..3 {
+            let pass = Pass::training(&params, Key::new(step));
+            let x = case.tensor(&format!("x{step}")).watch();
+            let y = layer.forward(&pass, &x);
+            case.check(&format!("y{step}"), y.data());
+            let gradients = params.backward(&pass, &case.upstream(&y, "d_y"));
+            if step == 2 {
+                case.check_gradient("grad_x", &gradients, &x);
+            }
+            drop((pass, y));
+            params.values_mut(); // where an optimizer would change them
+        }
+        case.check_param("grad_w", &params, layer.weight());
+        case.check_param("grad_b", &params, layer.bias());
+        case.check("running_mean", params.get(layer.running_mean()));
+        case.check("running_var", params.get(layer.running_variance()));
+
+        let pass = Pass::inspection(&params);
+        let x = case.tensor("x_eval").watch();
+        let y = layer.forward(&pass, &x);
+        case.check("y_eval", y.data());
+        let gradients = params.backward(&pass, &case.upstream(&y, "d_y"));
+        case.check_gradient("grad_x_eval", &gradients, &x);
+        case.check_param("grad_w_eval", &params, layer.weight());
+        case.check_param("grad_b_eval", &params, layer.bias());
+    }
+    for_each(include_str!("batch_norm.json"), run::<f32>, run::<f64>);
 }

@@ -2,6 +2,7 @@
 
 mod kernels;
 mod machine;
+mod passes;
 mod steps;
 
 use std::time::{Duration, Instant};
@@ -90,7 +91,10 @@ pub(super) fn bench(plan: &Bench) -> Result<()> {
 
 /// The workloads of the given names; all without any.
 fn chosen(names: &[String]) -> Result<Vec<Workload>> {
-    let all = || kernels::ALL.into_iter().chain(steps::ALL);
+    let all = || {
+        let alone = kernels::ALL.into_iter().chain(passes::ALL);
+        alone.chain(steps::ALL)
+    };
     if names.is_empty() {
         return Ok(all().collect());
     }

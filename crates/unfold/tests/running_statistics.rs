@@ -1,0 +1,116 @@
+//! Running statistics are part of a training's state: stopping and resuming changes no bit of them.
+
+use std::path::Path;
+
+use unfold::nn::{BatchNorm, Linear, Params, Pass};
+use unfold::train::{
+    EpochEnd, Evaluation, Observer, Progress, Quiet, RunFolder, Start, Task, TrainConfig, fit,
+};
+use unfold::{Key, Tensor, set_threads};
+
+const FEATURES: usize = 7;
+
+/// Is the sum of some numbers positive?
+struct Signs {
+    hidden: Linear,
+    norm: BatchNorm,
+    head: Linear,
+}
+
+impl Signs {
+    fn new() -> (Signs, Params) {
+        let mut params = Params::new(3);
+        let task = Signs {
+            hidden: Linear::new(&mut params.scope("hidden"), FEATURES, 9),
+            norm: BatchNorm::new(&mut params.scope("norm"), 9).with_relu(),
+            head: Linear::new(&mut params.scope("head"), 9, 2),
+        };
+        (task, params)
+    }
+
+    fn logits(&self, pass: &Pass, x: &Tensor) -> Tensor {
+        let h = self.norm.forward(pass, &self.hidden.forward(pass, x));
+        self.head.forward(pass, &h)
+    }
+}
+
+impl Task for Signs {
+    type Batch = (Tensor, Vec<u32>);
+
+    fn examples(&self) -> usize {
+        60
+    }
+    fn order(&self, batch_size: usize, key: Key) -> Vec<Vec<usize>> {
+        let start = key.below(0, 60);
+        let order: Vec<usize> = (start..start + 60).map(|i| i % 60).collect();
+        order.chunks(batch_size).map(<[usize]>::to_vec).collect()
+    }
+    fn batch(&self, examples: &[usize], _: Key) -> Self::Batch {
+        let value = |i: usize| Key::new(8).uniform(i as u64) as f32 - 0.4;
+        let row = |&i: &usize| (0..FEATURES).map(move |j| value(i * FEATURES + j));
+        let x: Vec<f32> = examples.iter().flat_map(row).collect();
+        let class = |row: &[f32]| u32::from(row.iter().sum::<f32>() > 0.7);
+        let classes = x.chunks(FEATURES).map(class).collect();
+        (Tensor::from_vec(x, [examples.len(), FEATURES]), classes)
+    }
+    fn loss(&self, pass: &Pass, (x, classes): &Self::Batch) -> Tensor {
+        let logits = self.logits(pass, x);
+        logits.cross_entropy(classes, &Default::default())
+    }
+    fn validate(&self, params: &Params) -> Option<Evaluation> {
+        let all: Vec<usize> = (0..60).collect();
+        let batch = self.batch(&all, Key::new(0));
+        let loss = self.loss(&Pass::evaluation(params), &batch);
+        Some(Evaluation {
+            loss: loss.item().into(),
+            accuracy: 0.0,
+        })
+    }
+    fn constrain(&self, _: &mut Params) {}
+    fn fingerprint(&self) -> u64 {
+        1
+    }
+}
+
+/// Asks to stop after a number of steps.
+struct StopAfter(usize);
+
+impl Observer for StopAfter {
+    fn start(&mut self, _: &Start) {}
+    fn step(&mut self, _: &Progress) {
+        self.0 = self.0.saturating_sub(1);
+    }
+    fn epoch(&mut self, _: &EpochEnd) {}
+    fn stop(&self) -> bool {
+        self.0 == 0
+    }
+}
+
+#[test]
+fn running_statistics_survive_an_interruption() {
+    let config = TrainConfig {
+        epochs: 4,
+        batch_size: 16,
+        ..TrainConfig::default()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let train = |name: &Path, resume: bool, observer: &mut dyn Observer| {
+        let mut run = RunFolder::open(&folder.path().join(name), resume).unwrap();
+        let (task, mut params) = Signs::new();
+        let outcome = fit(&task, &mut params, &config, 5, &mut run, resume, observer);
+        outcome.map(|_| (params.values().to_vec(), task.norm, params))
+    };
+    let (whole, norm, params) = train("whole".as_ref(), false, &mut Quiet).unwrap();
+    let variance = params.get(norm.running_variance());
+    assert!(variance.iter().all(|&v| v != 1.0), "{variance:?}");
+    assert!(train("parts".as_ref(), false, &mut StopAfter(3)).is_err());
+    assert!(train("parts".as_ref(), true, &mut StopAfter(4)).is_err());
+    let (parts, ..) = train("parts".as_ref(), true, &mut Quiet).unwrap();
+    assert!(parts == whole, "other bits after resuming");
+    for threads in [1, 3] {
+        set_threads(threads);
+        let name = format!("threads-{threads}");
+        let (values, ..) = train(name.as_ref(), false, &mut Quiet).unwrap();
+        assert!(values == whole, "other bits with {threads} threads");
+    }
+}
