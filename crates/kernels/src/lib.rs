@@ -8,16 +8,18 @@
 //! Results have the same bits with any number of threads: work is cut by shape alone, and each output
 //! element is computed by one task in one fixed order.
 //!
-//! Dimension letters: `B` batch, `T` time, `C` channels or features in, `O` channels out, `D` hidden size,
+//! Dimension letters: `B` batch, `T` time, `H` `W` height and width, `C` channels or features in, `O` channels out, `D` hidden size,
 //! `V` vocabulary, `K` kernel, `N` rows of a packed batch of sequences (the sum of their lengths), `R` rows
 //! of any matrix.
 
 mod buffer;
 mod conv;
+mod conv2d;
 mod elementwise;
 mod embed;
 mod float;
 mod gemm;
+mod indirect;
 mod machine;
 pub mod naive;
 mod norm;
@@ -36,6 +38,7 @@ mod tests;
 
 pub use buffer::{Buffer, Plain, pool_stats};
 pub use conv::{Conv1d, conv1d, conv1d_backward_data, conv1d_backward_weights};
+pub use conv2d::{Conv2d, conv2d, conv2d_backward_data, conv2d_backward_weights};
 pub use elementwise::{
     BinaryOp, UnaryOp, add_assign, affine, binary, binary_rows, unary, unary_backward,
 };

@@ -2,6 +2,7 @@
 //! edges of vectors and tiles; and the same bits with any number of threads.
 
 mod conv;
+mod conv2d;
 mod elementwise;
 mod embed;
 mod gemm;
