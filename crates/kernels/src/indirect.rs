@@ -14,8 +14,8 @@ use crate::threads::{parallel, parallel_rows, rows_per_task};
 
 /// Steps summed in registers before a tile is written: a panel of so many stays in the nearest cache.
 const KC: usize = 256;
-/// Most rows of a task.
-const ROWS: usize = 96;
+/// Most rows of a task: so many times a panel from a farther cache is used.
+const ROWS: usize = 192;
 /// Most rows and columns of a task that sums over all pictures.
 const TALL: usize = 320;
 const WIDE: usize = 128;
@@ -238,22 +238,28 @@ pub(crate) fn rows_product<E: Float>(
             cols,
         });
     };
-    if m * n * b.k < SMALL {
-        return run(0..m, 0..n);
-    }
     let (mut rows, mut cols) = (ROWS, n.next_multiple_of(64));
     while m.div_ceil(rows) * n.div_ceil(cols) < TASKS {
         match (rows > 24, cols > 64) {
-            (_, true) if cols > 2 * rows || rows <= 24 => cols = (cols / 2).next_multiple_of(64),
+            (wide, true) if !wide || cols > 2 * rows => cols = (cols / 2).next_multiple_of(64),
             (true, _) => rows /= 2,
             _ => break,
         }
     }
     let across = n.div_ceil(cols);
-    parallel(m.div_ceil(rows) * across, |task| {
+    each(m * n * b.k, m.div_ceil(rows) * across, |task| {
         let (i, j) = (task / across * rows, task % across * cols);
         run(i..m.min(i + rows), j..n.min(j + cols));
     });
+}
+
+/// Runs the tasks of a product of so many multiply-adds.
+fn each(size: usize, tasks: usize, f: impl Fn(usize) + Sync) {
+    if size < SMALL {
+        (0..tasks).for_each(f);
+    } else {
+        parallel(tasks, f);
+    }
 }
 
 /// Some rows and columns of a product.
@@ -285,39 +291,57 @@ impl<E: Float> Rows<'_, E> {
     #[inline(always)]
     fn tiles<V: Vector<Elem = E>, const MR: usize, const MID: usize, const LOW: usize>(&self) {
         let (width, k) = (2 * V::LANES, self.b.k);
+        // Each row's place, and after the last one itself again, for tiles that reach beyond.
+        let (a, rows) = (&self.a, self.rows.len());
+        let mut places = [(0, 0); ROWS + 12];
+        let mut place = (self.rows.start / a.rows, self.rows.start % a.rows);
+        for (r, to) in places[..rows.next_multiple_of(MR)].iter_mut().enumerate() {
+            *to = place;
+            if r + 1 < rows {
+                place = a.after(place);
+            }
+        }
         // Once also without a step, to write the bias.
         for p0 in (0..k.max(1)).step_by(KC) {
             let steps = KC.min(k - p0);
             for j in self.cols.clone().step_by(width) {
                 let b = &self.b.data[(j / width * k + p0) * width..][..steps * width];
-                for i in self.rows.clone().step_by(MR) {
-                    match self.rows.end - i {
-                        left if left <= LOW => self.tile::<V, LOW>(i, j, p0, b),
-                        left if left <= MID => self.tile::<V, MID>(i, j, p0, b),
-                        _ => self.tile::<V, MR>(i, j, p0, b),
+                for i in (0..rows).step_by(MR) {
+                    match &places[i..] {
+                        tile if rows - i <= LOW => self.tile::<V, LOW>(tile, rows - i, j, p0, b),
+                        tile if rows - i <= MID => self.tile::<V, MID>(tile, rows - i, j, p0, b),
+                        tile => self.tile::<V, MR>(tile, rows - i, j, p0, b),
                     }
                 }
             }
         }
     }
 
-    /// Adds the steps from `p0` on, those of `b`, to the tile whose corner is `(i, j)`.
+    /// Adds the steps from `p0` on, those of `b`, to the tile of the first `left` rows of these places and the columns
+    /// from `j` on.
     #[inline(always)]
-    fn tile<V: Vector<Elem = E>, const R: usize>(&self, i: usize, j: usize, p0: usize, b: &[E]) {
-        let width = 2 * V::LANES;
-        let (rows, live) = (R.min(self.rows.end - i), width.min(self.cols.end - j));
-        if rows == R && live == width {
+    fn tile<V: Vector<Elem = E>, const R: usize>(
+        &self,
+        places: &[(usize, usize)],
+        left: usize,
+        j: usize,
+        p0: usize,
+        b: &[E],
+    ) {
+        let places = places.first_chunk::<R>().expect("places past the last row");
+        let (rows, live) = (R.min(left), (2 * V::LANES).min(self.cols.end - j));
+        if rows == R && live == 2 * V::LANES {
             // The same with constants: the sums go from their registers to memory.
-            self.part::<V, R>(i, j, p0, b, R, width);
+            self.part::<V, R>(places, j, p0, b, R, 2 * V::LANES);
         } else {
-            self.part::<V, R>(i, j, p0, b, rows, live);
+            self.part::<V, R>(places, j, p0, b, rows, live);
         }
     }
 
     #[inline(always)]
     fn part<V: Vector<Elem = E>, const R: usize>(
         &self,
-        i: usize,
+        places: &[(usize, usize); R],
         j: usize,
         p0: usize,
         b: &[E],
@@ -326,18 +350,9 @@ impl<E: Float> Rows<'_, E> {
     ) {
         let Rows { a, c, to, .. } = self;
         let (width, left) = (2 * V::LANES, live.min(V::LANES));
-        // Rows past the last are the last one again.
-        let mut places = [(i / a.rows, i % a.rows); R];
-        for r in 1..R {
-            places[r] = if r < rows {
-                a.after(places[r - 1])
-            } else {
-                places[r - 1]
-            };
-        }
         let mut sums = [[V::splat(E::ZERO); 2]; R];
         if p0 > 0 {
-            for (sums, &(picture, row)) in sums.iter_mut().zip(&places).take(rows) {
+            for (sums, &(picture, row)) in sums.iter_mut().zip(places).take(rows) {
                 // SAFETY: each task has its own rows and columns of C, and rows do not overlap.
                 let c = unsafe { c.part(picture * to.picture + to.starts[row] as usize + j, live) };
                 *sums = [V::read(&c[..left]), V::read(&c[left..])];
@@ -354,7 +369,7 @@ impl<E: Float> Rows<'_, E> {
         while steps > 0 {
             let n = steps.min(a.len - at);
             let mut from = [self.zeros.as_ptr(); R];
-            for (from, &place) in from.iter_mut().zip(&places) {
+            for (from, &place) in from.iter_mut().zip(places) {
                 // SAFETY: the pieces were checked and `zeros` is one; `at` lies inside a piece.
                 *from = unsafe { a.piece(place, piece, self.zeros).add(at) };
             }
@@ -365,7 +380,7 @@ impl<E: Float> Rows<'_, E> {
             }
             (piece, at, steps) = (piece + 1, 0, steps - n);
         }
-        for (sums, &(picture, row)) in sums.iter().zip(&places).take(rows) {
+        for (sums, &(picture, row)) in sums.iter().zip(places).take(rows) {
             // SAFETY: as above.
             let c = unsafe { c.part(picture * to.picture + to.starts[row] as usize + j, live) };
             sums[0].write(&mut c[..left]);
@@ -458,20 +473,13 @@ pub(crate) fn columns_product<E: Float>(
             steps: cut(part_index, part, k),
         });
     };
-    let each = |tasks: usize, f: &(dyn Fn(usize) + Sync)| {
-        if m * n * k < SMALL {
-            (0..tasks).for_each(f);
-        } else {
-            parallel(tasks, f);
-        }
-    };
     if parts == 1 {
         let c = Shared::new(c);
-        return each(all, &|block| run(&c, 0, c_stride, 0, block));
+        return each(m * n * k, all, |block| run(&c, 0, c_stride, 0, block));
     }
     let mut sums = Buffer::scratch(parts * m * n);
     let shared = Shared::new(&mut sums);
-    each(all * parts, &|task| {
+    each(m * n * k, all * parts, |task| {
         let (part, block) = (task / all, task % all);
         run(&shared, part * m * n, n, part, block);
     });
