@@ -35,6 +35,7 @@
 mod choice;
 mod clip;
 mod conv1d;
+mod conv2d;
 mod dropout;
 mod embedding;
 mod init;
@@ -49,6 +50,7 @@ mod schedule;
 
 pub use clip::{clip_norm, clip_value, gradient_norm, max_norm};
 pub use conv1d::Conv1d;
+pub use conv2d::Conv2d;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use init::Init;

@@ -13,6 +13,7 @@ mod binary_cross_entropy;
 pub(crate) mod broadcast;
 mod concat;
 mod conv1d;
+mod conv2d;
 mod cross_entropy;
 mod dropout;
 mod gather;
@@ -39,7 +40,7 @@ use crate::tensor::Tensor;
 pub use cross_entropy::{CrossEntropy, IGNORE};
 pub use recurrent::{Recurrence, Recurrent};
 pub use unfold_kernels::Cell;
-pub use unfold_kernels::Conv1d;
+pub use unfold_kernels::{Conv1d, Conv2d};
 
 /// One differentiable operation.
 ///
