@@ -149,9 +149,14 @@ fn pixels([h, w]: [usize; 2]) -> usize {
     h * w
 }
 
+/// A place in a picture, as an index holds it.
+fn start(place: usize) -> u32 {
+    u32::try_from(place).expect("a picture of fewer than 2^32 elements")
+}
+
 /// Where the pixels of a picture begin, `channels` elements each.
 fn places([h, w]: [usize; 2], channels: usize) -> Vec<u32> {
-    (0..h * w).map(|pixel| (pixel * channels) as u32).collect()
+    (0..h * w).map(|pixel| start(pixel * channels)).collect()
 }
 
 /// The input as the taps see it: the left factor of a convolution.
@@ -197,7 +202,7 @@ impl<'a, E: Float> Seen<'a, E> {
                     let row = geometry.source(0, oy, ky, h);
                     starts.extend((0..ow).map(|ox| {
                         match (row, geometry.source(1, ox, kx, width)) {
-                            (Some(row), Some(column)) => ((row * width + column) * c) as u32,
+                            (Some(row), Some(column)) => start((row * width + column) * c),
                             _ => NOWHERE,
                         }
                     }));
@@ -350,7 +355,7 @@ fn backward_class<E: Float>(
         .flat_map(|row| {
             columns
                 .iter()
-                .map(move |column| ((row * width + column) * c) as u32)
+                .map(move |column| start((row * width + column) * c))
         })
         .collect();
     if places.is_empty() {
@@ -364,7 +369,7 @@ fn backward_class<E: Float>(
                 let row = geometry.target(0, row, ky, sizes.output[0]);
                 starts.extend(columns.iter().map(|&column| {
                     match (row, geometry.target(1, column, kx, sizes.output[1])) {
-                        (Some(row), Some(column)) => ((row * sizes.output[1] + column) * o) as u32,
+                        (Some(row), Some(column)) => start((row * sizes.output[1] + column) * o),
                         _ => NOWHERE,
                     }
                 }));

@@ -67,7 +67,7 @@ impl Conv2d {
     ) -> Conv2d {
         let groups = geometry.groups;
         assert!(
-            groups > 0 && inputs % groups == 0 && outputs % groups == 0,
+            groups > 0 && inputs.is_multiple_of(groups) && outputs.is_multiple_of(groups),
             "Conv2d: expected channels in {groups} equal groups, got {inputs} in and {outputs} out"
         );
         let [kh, kw] = geometry.kernel;
