@@ -158,6 +158,48 @@ def conv1d():
     write("conv1d", cases)
 
 
+def conv2d():
+    cases = []
+    # kernel, stride, padding [[above, below], [left, right]], dilation, groups, channels in and out, size
+    for kernel, stride, padding, dilation, groups, (c, o), (h, w) in [
+        ([1, 1], [1, 1], [[0, 0], [0, 0]], [1, 1], 1, (3, 4), (3, 5)),
+        ([3, 3], [1, 1], [[1, 1], [1, 1]], [1, 1], 1, (3, 5), (5, 4)),
+        ([3, 3], [2, 2], [[0, 1], [1, 0]], [1, 1], 1, (2, 3), (6, 7)),
+        ([2, 3], [3, 1], [[1, 2], [0, 2]], [2, 1], 1, (17, 3), (5, 4)),
+        ([5, 2], [1, 2], [[2, 2], [1, 0]], [1, 3], 1, (1, 4), (7, 5)),
+        ([3, 3], [1, 2], [[1, 1], [1, 1]], [1, 1], 2, (4, 6), (4, 5)),
+        ([3, 2], [2, 1], [[1, 0], [1, 1]], [1, 2], 5, (5, 5), (5, 4)),
+        ([3, 3], [1, 1], [[1, 1], [1, 1]], [1, 1], 3, (3, 6), (3, 4)),
+    ]:
+        x, weight, b = leaf(rand(2, h, w, c)), leaf(rand(o, c // groups, *kernel)), leaf(rand(o))
+        padded = F.pad(x.permute(0, 3, 1, 2), [*padding[1], *padding[0]])
+        y = F.conv2d(padded, weight, b, stride=stride, dilation=dilation, groups=groups)
+        y = y.permute(0, 2, 3, 1)
+        dy = rand(*y.shape)
+        backward((y, dy))
+        cases.append(
+            case(
+                f"conv2d kernel={kernel} stride={stride} padding={padding} dilation={dilation} groups={groups}",
+                dict(
+                    x=x,
+                    w=weight.permute(2, 3, 1, 0),
+                    b=b,
+                    y=y,
+                    d_y=dy,
+                    grad_x=x.grad,
+                    grad_w=weight.grad.permute(2, 3, 1, 0),
+                    grad_b=b.grad,
+                ),
+                kernel=kernel,
+                stride=stride,
+                padding=padding,
+                dilation=dilation,
+                groups=groups,
+            )
+        )
+    write("conv2d", cases)
+
+
 def pool():
     cases = []
     for name, reduce in [("max", lambda s: s.max(dim=0).values), ("mean", lambda s: s.mean(dim=0))]:
@@ -540,7 +582,7 @@ def schedule():
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     for number, topic in enumerate(
-        [linear, embedding, conv1d, pool, layer_norm, recurrent, loss, optimizer, clip, schedule, pool2d, batch_norm]
+        [linear, embedding, conv1d, pool, layer_norm, recurrent, loss, optimizer, clip, schedule, pool2d, batch_norm, conv2d]
     ):
         torch.manual_seed(number)  # a topic's values do not depend on the others
         topic()

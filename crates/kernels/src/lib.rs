@@ -8,17 +8,19 @@
 //! Results have the same bits with any number of threads: work is cut by shape alone, and each output
 //! element is computed by one task in one fixed order.
 //!
-//! Dimension letters: `B` batch, `T` time, `C` channels or features in, `O` channels out, `D` hidden size,
+//! Dimension letters: `B` batch, `T` time, `H` `W` height and width, `C` channels or features in, `O` channels out, `D` hidden size,
 //! `V` vocabulary, `K` kernel, `N` rows of a packed batch of sequences (the sum of their lengths), `R` rows
 //! of any matrix.
 
 mod batch_norm;
 mod buffer;
 mod conv;
+mod conv2d;
 mod elementwise;
 mod embed;
 mod float;
 mod gemm;
+mod indirect;
 mod machine;
 pub mod naive;
 mod norm;
@@ -40,6 +42,7 @@ mod tests;
 pub use batch_norm::{BatchNorm, batch_norm, batch_norm_backward, column_moments};
 pub use buffer::{Buffer, Plain, pool_stats};
 pub use conv::{Conv1d, conv1d, conv1d_backward_data, conv1d_backward_weights};
+pub use conv2d::{Conv2d, conv2d, conv2d_backward_data, conv2d_backward_weights};
 pub use elementwise::{
     BinaryOp, UnaryOp, add_assign, affine, binary, binary_rows, unary, unary_backward,
 };

@@ -8,7 +8,7 @@ mod batch_norm;
 mod pool;
 mod rnn;
 
-use crate::{BinaryOp, Conv1d, Float, Mat, MatMut, Ragged, UnaryOp};
+use crate::{BinaryOp, Conv1d, Conv2d, Float, Mat, MatMut, Ragged, UnaryOp};
 
 pub use batch_norm::{batch_norm, batch_norm_backward, column_moments};
 pub use pool::{avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward};
@@ -238,6 +238,89 @@ pub fn conv1d_backward_weights<E: Float>(
                 dw[(k * c + i) * o + j] += x[from * c + i] * dy[to * o + j];
             }
         }
+    });
+}
+
+/// Calls `f(input, weight, output)` with the places of the elements of each product of a convolution: `x [B, H, W, C]`
+/// of the given size, `w [KH, KW, C / groups, O]`, `y [B, OH, OW, O]`.
+fn for_each_pair(
+    geometry: Conv2d,
+    [b, h, w, c]: [usize; 4],
+    o: usize,
+    mut f: impl FnMut(usize, usize, usize),
+) {
+    let [oh, ow] = geometry.output([h, w]).expect("a pixel");
+    let ([kh, kw], [sy, sx], [dy, dx]) = (geometry.kernel, geometry.stride, geometry.dilation);
+    let [[above, _], [left, _]] = geometry.padding;
+    let (ins, outs) = (c / geometry.groups, o / geometry.groups);
+    for (b, i, j) in triples(b, oh, ow) {
+        for (k, l, q) in triples(kh, kw, ins) {
+            let (y, x) = (i * sy + k * dy, j * sx + l * dx);
+            if y < above || y - above >= h || x < left || x - left >= w {
+                continue;
+            }
+            let pixel = (b * h + y - above) * w + x - left;
+            for to in 0..o {
+                f(
+                    pixel * c + to / outs * ins + q,
+                    ((k * kw + l) * ins + q) * o + to,
+                    ((b * oh + i) * ow + j) * o + to,
+                );
+            }
+        }
+    }
+}
+
+fn triples(a: usize, b: usize, c: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..a * b * c).map(move |i| (i / c / b, i / c % b, i % c))
+}
+
+/// As [`crate::conv2d`].
+pub fn conv2d<E: Float>(
+    x: &[E],
+    size: [usize; 4],
+    w: &[E],
+    bias: Option<&[E]>,
+    geometry: Conv2d,
+    y: &mut [E],
+) {
+    let [oh, ow] = geometry.output([size[1], size[2]]).expect("a pixel");
+    let o = y.len() / (size[0] * oh * ow);
+    for (i, y) in y.iter_mut().enumerate() {
+        *y = bias.map_or(E::ZERO, |bias| bias[i % o]);
+    }
+    for_each_pair(geometry, size, o, |from, tap, to| y[to] += x[from] * w[tap]);
+}
+
+/// As [`crate::conv2d_backward_data`].
+pub fn conv2d_backward_data<E: Float>(
+    dy: &[E],
+    size: [usize; 4],
+    w: &[E],
+    geometry: Conv2d,
+    dx: &mut [E],
+) {
+    let [oh, ow] = geometry.output([size[1], size[2]]).expect("a pixel");
+    let o = dy.len() / (size[0] * oh * ow);
+    dx.fill(E::ZERO);
+    for_each_pair(geometry, size, o, |from, tap, to| {
+        dx[from] += dy[to] * w[tap]
+    });
+}
+
+/// As [`crate::conv2d_backward_weights`].
+pub fn conv2d_backward_weights<E: Float>(
+    x: &[E],
+    size: [usize; 4],
+    dy: &[E],
+    geometry: Conv2d,
+    dw: &mut [E],
+) {
+    let [oh, ow] = geometry.output([size[1], size[2]]).expect("a pixel");
+    let o = dy.len() / (size[0] * oh * ow);
+    dw.fill(E::ZERO);
+    for_each_pair(geometry, size, o, |from, tap, to| {
+        dw[tap] += x[from] * dy[to]
     });
 }
 

@@ -3,6 +3,7 @@
 
 mod batch_norm;
 mod conv;
+mod conv2d;
 mod elementwise;
 mod embed;
 mod gemm;

@@ -2,8 +2,8 @@
 //! finite differences in f64.
 
 use unfold::nn::{
-    BatchNorm, Conv1d, Dropout, Embedding, Init, LayerNorm, Linear, Params, Pass, Pool, Recurrent,
-    RecurrentConfig, States,
+    BatchNorm, Conv1d, Conv2d, Dropout, Embedding, Init, LayerNorm, Linear, Params, Pass, Pool,
+    Recurrent, RecurrentConfig, States,
 };
 use unfold::ops::{self, Cell, CrossEntropy};
 use unfold::random::Key;
@@ -153,6 +153,29 @@ fn conv1d_and_pooling() {
             );
         }
     }
+}
+
+#[test]
+fn conv2d() {
+    for (stride, groups) in [([1, 1], 1), ([2, 3], 1), ([2, 1], 2), ([1, 2], 4)] {
+        let geometry = ops::Conv2d {
+            stride,
+            groups,
+            ..ops::Conv2d::new([3, 2])
+        };
+        let geometry = geometry.same([5, 4]);
+        let (params, layer) = made(|scope| Conv2d::new(scope, 4, 8, geometry));
+        let x = values("x", [2, 5, 4, 4]);
+        check(&format!("{geometry:?}"), params, &[x], |pass, x| {
+            layer.forward(pass, &x[0])
+        });
+    }
+    let (params, layer) =
+        made(|scope| Conv2d::without_bias(scope, 2, 2, ops::Conv2d::new([3, 3]).same([4, 3])));
+    let x = values("x", [1, 4, 3, 2]);
+    check("a convolution used twice", params, &[x], |pass, x| {
+        layer.forward(pass, &layer.forward(pass, &x[0]).tanh())
+    });
 }
 
 #[test]

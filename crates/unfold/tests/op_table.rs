@@ -1,7 +1,9 @@
 //! One row per operation: its value against a plain reference, its gradient against finite
 //! differences, and its gradient when one tensor is used for every input of the same shape.
 
-use unfold::ops::{BatchNorm, Cell, Conv1d, CrossEntropy, IGNORE, Moments, Pool2d, Recurrent};
+use unfold::ops::{
+    BatchNorm, Cell, Conv1d, Conv2d, CrossEntropy, IGNORE, Moments, Pool2d, Recurrent,
+};
 use unfold::testkit::{difference, gradient_error, values};
 use unfold::{Key, Ragged, Tensor};
 
@@ -557,6 +559,80 @@ fn image_rows() -> Vec<Row> {
     ]
 }
 
+/// Convolution of pictures in every kind of geometry, one product at a time.
+fn picture_rows() -> Vec<Row> {
+    let plain = Conv2d::new([3, 2]);
+    let geometries = [
+        ("conv2d", plain),
+        ("conv2d, one pixel", Conv2d::new([1, 1])),
+        (
+            "conv2d, stride and uneven padding",
+            Conv2d {
+                stride: [2, 3],
+                padding: [[0, 2], [1, 0]],
+                ..plain
+            },
+        ),
+        (
+            "conv2d, dilation",
+            Conv2d {
+                dilation: [2, 3],
+                ..plain.same([9, 8])
+            },
+        ),
+        ("conv2d, groups", Conv2d { groups: 2, ..plain }),
+        (
+            "conv2d, depthwise",
+            Conv2d {
+                groups: 4,
+                stride: [1, 2],
+                ..plain.same([5, 6])
+            },
+        ),
+    ];
+    let rows = geometries.into_iter().map(|(name, geometry)| {
+        let [kh, kw] = geometry.kernel;
+        let ins = 4 / geometry.groups;
+        let inputs = vec![
+            values("x", [2, 5, 6, 4]),
+            values("w", [kh, kw, ins, 8]),
+            values("b", [8]),
+        ];
+        row(
+            name,
+            inputs,
+            move |x| x[0].conv2d(&x[1], Some(&x[2]), geometry),
+            move |x| {
+                let [oh, ow] = geometry.output([5, 6]).unwrap();
+                let place = |axis: usize, at: usize, tap: usize, size: usize| {
+                    let padded = at * geometry.stride[axis] + tap * geometry.dilation[axis];
+                    let at = padded.checked_sub(geometry.padding[axis][0]);
+                    at.filter(|at| *at < size)
+                };
+                let value = |b: usize, i: usize, j: usize, o: usize| {
+                    let mut sum = x[2].data()[o];
+                    for tap in 0..kh * kw {
+                        let (row, column) = (place(0, i, tap / kw, 5), place(1, j, tap % kw, 6));
+                        let (Some(row), Some(column)) = (row, column) else {
+                            continue;
+                        };
+                        for c in 0..ins {
+                            let channel = o / (8 / geometry.groups) * ins + c;
+                            sum += x[0].data()[((b * 5 + row) * 6 + column) * 4 + channel]
+                                * x[1].data()[(tap * ins + c) * 8 + o];
+                        }
+                    }
+                    sum
+                };
+                (0..2 * oh * ow * 8)
+                    .map(|n| value(n / 8 / ow / oh, n / 8 / ow % oh, n / 8 % ow, n % 8))
+                    .collect()
+            },
+        )
+    });
+    rows.collect()
+}
+
 /// Every cell in both directions, against its equations composed of elementary operations,
 /// one step of one sequence at a time.
 fn recurrent_rows() -> Vec<Row> {
@@ -652,6 +728,7 @@ fn table() -> Vec<Row> {
     rows.extend(loss_rows());
     rows.extend(sequence_rows());
     rows.extend(image_rows());
+    rows.extend(picture_rows());
     rows.extend(recurrent_rows());
     rows
 }

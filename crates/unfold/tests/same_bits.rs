@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use unfold::nn::{Conv2d, Linear, Optimizer, OptimizerConfig, Params, Pass};
 use unfold::tasks::Recipe;
 use unfold::tasks::text::{self, RunOptions};
 use unfold::train::{EpochEnd, Observer, Progress, Quiet, Start};
-use unfold::{ErrorKind, set_threads};
+use unfold::{ErrorKind, Key, Tensor, ops, set_threads};
 
 /// Some hundred short texts of two classes, written to a file.
 fn write_data(folder: &Path) -> String {
@@ -118,6 +119,79 @@ fn any_number_of_threads_gives_the_same_bits() {
                 "{name}: other bits with {threads} threads"
             );
         }
+    }
+}
+
+/// A small network on pictures: every kind of convolution, for a few steps.
+#[test]
+fn any_number_of_threads_gives_the_same_bits_for_pictures() {
+    let train = |threads: usize| {
+        set_threads(threads);
+        let mut params = Params::<f32>::new(3);
+        let conv = |scope: &str, params: &mut Params<f32>, c, o, geometry: ops::Conv2d| {
+            Conv2d::new(&mut params.scope(scope), c, o, geometry)
+        };
+        let plain = ops::Conv2d::new([3, 3]);
+        let layers = [
+            conv("first", &mut params, 3, 19, plain.same([13, 11])),
+            conv(
+                "depthwise",
+                &mut params,
+                19,
+                38,
+                ops::Conv2d {
+                    groups: 19,
+                    ..plain
+                },
+            ),
+            conv(
+                "strided",
+                &mut params,
+                38,
+                22,
+                ops::Conv2d {
+                    stride: [2, 3],
+                    ..plain
+                },
+            ),
+            conv(
+                "grouped",
+                &mut params,
+                22,
+                6,
+                ops::Conv2d { groups: 2, ..plain },
+            ),
+        ];
+        let head = Linear::new(&mut params.scope("head"), 6, 4);
+        let mut optimizer = Optimizer::new(OptimizerConfig::default(), &params);
+        let key = Key::new(4);
+        let x: Vec<f32> = (0..7 * 13 * 11 * 3)
+            .map(|i| key.uniform(i) as f32)
+            .collect();
+        let x = Tensor::from_vec(x, [7, 13, 11, 3]);
+        for step in 0..5 {
+            let pass = Pass::training(&params, key.child(step));
+            let mut h = x.clone();
+            for layer in &layers {
+                h = layer.forward(&pass, &h).relu();
+            }
+            let pixels = h.dim(1) * h.dim(2);
+            let h = h.reshape([7, pixels, 6]).mean_axis(1); // [B, O]
+            let logits = head.forward(&pass, &h);
+            let loss = logits.cross_entropy(&[0, 1, 2, 3, 2, 1, 0], &Default::default());
+            params.backward(&pass, &loss);
+            drop((pass, h, logits, loss));
+            optimizer.step(&mut params, 0.01);
+        }
+        params
+            .values()
+            .iter()
+            .map(|v| v.to_bits())
+            .collect::<Vec<_>>()
+    };
+    let one = train(1);
+    for threads in [2, 3] {
+        assert!(train(threads) == one, "other bits with {threads} threads");
     }
 }
 

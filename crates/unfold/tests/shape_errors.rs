@@ -2,7 +2,7 @@
 
 use std::panic::catch_unwind;
 
-use unfold::ops::{BatchNorm, Conv1d, CrossEntropy, Pool2d};
+use unfold::ops::{BatchNorm, Conv1d, Conv2d, CrossEntropy, Pool2d};
 use unfold::{Ragged, Tensor};
 
 fn said(f: impl Fn() + std::panic::UnwindSafe) -> String {
@@ -54,6 +54,43 @@ fn errors_name_what_was_expected_and_what_came() {
     assert_eq!(
         said(move || drop(t(&[9, 2]).conv1d(&Ragged::new(&[9]), &t(&[3, 2, 4]), None, geometry))),
         "conv1d: expected weight [5, 2, O] for input [9, 2], got [3, 2, 4]"
+    );
+    let geometry = Conv2d::new([3, 3]);
+    let conv2d = |x: &'static [usize], w: &'static [usize], b: Option<usize>, geometry| {
+        said(move || drop(t(x).conv2d(&t(w), b.map(|b| t(&[b])).as_ref(), geometry)))
+    };
+    assert_eq!(
+        conv2d(&[8, 32, 32], &[3, 3, 3, 16], None, geometry),
+        "conv2d: expected input [B, H, W, C], got [8, 32, 32]"
+    );
+    assert_eq!(
+        conv2d(&[8, 32, 32, 3], &[3, 3, 4, 16], None, geometry),
+        "conv2d: expected weight [3, 3, 3, O] for input [8, 32, 32, 3], got [3, 3, 4, 16]"
+    );
+    assert_eq!(
+        conv2d(&[8, 32, 32, 3], &[3, 3, 3, 16], Some(3), geometry),
+        "conv2d: expected bias [16] for weight [3, 3, 3, 16], got [3]"
+    );
+    assert_eq!(
+        conv2d(&[8, 2, 32, 3], &[3, 3, 3, 16], None, geometry),
+        "conv2d: expected pictures of at least one output pixel for kernel [3, 3], stride [1, 1], \
+         padding [[0, 0], [0, 0]], dilation [1, 1], got input [8, 2, 32, 3]"
+    );
+    let grouped = Conv2d {
+        groups: 4,
+        ..geometry
+    };
+    assert_eq!(
+        conv2d(&[8, 32, 32, 6], &[3, 3, 3, 16], None, grouped),
+        "conv2d: expected channels in 4 equal groups, got input [8, 32, 32, 6]"
+    );
+    assert_eq!(
+        conv2d(&[8, 32, 32, 8], &[3, 3, 8, 16], None, grouped),
+        "conv2d: expected weight [3, 3, 2, O] for input [8, 32, 32, 8] in 4 groups, got [3, 3, 8, 16]"
+    );
+    assert_eq!(
+        conv2d(&[8, 32, 32, 8], &[3, 3, 2, 6], None, grouped),
+        "conv2d: expected outputs in 4 equal groups, got weight [3, 3, 2, 6]"
     );
     assert_eq!(
         said(|| drop(t(&[5, 6]).max_pool2d(Pool2d::new([2, 2])))),

@@ -25,7 +25,7 @@ pub(super) struct Panels<E: Float> {
 
 /// Vectors of units in a panel of so many gates.
 pub(super) const fn per(gates: usize) -> usize {
-    if gates % 2 == 0 { 1 } else { 2 }
+    if gates.is_multiple_of(2) { 1 } else { 2 }
 }
 
 /// Vectors of units that one register holds.

@@ -14,6 +14,7 @@ mod binary_cross_entropy;
 pub(crate) mod broadcast;
 mod concat;
 mod conv1d;
+mod conv2d;
 mod cross_entropy;
 mod dropout;
 mod gather;
@@ -42,9 +43,8 @@ pub use batch_norm::{BatchNorm, Moments};
 pub use cross_entropy::{CrossEntropy, IGNORE};
 pub use recurrent::{Recurrence, Recurrent};
 pub use unfold_kernels::Cell;
-pub use unfold_kernels::Conv1d;
-pub use unfold_kernels::Pool2d;
 use unfold_kernels::Windows;
+pub use unfold_kernels::{Conv1d, Conv2d, Pool2d};
 
 /// One differentiable operation.
 ///

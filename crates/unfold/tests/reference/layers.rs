@@ -1,4 +1,4 @@
-use unfold::nn::{BatchNorm, Conv1d, Embedding, LayerNorm, Linear, Params, Pass, Pool};
+use unfold::nn::{BatchNorm, Conv1d, Conv2d, Embedding, LayerNorm, Linear, Params, Pass, Pool};
 use unfold::random::Key;
 use unfold::{Ragged, Tensor, ops};
 
@@ -86,6 +86,34 @@ fn conv1d() {
         case.check_param("grad_b", &params, layer.bias());
     }
     for_each(include_str!("conv1d.json"), run::<f32>, run::<f64>);
+}
+
+#[test]
+fn conv2d() {
+    fn run<E: Precision>(case: &Case) {
+        let geometry = ops::Conv2d {
+            kernel: case.setting("kernel"),
+            stride: case.setting("stride"),
+            padding: case.setting("padding"),
+            dilation: case.setting("dilation"),
+            groups: case.setting("groups"),
+        };
+        let x = case.tensor("x").watch();
+        let outputs = case.tensor::<E>("b").len();
+        let mut params = Params::<E>::new(0);
+        let layer = Conv2d::new(&mut params.scope("layer"), x.dim(3), outputs, geometry);
+        let bias = layer.bias().expect("a bias");
+        case.set(&mut params, layer.weight(), "w");
+        case.set(&mut params, bias, "b");
+        let pass = Pass::training(&params, Key::new(0));
+        let y = layer.forward(&pass, &x);
+        case.check("y", y.data());
+        let gradients = params.backward(&pass, &case.upstream(&y, "d_y"));
+        case.check_gradient("grad_x", &gradients, &x);
+        case.check_param("grad_w", &params, layer.weight());
+        case.check_param("grad_b", &params, bias);
+    }
+    for_each(include_str!("conv2d.json"), run::<f32>, run::<f64>);
 }
 
 #[test]

@@ -5,12 +5,14 @@ use std::time::Instant;
 use unfold::nn::{Params, Pass, Recurrent, RecurrentConfig};
 use unfold::ops::Cell;
 use unfold::{Key, Ragged, Tensor};
-use unfold_kernels::{Mat, MatMut, gemm};
+use unfold_kernels::{
+    Conv2d, Mat, MatMut, conv2d, conv2d_backward_data, conv2d_backward_weights, gemm,
+};
 
 use super::{Job, Workload};
 
 /// The kernels there are.
-pub(super) const ALL: [Workload; 5] = [
+pub(super) const ALL: [Workload; 14] = [
     Workload {
         name: "gemm_512",
         prepare: || product(512),
@@ -22,6 +24,42 @@ pub(super) const ALL: [Workload; 5] = [
     Workload {
         name: "gemm_2048",
         prepare: || product(2048),
+    },
+    Workload {
+        name: "conv3x3_64_forward",
+        prepare: || convolution(64, Direction::Forward),
+    },
+    Workload {
+        name: "conv3x3_64_backward_data",
+        prepare: || convolution(64, Direction::BackwardData),
+    },
+    Workload {
+        name: "conv3x3_64_backward_weights",
+        prepare: || convolution(64, Direction::BackwardWeights),
+    },
+    Workload {
+        name: "conv3x3_128_forward",
+        prepare: || convolution(128, Direction::Forward),
+    },
+    Workload {
+        name: "conv3x3_128_backward_data",
+        prepare: || convolution(128, Direction::BackwardData),
+    },
+    Workload {
+        name: "conv3x3_128_backward_weights",
+        prepare: || convolution(128, Direction::BackwardWeights),
+    },
+    Workload {
+        name: "conv3x3_256_forward",
+        prepare: || convolution(256, Direction::Forward),
+    },
+    Workload {
+        name: "conv3x3_256_backward_data",
+        prepare: || convolution(256, Direction::BackwardData),
+    },
+    Workload {
+        name: "conv3x3_256_backward_weights",
+        prepare: || convolution(256, Direction::BackwardWeights),
     },
     Workload {
         name: "lstm_b20_h650_forward",
@@ -53,6 +91,32 @@ fn product(n: usize) -> Job {
             false,
             MatMut::new(&mut c, n),
         );
+    })
+}
+
+/// What a convolution computes.
+enum Direction {
+    Forward,
+    BackwardData,
+    BackwardWeights,
+}
+
+/// A 3x3 convolution of 64 pictures, as deep networks for small pictures have them: 32x32 with 64 channels, and half
+/// the pixels along each side with twice the channels.
+fn convolution(channels: usize, direction: Direction) -> Job {
+    const B: usize = 64;
+    let side = 32 * 64 / channels;
+    let geometry = Conv2d::new([3, 3]).same([side, side]);
+    let size = [B, side, side, channels];
+    let values = B * side * side * channels;
+    let (mut x, mut dy) = (random(values, Key::new(1)), random(values, Key::new(2)));
+    let mut w = random(9 * channels * channels, Key::new(3));
+    // Of the direct form, zeros outside the picture included.
+    let flops = 2.0 * (values * 9 * channels) as f64;
+    Job::timed(flops, 0.0, move || match direction {
+        Direction::Forward => conv2d(&x, size, &w, None, geometry, &mut dy),
+        Direction::BackwardData => conv2d_backward_data(&dy, size, &w, geometry, &mut x),
+        Direction::BackwardWeights => conv2d_backward_weights(&x, size, &dy, geometry, &mut w),
     })
 }
 

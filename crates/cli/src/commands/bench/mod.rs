@@ -147,7 +147,7 @@ fn heading(machine: &Machine) -> String {
         "{machine}, {simd}, {threads} {one}\n\
          multiply-adds  {fma_peak_gflops:7.1} GFLOP/s  ({fma_peak_1_gflops:.1} on one thread)\n\
          memory         {bandwidth_gbs:7.1} GB/s     ({bandwidth_1_gbs:.1} on one thread)\n\n\
-         {:<26} {:>10} {:>10} {:>9} {:>9}\n",
+         {:<29} {:>10} {:>10} {:>9} {:>9}\n",
         "workload", "median ms", "least ms", "GFLOP/s", "of limit"
     )
 }
@@ -162,5 +162,5 @@ fn row(measured: &Measured) -> String {
         ..
     } = measured;
     let share = of_limit * 100.0;
-    format!("{workload:<26} {median_ms:>10.2} {min_ms:>10.2} {gflops:>9.1} {share:>7.1} %\n")
+    format!("{workload:<29} {median_ms:>10.2} {min_ms:>10.2} {gflops:>9.1} {share:>7.1} %\n")
 }

@@ -1,0 +1,420 @@
+//! Convolution on pictures, channels last.
+//!
+//! A product whose left factor has the pixels that all taps see side by side, read where they lie
+//! ([`crate::indirect`]). Where each group has one channel, there is nothing to multiply matrices of: see [`depthwise`].
+
+mod depthwise;
+
+use crate::buffer::Buffer;
+use crate::float::Float;
+use crate::indirect::{NOWHERE, Panels, Pieces, Places, columns_product, rows_product};
+use crate::threads::{parallel_rows, rows_per_task};
+
+/// Fewer channels than this are too short a piece to point at: pictures are padded, so that a whole kernel row
+/// is one piece.
+const FEW: usize = 16;
+
+/// The geometry of a convolution on pictures. Along each axis (down, across), output pixel `i` sees the input pixels
+/// `i stride + k dilation - padding before` for `k` in `0 .. kernel`.
+///
+/// `Conv2d { stride: [2, 2], ..Conv2d::new([3, 3]) }` says only what is unusual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv2d {
+    /// Taps down and across, `[KH, KW]`.
+    pub kernel: [usize; 2],
+    /// Pixels from one output to the next.
+    pub stride: [usize; 2],
+    /// Pixels of zeros before and after the picture: `[[above, below], [left, right]]`.
+    pub padding: [[usize; 2]; 2],
+    /// Pixels between taps.
+    pub dilation: [usize; 2],
+    /// Parts that the channels in and out are cut into; each output part sees the input part of its number.
+    pub groups: usize,
+}
+
+impl Conv2d {
+    /// Stride 1, no padding, dilation 1, one group.
+    pub fn new(kernel: [usize; 2]) -> Self {
+        Conv2d {
+            kernel,
+            stride: [1, 1],
+            padding: [[0, 0]; 2],
+            dilation: [1, 1],
+            groups: 1,
+        }
+    }
+
+    /// With the padding that gives `ceil(size / stride)` pixels for pictures of `size` `[H, W]`, as evenly as can be and
+    /// the odd pixel after the picture, as TensorFlow's `SAME` has it.
+    pub fn same(mut self, size: [usize; 2]) -> Self {
+        for (axis, &n) in size.iter().enumerate() {
+            let stride = self.stride[axis].max(1);
+            let last = n.div_ceil(stride).saturating_sub(1) * stride;
+            let all = (last + self.reach(axis)).saturating_sub(n);
+            self.padding[axis] = [all / 2, all.div_ceil(2)];
+        }
+        self
+    }
+
+    /// The size `[OH, OW]` after the convolution of pictures `[H, W]`:
+    /// `(H + padding - dilation (KH - 1) - 1) / stride + 1`, rounded down; `None` if the picture is too small for a
+    /// single pixel or the geometry has a 0 where it cannot.
+    pub fn output(&self, size: [usize; 2]) -> Option<[usize; 2]> {
+        let along = |axis: usize| {
+            let positive = [self.kernel[axis], self.stride[axis], self.dilation[axis]];
+            if positive.contains(&0) || self.groups == 0 {
+                return None;
+            }
+            let [before, after] = self.padding[axis];
+            let room = (size[axis] + before + after).checked_sub(self.reach(axis))?;
+            Some(room / self.stride[axis] + 1)
+        };
+        Some([along(0)?, along(1)?])
+    }
+
+    /// Pixels from the first tap to the last along an axis.
+    fn reach(&self, axis: usize) -> usize {
+        self.dilation[axis] * self.kernel[axis].saturating_sub(1) + 1
+    }
+
+    /// The input pixel that output pixel `at` sees through a tap of an axis, if it lies in a picture of `size`.
+    fn source(&self, axis: usize, at: usize, tap: usize, size: usize) -> Option<usize> {
+        let padded = at * self.stride[axis] + tap * self.dilation[axis];
+        let source = padded.checked_sub(self.padding[axis][0])?;
+        (source < size).then_some(source)
+    }
+
+    /// The output pixel that sees input pixel `at` through a tap of an axis, if there is one among `size`.
+    fn target(&self, axis: usize, at: usize, tap: usize, size: usize) -> Option<usize> {
+        let padded = at + self.padding[axis][0];
+        let target = padded.checked_sub(tap * self.dilation[axis])?;
+        let whole = target % self.stride[axis] == 0 && target / self.stride[axis] < size;
+        whole.then_some(target / self.stride[axis])
+    }
+}
+
+/// The sizes of a convolution.
+struct Sizes {
+    batch: usize,
+    input: [usize; 2],
+    output: [usize; 2],
+    /// Channels in and out.
+    c: usize,
+    o: usize,
+}
+
+impl Sizes {
+    /// From `x [B, H, W, C]`, the weight `[KH, KW, C / groups, O]` and `y [B, OH, OW, O]`.
+    fn new<E>(
+        name: &str,
+        geometry: &Conv2d,
+        x: &[E],
+        [batch, h, w, c]: [usize; 4],
+        weight: &[E],
+        y: &[E],
+    ) -> Self {
+        let output = geometry.output([h, w]);
+        let [oh, ow] = output.unwrap_or_else(|| panic!("{name}: no pixel out of [{h}, {w}]"));
+        let o = y.len().checked_div(batch * oh * ow).unwrap_or(0);
+        let ([kh, kw], groups) = (geometry.kernel, geometry.groups);
+        assert!(
+            x.len() == batch * h * w * c
+                && y.len() == batch * oh * ow * o
+                && c % groups == 0
+                && o % groups == 0
+                && (y.is_empty() || weight.len() == kh * kw * (c / groups) * o),
+            "{name}: expected [{batch}, {h}, {w}, {c}], [{kh}, {kw}, {c} / {groups}, O] and \
+             [{batch}, {oh}, {ow}, O], got {}, {} and {} elements",
+            x.len(),
+            weight.len(),
+            y.len()
+        );
+        Sizes {
+            batch,
+            input: [h, w],
+            output: [oh, ow],
+            c,
+            o,
+        }
+    }
+
+    /// Whether each group has a single input channel.
+    fn depthwise(&self, geometry: &Conv2d) -> bool {
+        geometry.groups > 1 && geometry.groups == self.c
+    }
+}
+
+/// The pixels of a picture counted by rows.
+fn pixels([h, w]: [usize; 2]) -> usize {
+    h * w
+}
+
+/// A place in a picture, as an index holds it.
+fn start(place: usize) -> u32 {
+    u32::try_from(place).expect("a picture of fewer than 2^32 elements")
+}
+
+/// Where the pixels of a picture begin, `channels` elements each.
+fn places([h, w]: [usize; 2], channels: usize) -> Vec<u32> {
+    (0..h * w).map(|pixel| start(pixel * channels)).collect()
+}
+
+/// The input as the taps see it: the left factor of a convolution.
+struct Seen<'a, E: Float> {
+    /// A copy with zeros left and right of each picture, where it takes the place of `x`.
+    padded: Option<Buffer<E>>,
+    x: &'a [E],
+    /// Elements of a picture.
+    picture: usize,
+    /// Elements of a piece: a pixel's group, or a kernel row of pixels.
+    len: usize,
+    starts: Vec<u32>,
+    sizes: &'a Sizes,
+}
+
+impl<'a, E: Float> Seen<'a, E> {
+    fn new(x: &'a [E], sizes: &'a Sizes, geometry: &Conv2d) -> Self {
+        let ([h, w], c) = (sizes.input, sizes.c);
+        let [left, right] = geometry.padding[1];
+        let [kh, kw] = geometry.kernel;
+        let inside = left + right == 0;
+        let whole_rows = geometry.groups == 1 && geometry.dilation[1] == 1 && (inside || c < FEW);
+        let padded = (whole_rows && !inside).then(|| pad(x, w * c, [left * c, right * c]));
+        let (geometry, width) = match padded {
+            Some(_) => {
+                let padding = [geometry.padding[0], [0, 0]];
+                (
+                    Conv2d {
+                        padding,
+                        ..*geometry
+                    },
+                    w + left + right,
+                )
+            }
+            None => (*geometry, w),
+        };
+        let across = if whole_rows { 1 } else { kw };
+        let [oh, ow] = sizes.output;
+        let mut starts = Vec::with_capacity(kh * across * oh * ow);
+        for ky in 0..kh {
+            for kx in 0..across {
+                for oy in 0..oh {
+                    let row = geometry.source(0, oy, ky, h);
+                    starts.extend((0..ow).map(|ox| {
+                        match (row, geometry.source(1, ox, kx, width)) {
+                            (Some(row), Some(column)) => start((row * width + column) * c),
+                            _ => NOWHERE,
+                        }
+                    }));
+                }
+            }
+        }
+        Seen {
+            padded,
+            x,
+            picture: h * width * c,
+            len: if whole_rows {
+                kw * c
+            } else {
+                c / geometry.groups
+            },
+            starts,
+            sizes,
+        }
+    }
+
+    /// What a group sees.
+    fn pieces(&self, group: usize) -> Pieces<'_, E> {
+        let data = self.padded.as_deref().unwrap_or(self.x);
+        Pieces {
+            data: &data[(group * self.len).min(data.len())..],
+            pictures: self.sizes.batch,
+            picture: self.picture,
+            rows: pixels(self.sizes.output),
+            len: self.len,
+            starts: &self.starts,
+        }
+    }
+}
+
+/// Rows of `row` elements with zeros before and after each.
+fn pad<E: Float>(x: &[E], row: usize, [before, after]: [usize; 2]) -> Buffer<E> {
+    let wide = before + row + after;
+    let mut padded = Buffer::scratch(x.len().checked_div(row).unwrap_or(0) * wide);
+    parallel_rows(&mut padded, wide, rows_per_task(wide), |first, rows| {
+        for (i, to) in rows.chunks_exact_mut(wide).enumerate() {
+            to[..before].fill(E::ZERO);
+            to[before..before + row].copy_from_slice(&x[(first + i) * row..][..row]);
+            to[before + row..].fill(E::ZERO);
+        }
+    });
+    padded
+}
+
+/// `y[i, j] = bias + sum over taps k, l of x[i stride + k dilation - padding, j ..] w[k, l]`, pixels outside the
+/// picture being zero: `x [B, H, W, C]` of the given `size`, `w [KH, KW, C / groups, O]`, `bias [O]`,
+/// `y [B, OH, OW, O]`.
+///
+/// # Panics
+/// If the shapes do not fit; so do the other functions here.
+pub fn conv2d<E: Float>(
+    x: &[E],
+    size: [usize; 4],
+    w: &[E],
+    bias: Option<&[E]>,
+    geometry: Conv2d,
+    y: &mut [E],
+) {
+    let sizes = Sizes::new("conv2d", &geometry, x, size, w, y);
+    let (c, o, groups) = (sizes.c, sizes.o, geometry.groups);
+    if let Some(bias) = bias {
+        assert!(
+            y.is_empty() || bias.len() == o,
+            "conv2d: expected a bias of {o}"
+        );
+    }
+    if y.is_empty() {
+        return;
+    }
+    if sizes.depthwise(&geometry) {
+        return depthwise::forward(x, &sizes, w, bias, &geometry, y);
+    }
+    let seen = Seen::new(x, &sizes, &geometry);
+    let places = places(sizes.output, o);
+    let to = Places {
+        picture: pixels(sizes.output) * o,
+        starts: &places,
+    };
+    let (taps, outs) = (pixels(geometry.kernel), o / groups);
+    for group in 0..groups {
+        let first = group * outs;
+        let w = Panels::new(
+            &w[first.min(w.len())..],
+            &[0],
+            taps * (c / groups),
+            outs,
+            [o, 1],
+        );
+        let bias = bias.map(|bias| &bias[first..][..outs]);
+        rows_product(seen.pieces(group), &w, bias, &mut y[first..], to);
+    }
+}
+
+/// The gradient of [`conv2d`] by its input: `dy [B, OH, OW, O]`, `w [KH, KW, C / groups, O]`, `dx [B, H, W, C]`.
+///
+/// Input pixels whose places leave the same remainder by the stride are seen through the same taps: each such class is
+/// a product of its own, and no tap is multiplied that does not meet.
+pub fn conv2d_backward_data<E: Float>(
+    dy: &[E],
+    size: [usize; 4],
+    w: &[E],
+    geometry: Conv2d,
+    dx: &mut [E],
+) {
+    let sizes = Sizes::new("conv2d_backward_data", &geometry, dx, size, w, dy);
+    if dx.is_empty() || dy.is_empty() {
+        return dx.fill(E::ZERO);
+    }
+    if sizes.depthwise(&geometry) {
+        return depthwise::backward_data(dy, &sizes, w, &geometry, dx);
+    }
+    for down in 0..geometry.stride[0] {
+        for across in 0..geometry.stride[1] {
+            backward_class(dy, &sizes, w, &geometry, [down, across], dx);
+        }
+    }
+}
+
+/// The gradient of the input pixels `first + i stride`.
+fn backward_class<E: Float>(
+    dy: &[E],
+    sizes: &Sizes,
+    w: &[E],
+    geometry: &Conv2d,
+    first: [usize; 2],
+    dx: &mut [E],
+) {
+    let (c, o, [h, width]) = (sizes.c, sizes.o, sizes.input);
+    let ins = c / geometry.groups;
+    let outs = o / geometry.groups;
+    // The class's pixels along an axis, and the taps that see them.
+    let along = |axis: usize| -> Vec<usize> {
+        (first[axis]..sizes.input[axis])
+            .step_by(geometry.stride[axis])
+            .collect()
+    };
+    let taps = |axis: usize| {
+        let all = 0..geometry.kernel[axis];
+        let padded = first[axis] + geometry.padding[axis][0];
+        let stride = geometry.stride[axis];
+        all.filter(move |tap| padded % stride == tap * geometry.dilation[axis] % stride)
+    };
+    let (rows, columns) = (along(0), along(1));
+    let places: Vec<u32> = rows
+        .iter()
+        .flat_map(|row| {
+            columns
+                .iter()
+                .map(move |column| start((row * width + column) * c))
+        })
+        .collect();
+    if places.is_empty() {
+        return; // a stride beyond the picture
+    }
+    let (mut starts, mut weights) = (Vec::new(), Vec::new());
+    for ky in taps(0) {
+        for kx in taps(1) {
+            weights.push((ky * geometry.kernel[1] + kx) * ins * o);
+            for &row in &rows {
+                let row = geometry.target(0, row, ky, sizes.output[0]);
+                starts.extend(columns.iter().map(|&column| {
+                    match (row, geometry.target(1, column, kx, sizes.output[1])) {
+                        (Some(row), Some(column)) => start((row * sizes.output[1] + column) * o),
+                        _ => NOWHERE,
+                    }
+                }));
+            }
+        }
+    }
+    let to = Places {
+        picture: h * width * c,
+        starts: &places,
+    };
+    for group in 0..geometry.groups {
+        let a = Pieces {
+            data: &dy[group * outs..],
+            pictures: sizes.batch,
+            picture: pixels(sizes.output) * o,
+            rows: places.len(),
+            len: outs,
+            starts: &starts,
+        };
+        // The transpose of each tap's [C / groups, O].
+        let w = Panels::new(&w[group * outs..], &weights, outs, ins, [1, o]);
+        rows_product(a, &w, None, &mut dx[group * ins..], to);
+    }
+}
+
+/// The gradient of [`conv2d`] by its weight: `x [B, H, W, C]`, `dy [B, OH, OW, O]`, `dw [KH, KW, C / groups, O]`.
+pub fn conv2d_backward_weights<E: Float>(
+    x: &[E],
+    size: [usize; 4],
+    dy: &[E],
+    geometry: Conv2d,
+    dw: &mut [E],
+) {
+    let sizes = Sizes::new("conv2d_backward_weights", &geometry, x, size, dw, dy);
+    if dw.is_empty() || dy.is_empty() {
+        return dw.fill(E::ZERO);
+    }
+    if sizes.depthwise(&geometry) {
+        return depthwise::backward_weights(x, &sizes, dy, &geometry, dw);
+    }
+    let seen = Seen::new(x, &sizes, &geometry);
+    let (o, outs) = (sizes.o, sizes.o / geometry.groups);
+    for group in 0..geometry.groups {
+        let first = group * outs;
+        let a = seen.pieces(group);
+        columns_product(a, (&dy[first..], o), outs, (&mut dw[first..], o));
+    }
+}
