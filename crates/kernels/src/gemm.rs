@@ -13,7 +13,7 @@ pub use self::pack::{Packed, pack};
 use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::shared::Shared;
-use crate::simd::{Kernel, Vector};
+use crate::simd::{Kernel, Vector, prefetch};
 use crate::threads::parallel;
 
 /// Steps of `k` summed in registers before a tile is written.
@@ -164,13 +164,16 @@ impl<E: Float> Block<'_, E> {
                         &near[panel % GROUP * steps * width..]
                     }
                 };
-                let b = &b[..steps * width];
-                for (panel, a) in packed
-                    .chunks_exact(MR * steps)
-                    .take(rows.div_ceil(MR))
-                    .enumerate()
-                {
+                let (b, next) = b.split_at(steps * width);
+                let tiles = rows.div_ceil(MR);
+                let share = b.len().div_ceil(tiles);
+                for (panel, a) in packed.chunks_exact(MR * steps).take(tiles).enumerate() {
                     let i = self.rows.start + panel * MR;
+                    // What comes next is on its way while this tile is computed.
+                    prefetch(next.as_ptr().wrapping_add(panel * share), share);
+                    for r in 0..MR {
+                        prefetch(self.c.place((i + r) * self.stride + j), width);
+                    }
                     match self.rows.end - i {
                         left if left <= LOW => self.tile::<V, MR, LOW>(i, j, start, a, b),
                         left if left <= MID => self.tile::<V, MR, MID>(i, j, start, a, b),

@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::shared::Shared;
-use crate::simd::{Kernel, Vector};
+use crate::simd::{Kernel, Vector, prefetch};
 use crate::threads::{parallel, parallel_rows, rows_per_task};
 
 /// Steps summed in registers before a tile is written: a panel of so many stays in the nearest cache.
@@ -306,7 +306,15 @@ impl<E: Float> Rows<'_, E> {
             let steps = KC.min(k - p0);
             for j in self.cols.clone().step_by(width) {
                 let b = &self.b.data[(j / width * k + p0) * width..][..steps * width];
+                let share = b.len().div_ceil(rows.div_ceil(MR));
                 for i in (0..rows).step_by(MR) {
+                    // What comes next is on its way while this tile is computed.
+                    let next = b.as_ptr().wrapping_add(k * width + i / MR * share);
+                    prefetch(next, share);
+                    for &(picture, row) in &places[i..i + MR] {
+                        let place = picture * self.to.picture + self.to.starts[row] as usize + j;
+                        prefetch(self.c.place(place), width);
+                    }
                     match &places[i..] {
                         tile if rows - i <= LOW => self.tile::<V, LOW>(tile, rows - i, j, p0, b),
                         tile if rows - i <= MID => self.tile::<V, MID>(tile, rows - i, j, p0, b),
@@ -556,6 +564,11 @@ impl<E: Float> Columns<'_, E> {
                     let mut at = self.within.start;
                     while at < self.within.end {
                         let (from, keep) = (&from[..steps], p0 > first);
+                        for r in 0..MR {
+                            let row = piece * a.len + at + r;
+                            let place = self.c_place.0 + row * self.c_place.1 + j;
+                            prefetch(self.c.place(place), width);
+                        }
                         at += match self.within.end - at {
                             left if left >= MR => self.tile::<V, MR>(piece, at, j, keep, from, b),
                             left if left >= MID => self.tile::<V, MID>(piece, at, j, keep, from, b),

@@ -24,6 +24,12 @@ impl<'a, E> Shared<'a, E> {
         }
     }
 
+    /// The address of an element, which may lie outside.
+    #[inline(always)]
+    pub(crate) fn place(&self, at: usize) -> *const E {
+        self.ptr.wrapping_add(at)
+    }
+
     /// Elements `start .. start + len`, to read.
     ///
     /// # Safety

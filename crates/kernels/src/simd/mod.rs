@@ -137,6 +137,19 @@ pub trait Vector: Copy + Send + Sync + 'static {
 /// The widest register of any instruction set, in elements of `f32`.
 pub(crate) const MAX_LANES: usize = 16;
 
+/// Asks for the cache lines of `len` elements, which may lie outside any memory.
+#[inline(always)]
+pub(crate) fn prefetch<E>(from: *const E, len: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for at in (0..len).step_by(64 / size_of::<E>()) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint; any address will do, and every x86_64 machine has it.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(at).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (from, len);
+}
+
 /// Work written once for every vector type. `run` must be `#[inline(always)]`.
 pub trait Kernel<E> {
     /// What the work returns.
