@@ -1,12 +1,11 @@
 //! Convolution over time, on packed sequences of different lengths.
 //!
-//! A product whose left factor has the rows that all taps see side by side, taken through an index: no patch is
-//! ever copied out, and steps outside a sequence are rows of zeros that only the packing sees.
+//! A product whose left factor has the rows that all taps see side by side, read where they lie
+//! ([`crate::gemm`]).
 
 use crate::float::Float;
-use crate::gemm::{Left, Mat, MatMut, NO_ROW, gemm_indexed};
+use crate::gemm::{NOWHERE, Panels, Pieces, Places, columns_product, rows_product};
 use crate::seq::Ragged;
-use crate::threads::parallel_rows;
 
 /// The geometry of a convolution over time: output step `t` sees the input steps
 /// `t stride + k dilation - padding` for `k` in `0 .. kernel`.
@@ -48,30 +47,53 @@ impl Conv1d {
     }
 }
 
-/// For each row of `to`, the row of `from` at the step that `step` gives for its own, or [`NO_ROW`].
-fn index(from: &Ragged, to: &Ragged, step: impl Fn(usize) -> Option<usize>) -> Vec<u32> {
-    let mut rows = Vec::with_capacity(to.rows());
-    for t in 0..to.steps() {
-        let at = step(t);
-        let alive = at.map_or(0, |at| from.alive(at)).min(to.alive(t));
-        let first = at.map_or(0, |at| {
-            if at < from.steps() {
-                from.offset(at)
-            } else {
-                0
-            }
-        });
-        rows.extend((first..first + alive).map(|row| row as u32));
-        rows.resize(to.offset(t + 1), NO_ROW);
+/// For each tap, and in it for each row of `to`, where the row of `from` begins that lies at the step which `step` gives
+/// for its own: `[K][rows of to]`. Rows of `from` have `channels` elements.
+fn seen(
+    taps: usize,
+    from: &Ragged,
+    channels: usize,
+    to: &Ragged,
+    step: impl Fn(usize, usize) -> Option<usize>,
+) -> Vec<u32> {
+    let mut starts = Vec::with_capacity(taps * to.rows());
+    for tap in 0..taps {
+        for t in 0..to.steps() {
+            let at = step(t, tap).filter(|at| *at < from.steps());
+            let alive = at.map_or(0, |at| from.alive(at)).min(to.alive(t));
+            let first = at.map_or(0, |at| from.offset(at));
+            starts.extend((first..first + alive).map(|row| start(row, channels)));
+            starts.resize(tap * to.rows() + to.offset(t + 1), NOWHERE);
+        }
     }
-    rows
+    starts
 }
 
-/// For each tap, and in it for each output row, the input row that it sees: `[K][M]`.
-fn taps(geometry: Conv1d, input: &Ragged, output: &Ragged) -> Vec<u32> {
-    (0..geometry.kernel)
-        .flat_map(|tap| index(input, output, |t| geometry.input_step(t, tap)))
-        .collect()
+/// Where a row begins, as an index holds it.
+fn start(row: usize, channels: usize) -> u32 {
+    u32::try_from(row * channels).expect("a batch of fewer than 2^32 elements")
+}
+
+/// A matrix whose rows are those of `data` that begin at `starts`, `len` elements each.
+fn pieces<'a, E>(data: &'a [E], rows: usize, len: usize, starts: &'a [u32]) -> Pieces<'a, E> {
+    Pieces {
+        data,
+        pictures: 1,
+        picture: 0,
+        rows,
+        len,
+        starts,
+    }
+}
+
+/// A product into the rows of `c`, one after the other.
+fn into_rows<E: Float>(a: Pieces<'_, E>, b: &Panels<E>, bias: Option<&[E]>, n: usize, c: &mut [E]) {
+    let starts: Vec<u32> = (0..a.rows).map(|row| start(row, n)).collect();
+    let to = Places {
+        picture: 0,
+        starts: &starts,
+    };
+    rows_product(a, b, bias, c, to);
 }
 
 /// Channels in and out, from the weight `[K, C, O]`.
@@ -116,20 +138,12 @@ pub fn conv1d<E: Float>(
     let (c, o) = channels("conv1d", x, input, w, y, output, geometry.kernel);
     if let Some(bias) = bias {
         assert_eq!(bias.len(), o, "conv1d: expected a bias of {o}");
-        parallel_rows(y, o, 256, |_, y| {
-            y.chunks_exact_mut(o).for_each(|y| y.copy_from_slice(bias));
-        });
     }
-    let index = taps(geometry, input, output);
-    let a = Left::Rows {
-        data: x,
-        cols: c,
-        rows: output.rows(),
-        index: &index,
-    };
-    let (w, y) = (Mat::new(w, o), MatMut::new(y, o));
-    let keep = bias.is_some();
-    gemm_indexed(output.rows(), o, geometry.kernel * c, a, w, keep, y);
+    let step = |t, tap| geometry.input_step(t, tap);
+    let starts = seen(geometry.kernel, input, c, output, step);
+    let a = pieces(x, output.rows(), c, &starts);
+    let w = Panels::new(w, &[0], geometry.kernel * c, o, [o, 1]);
+    into_rows(a, &w, bias, o, y);
 }
 
 /// The gradient of [`conv1d`] by its input: `dy [M, O]`, `w [K, C, O]`, `dx [N, C]`.
@@ -150,17 +164,12 @@ pub fn conv1d_backward_data<E: Float>(
         output,
         geometry.kernel,
     );
-    for tap in 0..geometry.kernel {
-        let index = index(output, input, |t| geometry.output_step(t, tap));
-        let a = Left::Rows {
-            data: dy,
-            cols: o,
-            rows: input.rows(),
-            index: &index,
-        };
-        let wt = Mat::t(&w[tap * c * o..][..c * o], o);
-        gemm_indexed(input.rows(), c, o, a, wt, tap > 0, MatMut::new(dx, c));
-    }
+    let step = |t, tap| geometry.output_step(t, tap);
+    let starts = seen(geometry.kernel, output, o, input, step);
+    // The transpose of each tap's [C, O], one below the other.
+    let taps: Vec<usize> = (0..geometry.kernel).map(|tap| tap * c * o).collect();
+    let w = Panels::new(w, &taps, o, c, [1, o]);
+    into_rows(pieces(dy, input.rows(), o, &starts), &w, None, c, dx);
 }
 
 /// The gradient of [`conv1d`] by its weight: `x [N, C]`, `dy [M, O]`, `dw [K, C, O]`.
@@ -181,13 +190,8 @@ pub fn conv1d_backward_weights<E: Float>(
         output,
         geometry.kernel,
     );
-    let index = taps(geometry, input, output);
-    let a = Left::Columns {
-        data: x,
-        cols: c,
-        rows: output.rows(),
-        index: &index,
-    };
-    let (dy, dw) = (Mat::new(dy, o), MatMut::new(dw, o));
-    gemm_indexed(geometry.kernel * c, o, output.rows(), a, dy, false, dw);
+    let step = |t, tap| geometry.input_step(t, tap);
+    let starts = seen(geometry.kernel, input, c, output, step);
+    let a = pieces(x, output.rows(), c, &starts);
+    columns_product(a, (dy, o), o, (dw, o));
 }

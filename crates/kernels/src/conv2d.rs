@@ -1,13 +1,13 @@
 //! Convolution on pictures, channels last.
 //!
 //! A product whose left factor has the pixels that all taps see side by side, read where they lie
-//! ([`crate::indirect`]). Where each group has one channel, there is nothing to multiply matrices of: see [`depthwise`].
+//! ([`crate::gemm`]). Where each group has one channel, there is nothing to multiply matrices of: see [`depthwise`].
 
 mod depthwise;
 
 use crate::buffer::Buffer;
 use crate::float::Float;
-use crate::indirect::{NOWHERE, Panels, Pieces, Places, columns_product, rows_product};
+use crate::gemm::{NOWHERE, Panels, Pieces, Places, columns_product, rows_product};
 use crate::threads::{parallel_rows, rows_per_task};
 
 /// Fewer channels than this are too short a piece to point at: pictures are padded, so that a whole kernel row

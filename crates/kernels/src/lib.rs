@@ -20,7 +20,6 @@ mod elementwise;
 mod embed;
 mod float;
 mod gemm;
-mod indirect;
 mod machine;
 pub mod naive;
 mod norm;
@@ -48,7 +47,7 @@ pub use elementwise::{
 };
 pub use embed::{bag, bag_backward, gather, scatter_add};
 pub use float::Float;
-pub use gemm::{Mat, MatMut, Packed, gemm, gemm_bias, gemm_packed, pack};
+pub use gemm::{Mat, MatMut, gemm, gemm_bias};
 pub use machine::multiply_add_burst;
 pub use norm::{layer_norm, layer_norm_backward};
 pub use pool::{
