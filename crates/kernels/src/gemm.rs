@@ -11,10 +11,13 @@ mod panels;
 mod pieces;
 mod rows;
 
+use self::columns::TALL;
 pub(crate) use self::panels::Panels;
 pub(crate) use self::pieces::{NOWHERE, Pieces, Places};
+use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::threads::parallel;
+use crate::transpose::transpose;
 
 /// Steps summed in registers before a tile is written: a panel of so many stays in the nearest cache.
 const KC: usize = 256;
@@ -154,6 +157,12 @@ fn product<E: Float>(
         a.row_stride,
         a.col_stride
     );
+    if m > TALL && n >= 2 * TALL {
+        // Many rows: a block of B would be packed again for each few of them.
+        let mut rows = Buffer::scratch(m * k);
+        transpose(a.data, a.col_stride, k, &mut rows);
+        return product((m, n, k), Mat::new(&rows, k), b, start, c);
+    }
     if let Start::Bias(bias) = start {
         let rows = c.data.chunks_mut(stride).take(m);
         rows.for_each(|c| c[..n].copy_from_slice(bias));

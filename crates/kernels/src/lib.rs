@@ -32,6 +32,7 @@ mod simd;
 mod softmax;
 mod team;
 mod threads;
+mod transpose;
 
 #[cfg(test)]
 mod testing;
@@ -60,3 +61,4 @@ pub use seq::{Ragged, seq_max, seq_max_backward, seq_mean, seq_mean_backward};
 pub use simd::simd_level;
 pub use softmax::{cross_entropy, log_softmax, log_softmax_backward, softmax, softmax_backward};
 pub use threads::{parallel, parallel_rows, parallel_rows2, set_threads, threads};
+pub use transpose::transpose;

@@ -561,3 +561,10 @@ pub fn seq_mean_backward<E: Float>(dy: &[E], c: usize, seq: &Ragged, dx: &mut [E
         }
     }
 }
+
+/// As [`crate::transpose`].
+pub fn transpose<E: Float>(x: &[E], stride: usize, rows: usize, y: &mut [E]) {
+    for (i, y) in y.iter_mut().enumerate() {
+        *y = x[i % rows * stride + i / rows];
+    }
+}

@@ -13,3 +13,4 @@ mod reduce;
 mod rnn;
 mod seq;
 mod softmax;
+mod transpose;

@@ -14,7 +14,7 @@ use crate::simd::{Kernel, Vector, prefetch};
 use crate::threads::{parallel, rows_per_task};
 
 /// Most rows and columns of a task that sums over all pictures.
-const TALL: usize = 320;
+pub(super) const TALL: usize = 320;
 const WIDE: usize = 128;
 
 /// `C = A^T B`: `a [k, m]` in pieces, `b [k, n]` with rows `b_stride` apart, `c [m, n]` with rows `c_stride` apart.
@@ -219,13 +219,6 @@ impl<E: Float> Columns<'_, E> {
         let (first, stride) = self.c_place;
         let corner = first + (piece * self.a.len + at) * stride + j;
         let mut sums = [[V::splat(E::ZERO); 2]; R];
-        if keep {
-            for (r, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: each task has its own rows and columns of C.
-                let c = unsafe { self.c.part(corner + r * stride, live) };
-                *sums = [V::read(&c[..left]), V::read(&c[left..])];
-            }
-        }
         assert!(at + R <= self.a.len && b.len() == from.len() * 2 * V::LANES);
         for (p, from) in from.iter().enumerate() {
             // SAFETY: `R` elements from `at` on lie inside the piece, and `b` has a row for each of `from`.
@@ -243,8 +236,14 @@ impl<E: Float> Columns<'_, E> {
         for (r, sums) in sums.iter().enumerate() {
             // SAFETY: as above.
             let c = unsafe { self.c.part(corner + r * stride, live) };
-            sums[0].write(&mut c[..left]);
-            sums[1].write(&mut c[left..]);
+            let (left, right) = c.split_at_mut(left);
+            if keep {
+                sums[0].add(V::read(left)).write(left);
+                sums[1].add(V::read(right)).write(right);
+            } else {
+                sums[0].write(left);
+                sums[1].write(right);
+            }
         }
     }
 }

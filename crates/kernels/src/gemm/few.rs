@@ -1,6 +1,7 @@
 //! Products of very few rows with a matrix that is read once: as fast as memory gives it.
 
-use super::{Mat, MatMut, Start, each};
+use super::{KC, Mat, MatMut, Start, each};
+use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::shared::Shared;
 use crate::simd::{Kernel, Vector, places};
@@ -25,27 +26,37 @@ pub(super) fn product<E: Float>(
     let cols = n.div_ceil(PARTS).next_multiple_of(64);
     each(m * n * k, n.div_ceil(cols), |task| {
         let cols = task * cols..n.min((task + 1) * cols);
-        for i in 0..m {
-            // SAFETY: each task has its own columns of C.
-            let c = unsafe { c.part(i * stride + cols.start, cols.len()) };
-            match start {
-                Start::Zero => c.fill(E::ZERO),
-                Start::Bias(bias) => c.copy_from_slice(&bias[cols.clone()]),
-                Start::Keep => {}
-            }
-        }
-        for p in (0..k).step_by(STEPS) {
-            for i in 0..m {
-                // SAFETY: as above.
-                let c = unsafe { c.part(i * stride + cols.start, cols.len()) };
+        let mut sums = Buffer::<E>::scratch(m * cols.len());
+        // Once also without a step, for the start. In blocks, to have the bits of any other product.
+        for p0 in (0..k.max(1)).step_by(KC) {
+            sums.fill(E::ZERO);
+            for p in (p0..k.min(p0 + KC)).step_by(STEPS) {
                 let steps = STEPS.min(k - p);
                 let from = p * b.row_stride + cols.start;
-                E::dispatch(Some {
-                    a: &a.data[i * a.row_stride + p..][..steps],
-                    b: &b.data[from..from + (steps - 1) * b.row_stride + cols.len()],
-                    stride: b.row_stride,
-                    c,
-                });
+                let b_rows = &b.data[from..from + (steps - 1) * b.row_stride + cols.len()];
+                for (i, sums) in sums.chunks_exact_mut(cols.len()).enumerate() {
+                    E::dispatch(Some {
+                        a: &a.data[i * a.row_stride + p..][..steps],
+                        b: b_rows,
+                        stride: b.row_stride,
+                        sums,
+                    });
+                }
+            }
+            for (i, sums) in sums.chunks_exact(cols.len()).enumerate() {
+                // SAFETY: each task has its own columns of C.
+                let c = unsafe { c.part(i * stride + cols.start, cols.len()) };
+                match start {
+                    Start::Zero if p0 == 0 => c.copy_from_slice(sums),
+                    Start::Bias(bias) if p0 == 0 => {
+                        let bias = &bias[cols.clone()];
+                        let sums = sums.iter().zip(bias);
+                        c.iter_mut()
+                            .zip(sums)
+                            .for_each(|(c, (sum, bias))| *c = *sum + *bias);
+                    }
+                    _ => c.iter_mut().zip(sums).for_each(|(c, sum)| *c = *sum + *c),
+                }
             }
         }
     });
@@ -56,31 +67,32 @@ struct Some<'a, E> {
     a: &'a [E],
     b: &'a [E],
     stride: usize,
-    c: &'a mut [E],
+    sums: &'a mut [E],
 }
 
 impl<E: Float> Kernel<E> for Some<'_, E> {
     type Out = ();
     #[inline(always)]
     fn run<V: Vector<Elem = E>>(self) {
-        let Some { a, b, stride, c } = self;
-        let n = c.len();
+        let Some { a, b, stride, sums } = self;
+        let n = sums.len();
         if let Ok(a) = <[E; STEPS]>::try_from(a) {
             let rows: [&[E]; STEPS] = std::array::from_fn(|p| &b[p * stride..][..n]);
             for at in places::<V>(n) {
-                let mut sum = V::read(&c[at.clone()]);
+                let mut sum = V::read(&sums[at.clone()]);
                 for (a, row) in a.iter().zip(&rows) {
                     sum = V::splat(*a).mul_add(V::read(&row[at.clone()]), sum);
                 }
-                sum.write(&mut c[at]);
+                sum.write(&mut sums[at]);
             }
             return;
         }
         for (p, a) in a.iter().enumerate() {
             let row = &b[p * stride..][..n];
             for at in places::<V>(n) {
-                let sum = V::splat(*a).mul_add(V::read(&row[at.clone()]), V::read(&c[at.clone()]));
-                sum.write(&mut c[at]);
+                let sum =
+                    V::splat(*a).mul_add(V::read(&row[at.clone()]), V::read(&sums[at.clone()]));
+                sum.write(&mut sums[at]);
             }
         }
     }

@@ -14,6 +14,8 @@ use crate::simd::{Kernel, Vector, prefetch};
 
 /// Most rows of a task: so many times a panel from a farther cache is used.
 const ROWS: usize = 192;
+/// Fewest columns for which a task's rows are packed.
+const WIDE: usize = 256;
 
 /// `C = start + A B`: `a [m, k]` in pieces, `b [k, n]`, rows of `c` at their places.
 ///
@@ -55,18 +57,33 @@ pub(super) fn product<E: Float>(
     }
     let zeros = Buffer::zeros(a.len);
     let c = Shared::new(c);
-    let run = |rows, cols| {
-        E::dispatch(Rows {
-            a,
-            zeros: &zeros,
-            b,
-            k,
-            start,
-            c: &c,
-            to,
-            rows,
-            cols,
-        });
+    let run = |rows: Range<usize>, cols: Range<usize>| {
+        // Rows that many columns meet are worth copying together.
+        if cols.len() >= WIDE && rows.len() >= 12 {
+            E::dispatch(Rows::<E, true> {
+                a,
+                zeros: &zeros,
+                b,
+                k,
+                start,
+                c: &c,
+                to,
+                rows,
+                cols,
+            });
+        } else {
+            E::dispatch(Rows::<E, false> {
+                a,
+                zeros: &zeros,
+                b,
+                k,
+                start,
+                c: &c,
+                to,
+                rows,
+                cols,
+            });
+        }
     };
     let (mut rows, mut cols) = (ROWS, n.next_multiple_of(64));
     let whole = matches!(b, Right::Plain(_)); // cut by columns alone: each fills its own panels
@@ -88,7 +105,7 @@ pub(super) fn product<E: Float>(
 }
 
 /// Some rows and columns of a product.
-struct Rows<'a, E: Float> {
+struct Rows<'a, E: Float, const PACK: bool> {
     a: Pieces<'a, E>,
     zeros: &'a [E],
     b: Right<'a, E>,
@@ -100,7 +117,7 @@ struct Rows<'a, E: Float> {
     cols: Range<usize>,
 }
 
-impl<E: Float> Kernel<E> for Rows<'_, E> {
+impl<E: Float, const PACK: bool> Kernel<E> for Rows<'_, E, PACK> {
     type Out = ();
     #[inline(always)]
     fn run<V: Vector<Elem = E>>(self) {
@@ -113,7 +130,50 @@ impl<E: Float> Kernel<E> for Rows<'_, E> {
     }
 }
 
-impl<E: Float> Rows<'_, E> {
+/// A tile whose rows are read where they lie. Dispatched by itself: in a function of its own the sums have all
+/// registers.
+struct Tile<'a, E: Float, const PACK: bool> {
+    rows: &'a Rows<'a, E, PACK>,
+    places: &'a [(usize, usize)],
+    left: usize,
+    j: usize,
+    p0: usize,
+    b: &'a [E],
+}
+
+impl<E: Float, const PACK: bool> Kernel<E> for Tile<'_, E, PACK> {
+    type Out = ();
+    #[inline(always)]
+    fn run<V: Vector<Elem = E>>(self) {
+        match V::TILE_ROWS {
+            4 => self.of::<V, 4, 2, 1>(),
+            6 => self.of::<V, 6, 4, 2>(),
+            12 => self.of::<V, 12, 8, 4>(),
+            other => unreachable!("no tile of {other} rows"),
+        }
+    }
+}
+
+impl<E: Float, const PACK: bool> Tile<'_, E, PACK> {
+    #[inline(always)]
+    fn of<V: Vector<Elem = E>, const MR: usize, const MID: usize, const LOW: usize>(&self) {
+        let Tile {
+            rows,
+            places,
+            left,
+            j,
+            p0,
+            b,
+        } = *self;
+        match left {
+            left if left <= LOW => rows.tile::<V, LOW>(places, left, j, p0, b),
+            left if left <= MID => rows.tile::<V, MID>(places, left, j, p0, b),
+            _ => rows.tile::<V, MR>(places, left, j, p0, b),
+        }
+    }
+}
+
+impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
     #[inline(always)]
     fn tiles<V: Vector<Elem = E>, const MR: usize, const MID: usize, const LOW: usize>(&self) {
         let (width, k) = (2 * V::LANES, self.k);
@@ -122,6 +182,12 @@ impl<E: Float> Rows<'_, E> {
             Right::Plain(_) => GROUP * width * KC.min(k),
         };
         let mut near = Buffer::<E>::scratch(near);
+        let packed = if PACK {
+            self.rows.len().next_multiple_of(MR) * KC.min(k)
+        } else {
+            0
+        };
+        let mut packed = Buffer::<E>::scratch(packed);
         // Each row's place, and after the last one itself again, for tiles that reach beyond.
         let (a, rows) = (&self.a, self.rows.len());
         let mut places = [(0, 0); ROWS + 12];
@@ -135,6 +201,16 @@ impl<E: Float> Rows<'_, E> {
         // Once also without a step, to write the bias.
         for p0 in (0..k.max(1)).step_by(KC) {
             let steps = KC.min(k - p0);
+            if PACK {
+                for (places, to) in places[..rows.next_multiple_of(MR)]
+                    .chunks_exact(MR)
+                    .zip(packed.chunks_exact_mut((MR * steps).max(1)))
+                {
+                    for (r, &place) in places.iter().enumerate() {
+                        self.pack_row(place, p0, to[r..].iter_mut().step_by(MR));
+                    }
+                }
+            }
             for (panel, j) in self.cols.clone().step_by(width).enumerate() {
                 let b = match self.b {
                     Right::Packed(b) => &b.data[(j / width * k + p0) * width..],
@@ -160,13 +236,51 @@ impl<E: Float> Rows<'_, E> {
                         let place = picture * self.to.picture + self.to.starts[row] as usize + j;
                         prefetch(self.c.place(place), width);
                     }
-                    match &places[i..] {
-                        tile if rows - i <= LOW => self.tile::<V, LOW>(tile, rows - i, j, p0, b),
-                        tile if rows - i <= MID => self.tile::<V, MID>(tile, rows - i, j, p0, b),
-                        tile => self.tile::<V, MR>(tile, rows - i, j, p0, b),
+                    if PACK {
+                        let a = &packed[i * steps..];
+                        match &places[i..] {
+                            tile if rows - i <= LOW => {
+                                self.packed_tile::<V, MR, LOW>(tile, rows - i, j, p0, (a, b));
+                            }
+                            tile if rows - i <= MID => {
+                                self.packed_tile::<V, MR, MID>(tile, rows - i, j, p0, (a, b));
+                            }
+                            tile => self.packed_tile::<V, MR, MR>(tile, rows - i, j, p0, (a, b)),
+                        }
+                        continue;
                     }
+                    E::dispatch(Tile {
+                        rows: self,
+                        places: &places[i..],
+                        left: rows - i,
+                        j,
+                        p0,
+                        b,
+                    });
                 }
             }
+        }
+    }
+
+    /// Copies elements of a row from step `p0` on.
+    #[inline(always)]
+    fn pack_row<'t>(
+        &self,
+        place: (usize, usize),
+        p0: usize,
+        mut to: impl ExactSizeIterator<Item = &'t mut E>,
+    ) where
+        E: 't,
+    {
+        let a = &self.a;
+        let (mut piece, mut at) = (p0 / a.len.max(1), p0 % a.len.max(1));
+        while to.len() > 0 {
+            let n = to.len().min(a.len - at);
+            // SAFETY: the pieces were checked and `zeros` is one; `n` elements from `at` on lie inside a piece.
+            let from =
+                unsafe { std::slice::from_raw_parts(a.piece(place, piece, self.zeros).add(at), n) };
+            from.iter().zip(&mut to).for_each(|(x, to)| *to = *x);
+            (piece, at) = (piece + 1, 0);
         }
     }
 
@@ -182,38 +296,20 @@ impl<E: Float> Rows<'_, E> {
         b: &[E],
     ) {
         let places = places.first_chunk::<R>().expect("places past the last row");
-        let (rows, live) = (R.min(left), (2 * V::LANES).min(self.cols.end - j));
-        if rows == R && live == 2 * V::LANES {
-            // The same with constants: the sums go from their registers to memory.
-            self.part::<V, R>(places, j, p0, b, R, 2 * V::LANES);
-        } else {
-            self.part::<V, R>(places, j, p0, b, rows, live);
-        }
+        let sums = self.sums::<V, R>(places, p0, b);
+        self.write::<V, R>(places, left, j, p0, &sums);
     }
 
+    /// The sums of a tile over the steps from `p0` on, those of `b`. By value, so that they stay in registers.
     #[inline(always)]
-    fn part<V: Vector<Elem = E>, const R: usize>(
+    fn sums<V: Vector<Elem = E>, const R: usize>(
         &self,
         places: &[(usize, usize); R],
-        j: usize,
         p0: usize,
         b: &[E],
-        rows: usize,
-        live: usize,
-    ) {
-        let Rows { a, c, to, .. } = self;
-        let (width, left) = (2 * V::LANES, live.min(V::LANES));
-        let mut sums = [[V::splat(E::ZERO); 2]; R];
-        if p0 > 0 || matches!(self.start, Start::Keep) {
-            for (sums, &(picture, row)) in sums.iter_mut().zip(places).take(rows) {
-                // SAFETY: each task has its own rows and columns of C, and rows do not overlap.
-                let c = unsafe { c.part(picture * to.picture + to.starts[row] as usize + j, live) };
-                *sums = [V::read(&c[..left]), V::read(&c[left..])];
-            }
-        } else if let Start::Bias(bias) = self.start {
-            let bias = &bias[j..j + live];
-            sums = [[V::read(&bias[..left]), V::read(&bias[left..])]; R];
-        }
+    ) -> [[V; 2]; R] {
+        let a = &self.a;
+        let (width, mut sums) = (2 * V::LANES, [[V::splat(E::ZERO); 2]; R]);
         let (mut b, mut steps) = (b.as_ptr(), b.len() / width);
         let (mut piece, mut at) = match p0 {
             0 => (0, 0),
@@ -228,31 +324,100 @@ impl<E: Float> Rows<'_, E> {
             }
             // SAFETY: `n` elements of each piece are left, and `steps >= n` rows of the panel.
             unsafe {
-                add_rows::<V, R>(&mut sums, n, from, b);
+                sums = add_rows::<V, R, 1>(sums, n, from, b);
                 b = b.add(n * width);
             }
             (piece, at, steps) = (piece + 1, 0, steps - n);
         }
+        sums
+    }
+
+    /// As [`Rows::tile`], with the rows packed: `[step][row]`.
+    #[inline(always)]
+    fn packed_tile<V: Vector<Elem = E>, const MR: usize, const R: usize>(
+        &self,
+        places: &[(usize, usize)],
+        left: usize,
+        j: usize,
+        p0: usize,
+        (a, b): (&[E], &[E]),
+    ) {
+        let places = places.first_chunk::<R>().expect("places past the last row");
+        let steps = b.len() / (2 * V::LANES);
+        assert!(R <= MR && a.len() >= steps * MR);
+        let sums = [[V::splat(E::ZERO); 2]; R];
+        let from = std::array::from_fn(|r| a.as_ptr().wrapping_add(r));
+        // SAFETY: `a` has MR elements and `b` two vectors for each of `steps` steps.
+        let sums = unsafe { add_rows::<V, R, MR>(sums, steps, from, b.as_ptr()) };
+        self.write::<V, R>(places, left, j, p0, &sums);
+    }
+
+    /// Adds the sums over a block of steps to what C has from the blocks before, or from the start.
+    #[inline(always)]
+    fn write<V: Vector<Elem = E>, const R: usize>(
+        &self,
+        places: &[(usize, usize); R],
+        left: usize,
+        j: usize,
+        p0: usize,
+        sums: &[[V; 2]; R],
+    ) {
+        let (rows, live) = (R.min(left), (2 * V::LANES).min(self.cols.end - j));
+        if rows == R && live == 2 * V::LANES {
+            // The same with constants: the sums go from their registers to memory.
+            self.write_part::<V, R>(places, j, p0, sums, R, 2 * V::LANES);
+        } else {
+            self.write_part::<V, R>(places, j, p0, sums, rows, live);
+        }
+    }
+
+    #[inline(always)]
+    fn write_part<V: Vector<Elem = E>, const R: usize>(
+        &self,
+        places: &[(usize, usize); R],
+        j: usize,
+        p0: usize,
+        sums: &[[V; 2]; R],
+        rows: usize,
+        live: usize,
+    ) {
+        let to = &self.to;
+        let start = if p0 > 0 { Start::Keep } else { self.start };
         for (sums, &(picture, row)) in sums.iter().zip(places).take(rows) {
-            // SAFETY: as above.
-            let c = unsafe { c.part(picture * to.picture + to.starts[row] as usize + j, live) };
-            sums[0].write(&mut c[..left]);
-            sums[1].write(&mut c[left..]);
+            let place = picture * to.picture + to.starts[row] as usize + j;
+            // SAFETY: each task has its own rows and columns of C, and rows do not overlap.
+            let c = unsafe { self.c.part(place, live) };
+            let (left, right) = c.split_at_mut(V::LANES.min(live));
+            match start {
+                Start::Zero => {
+                    sums[0].write(left);
+                    sums[1].write(right);
+                }
+                Start::Bias(bias) => {
+                    let (from, more) = bias[j..j + live].split_at(left.len());
+                    sums[0].add(V::read(from)).write(left);
+                    sums[1].add(V::read(more)).write(right);
+                }
+                Start::Keep => {
+                    sums[0].add(V::read(left)).write(left);
+                    sums[1].add(V::read(right)).write(right);
+                }
+            }
         }
     }
 }
 
-/// Adds `steps` steps to a tile: row `r` reads along `from[r]`.
+/// Adds `steps` steps to a tile: row `r` reads along `from[r]`, `APART` elements from a step to the next.
 ///
 /// # Safety
-/// Each of `from` is valid for reading `steps` elements, and `b` for `2 * LANES * steps`.
+/// Each of `from` is valid for reading `steps` such elements, and `b` for `2 * LANES * steps`.
 #[inline(always)]
-unsafe fn add_rows<V: Vector, const R: usize>(
-    sums: &mut [[V; 2]; R],
+unsafe fn add_rows<V: Vector, const R: usize, const APART: usize>(
+    mut sums: [[V; 2]; R],
     steps: usize,
     from: [*const V::Elem; R],
     b: *const V::Elem,
-) {
+) -> [[V; 2]; R] {
     for p in 0..steps {
         // SAFETY: step `p`, inside by the caller's promise.
         let (b0, b1) = unsafe {
@@ -261,9 +426,10 @@ unsafe fn add_rows<V: Vector, const R: usize>(
         };
         for (sums, from) in sums.iter_mut().zip(&from) {
             // SAFETY: as above.
-            let x = V::splat(unsafe { *from.add(p) });
+            let x = V::splat(unsafe { *from.add(p * APART) });
             sums[0] = x.mul_add(b0, sums[0]);
             sums[1] = x.mul_add(b1, sums[1]);
         }
     }
+    sums
 }

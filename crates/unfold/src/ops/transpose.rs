@@ -1,6 +1,6 @@
 //! The transpose of a matrix.
 
-use unfold_kernels::Buffer;
+use unfold_kernels::{self as kernels, Buffer};
 
 use super::{Op, Reads, Saved, apply_one, only};
 use crate::{Float, Shape, Tensor};
@@ -22,12 +22,7 @@ impl<E: Float> Op<E> for Transpose {
 
     fn forward(&mut self, inputs: &[&Tensor<E>], outputs: &mut [Buffer<E>]) {
         let (m, n) = (inputs[0].dim(0), inputs[0].dim(1));
-        let x = inputs[0].data();
-        for (j, row) in outputs[0].chunks_exact_mut(m.max(1)).enumerate() {
-            for (i, y) in row.iter_mut().enumerate() {
-                *y = x[i * n + j];
-            }
-        }
+        kernels::transpose(inputs[0].data(), n, m, &mut outputs[0]);
     }
 
     fn reads(&self) -> Reads {
