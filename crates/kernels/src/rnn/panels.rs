@@ -70,11 +70,6 @@ impl<E: Float> Panels<E> {
         }
     }
 
-    /// The number of bytes.
-    pub(super) fn bytes(&self) -> usize {
-        self.data.len() * size_of::<E>()
-    }
-
     /// Elements to have for products: those of a tile at least, and else what a near cache holds.
     pub(super) fn room(&self) -> usize {
         let row = self.gates * (self.d + 2 * crate::simd::MAX_LANES);
@@ -110,11 +105,15 @@ impl<E: Float> Panels<E> {
     ) {
         let (pair, width) = (2 * V::LANES, self.width::<V>());
         let stride = panels.len() * width;
+        // A row or two have too few sums to keep the machine busy with one pair.
+        let low = tiles.len() == 1 && tiles[0].rows <= 3 && width >= 2 * pair;
+        let columns = if low { 2 * pair } else { pair };
         for (i, panel) in panels.enumerate() {
             let mut weights = &self.data[panel * self.k * width..][..self.k * width];
             for steps in blocks(self.k, self.cut) {
-                for column in (0..width).step_by(pair) {
-                    let (b, rest) = weights.split_at(steps.len() * pair);
+                for column in (0..width).step_by(columns) {
+                    let pairs = columns.min(width - column) / pair;
+                    let (b, rest) = weights.split_at(steps.len() * pairs * pair);
                     weights = rest;
                     let mut row = 0;
                     for tile in tiles {
@@ -124,6 +123,7 @@ impl<E: Float> Panels<E> {
                         };
                         E::dispatch(Partial {
                             rows: tile.rows,
+                            pairs,
                             source,
                             start,
                             b,
@@ -218,10 +218,12 @@ impl<E: Float> Tile<'_, E> {
 /// Dispatched by itself, so that a function of its own has all registers for the sums.
 struct Partial<'a, E> {
     rows: usize,
+    /// Pairs of vectors: one, or two for up to three rows.
+    pairs: usize,
     source: Source<'a, E>,
     /// The first step of the source.
     start: usize,
-    /// The weights: `[steps][column]`.
+    /// The weights: `[pair][step][column]`.
     b: &'a [E],
     /// Whether to add to what `out` holds.
     keep: bool,
@@ -234,19 +236,27 @@ impl<E: Float> Kernel<E> for Partial<'_, E> {
     type Out = ();
     #[inline(always)]
     fn run<V: Vector<Elem = E>>(self) {
+        if self.pairs == 2 {
+            return match self.rows {
+                1 => self.rows::<V, 1, 2>(),
+                2 => self.rows::<V, 2, 2>(),
+                3 => self.rows::<V, 3, 2>(),
+                rows => unreachable!("{rows} rows of two pairs"),
+            };
+        }
         match self.rows {
-            1 => self.rows::<V, 1>(),
-            2 => self.rows::<V, 2>(),
-            3 => self.rows::<V, 3>(),
-            4 => self.rows::<V, 4>(),
-            5 => self.rows::<V, 5>(),
-            6 => self.rows::<V, 6>(),
-            7 => self.rows::<V, 7>(),
-            8 => self.rows::<V, 8>(),
-            9 => self.rows::<V, 9>(),
-            10 => self.rows::<V, 10>(),
-            11 => self.rows::<V, 11>(),
-            12 => self.rows::<V, 12>(),
+            1 => self.rows::<V, 1, 1>(),
+            2 => self.rows::<V, 2, 1>(),
+            3 => self.rows::<V, 3, 1>(),
+            4 => self.rows::<V, 4, 1>(),
+            5 => self.rows::<V, 5, 1>(),
+            6 => self.rows::<V, 6, 1>(),
+            7 => self.rows::<V, 7, 1>(),
+            8 => self.rows::<V, 8, 1>(),
+            9 => self.rows::<V, 9, 1>(),
+            10 => self.rows::<V, 10, 1>(),
+            11 => self.rows::<V, 11, 1>(),
+            12 => self.rows::<V, 12, 1>(),
             rows => unreachable!("a tile of {rows} rows"),
         }
     }
@@ -254,40 +264,44 @@ impl<E: Float> Kernel<E> for Partial<'_, E> {
 
 impl<E: Float> Partial<'_, E> {
     #[inline(always)]
-    fn rows<V: Vector<Elem = E>, const R: usize>(self) {
+    fn rows<V: Vector<Elem = E>, const R: usize, const P: usize>(self) {
         if R > V::TILE_ROWS {
             unreachable!("a tile of {R} rows");
         }
         let pair = 2 * V::LANES;
-        let mut sums = [[V::splat(E::ZERO); 2]; R];
+        let mut sums = [[[V::splat(E::ZERO); 2]; P]; R];
         if self.keep {
             for (r, sums) in sums.iter_mut().enumerate() {
-                let out = &self.out[r * self.stride..][..pair];
-                *sums = [V::read(out), V::read(&out[V::LANES..])];
+                let out = &self.out[r * self.stride..][..P * pair];
+                for (sums, out) in sums.iter_mut().zip(out.chunks_exact(pair)) {
+                    *sums = [V::read(out), V::read(&out[V::LANES..])];
+                }
             }
         }
         if self.source.steps > 0 {
             sums = self.source.add(sums, self.start, self.b);
         }
         for (r, sums) in sums.iter().enumerate() {
-            let out = &mut self.out[r * self.stride..][..pair];
-            sums[0].write(out);
-            sums[1].write(&mut out[V::LANES..]);
+            let out = &mut self.out[r * self.stride..][..P * pair];
+            for (sums, out) in sums.iter().zip(out.chunks_exact_mut(pair)) {
+                sums[0].write(out);
+                sums[1].write(&mut out[V::LANES..]);
+            }
         }
     }
 }
 
 impl<E: Float> Source<'_, E> {
-    /// Adds the product of R rows, from step `start` on, with the weights `b` of two vectors.
+    /// Adds the product of R rows, from step `start` on, with the weights `b` of P pairs of vectors.
     #[inline(always)]
-    fn add<V: Vector<Elem = E>, const R: usize>(
+    fn add<V: Vector<Elem = E>, const R: usize, const P: usize>(
         &self,
-        mut sums: [[V; 2]; R],
+        mut sums: [[[V; 2]; P]; R],
         start: usize,
         b: &[E],
-    ) -> [[V; 2]; R] {
+    ) -> [[[V; 2]; P]; R] {
         let (pair, stride) = (2 * V::LANES, self.stride);
-        let steps = b.len() / pair;
+        let steps = b.len() / (P * pair);
         if steps == 0 {
             return sums;
         }
@@ -297,13 +311,19 @@ impl<E: Float> Source<'_, E> {
         for (r, a) in a.iter_mut().enumerate() {
             *a = self.rows[start + r * stride..].as_ptr();
         }
-        for (p, b) in b.chunks_exact(pair).enumerate() {
-            let (b0, b1) = (V::read(b), V::read(&b[V::LANES..]));
+        for (p, first) in b[..steps * pair].chunks_exact(pair).enumerate() {
+            let mut columns = [[V::read(first), V::read(&first[V::LANES..])]; P];
+            for (q, columns) in columns.iter_mut().enumerate().skip(1) {
+                let b = &b[(q * steps + p) * pair..][..pair];
+                *columns = [V::read(b), V::read(&b[V::LANES..])];
+            }
             for (sums, a) in sums.iter_mut().zip(&a) {
                 // SAFETY: step `start + p` of a row, inside by the assertion.
                 let x = V::splat(unsafe { *a.add(p) });
-                sums[0] = x.mul_add(b0, sums[0]);
-                sums[1] = x.mul_add(b1, sums[1]);
+                for (sums, columns) in sums.iter_mut().zip(&columns) {
+                    sums[0] = x.mul_add(columns[0], sums[0]);
+                    sums[1] = x.mul_add(columns[1], sums[1]);
+                }
             }
         }
         sums

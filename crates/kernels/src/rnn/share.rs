@@ -8,8 +8,6 @@ use crate::simd::Vector;
 use crate::team::{Member, team};
 use crate::threads::{parallel, threads};
 
-/// Weights of at most so many bytes stay in the cache of every core beside what else a step touches.
-const NEAR: usize = 288 * 1024;
 /// Fewest sequences of a thread when sequences are dealt out.
 const FEWEST: usize = 6;
 /// Fewest multiply-adds of a thread between two meetings: several times what a meeting costs.
@@ -26,9 +24,9 @@ pub(super) struct Share {
 
 /// Runs every thread's share through all steps.
 ///
-/// With small weights and many sequences each thread has sequences of its own and never waits. Otherwise
-/// each keeps the weights of some units in its own cache for all sequences, and the threads meet after every
-/// step. `run` gets what to call after a step.
+/// With enough sequences each thread has its own and never waits: on a machine that does other work as well, a
+/// meeting costs more than reading all weights. With few, each thread takes some units of all sequences, and they
+/// meet after every step. `run` gets what to call after a step.
 pub(super) fn deal<E: Float>(
     batch: usize,
     panels: &Panels<E>,
@@ -36,7 +34,7 @@ pub(super) fn deal<E: Float>(
 ) {
     let most = threads();
     let apart = most.min(batch / FEWEST);
-    if apart > 1 && panels.bytes() <= NEAR {
+    if apart > 1 {
         return parallel(apart, |first| {
             let share = Share {
                 first,
