@@ -198,6 +198,9 @@ impl<E: Float> Forward<'_, E> {
     }
 }
 
+/// Most sequences of a single step whose weights are read where they lie.
+const FEW: usize = 3;
+
 /// Runs a recurrent layer over packed sequences, in one direction.
 ///
 /// `gates [N, G D]` holds the input's share (products and bias) and gets the activated gates; `w_hh
@@ -243,7 +246,9 @@ pub fn rnn_forward<E: Float>(
     if d == 0 || n == 0 {
         return;
     }
-    let panels = Panels::pack((d, d), d, cell.gates(), Mat::new(w_hh, g));
+    let one = seq.steps() == 1 && batch <= FEW;
+    let (k, w) = if one { (0, &w_hh[..0]) } else { (d, w_hh) };
+    let panels = Panels::pack((k, k), d, cell.gates(), Mat::new(w, g));
     let pass = Forward {
         cell,
         seq,
@@ -257,6 +262,16 @@ pub fn rnn_forward<E: Float>(
         c: Shared::new(c),
         hn: Shared::new(hn),
     };
+    if one {
+        // Packing would take longer than the product: weights that are read once are read where they lie.
+        let mut product = Buffer::<E>::scratch(batch * g);
+        let (h0, w) = (Mat::new(h0, d), Mat::new(w_hh, g));
+        gemm(batch, g, d, h0, w, false, MatMut::new(&mut product, g));
+        return E::dispatch(OneStep {
+            pass: &pass,
+            product: &product,
+        });
+    }
     deal(batch, &panels, |share, meet| {
         let mut product = Buffer::<E>::scratch(panels.room());
         let mut before = None;
@@ -272,6 +287,36 @@ pub fn rnn_forward<E: Float>(
             meet();
         }
     });
+}
+
+/// The only step of a few sequences, given its products `[B, G D]`.
+struct OneStep<'a, E: Float> {
+    pass: &'a Forward<'a, E>,
+    product: &'a [E],
+}
+
+impl<E: Float> Kernel<E> for OneStep<'_, E> {
+    type Out = ();
+    #[inline(always)]
+    fn run<V: Vector<Elem = E>>(self) {
+        let (pass, gates) = (self.pass, self.pass.cell.gates());
+        let panels = pass.panels.count::<V>();
+        let mut products = Buffer::<E>::scratch(panels * pass.panels.width::<V>());
+        for (b, product) in self.product.chunks_exact(gates * pass.d).enumerate() {
+            for (gate, product) in product.chunks_exact(pass.d).enumerate() {
+                for (j, at) in places::<V>(pass.d).enumerate() {
+                    let place = Row::<E>::place(gates, gate, j) * V::LANES;
+                    V::read(&product[at]).write(&mut products[place..]);
+                }
+            }
+            let row = Row {
+                products: &products,
+                gates,
+            };
+            let step = pass.step((0, b), None, 0..pass.d);
+            forward::<V>(pass.cell, step, row);
+        }
+    }
 }
 
 /// A pass backward over all steps.

@@ -147,13 +147,18 @@ pub(super) struct Row<'a, E> {
 }
 
 impl<E: Float> Row<'_, E> {
+    /// Which vector of the row has the products with gate `gate` of vector `j` of the units.
+    #[inline(always)]
+    pub(super) fn place(gates: usize, gate: usize, j: usize) -> usize {
+        // Panels have one or two vectors of units.
+        let two = per(gates) - 1;
+        ((j >> two) * gates + gate) << two | j & two
+    }
+
     /// The products with gate `gate` of vector `j` of the units.
     #[inline(always)]
     pub(super) fn get<V: Vector<Elem = E>>(&self, gate: usize, j: usize) -> V {
-        // Panels have one or two vectors of units.
-        let two = per(self.gates) - 1;
-        let vector = ((j >> two) * self.gates + gate) << two | j & two;
-        V::read(&self.products[vector * V::LANES..])
+        V::read(&self.products[Self::place(self.gates, gate, j) * V::LANES..])
     }
 }
 

@@ -156,7 +156,15 @@ fn all<E: Float>() {
     let mut random = Random::new(21);
     for cell in CELLS {
         for reverse in [false, true] {
-            for (batch, most, d) in [(1, 1, 1), (2, 3, 7), (9, 5, 8), (17, 4, 9), (35, 6, 17)] {
+            for (batch, most, d) in [
+                (1, 1, 1),
+                (1, 1, 19),
+                (3, 1, 16),
+                (2, 3, 7),
+                (9, 5, 8),
+                (17, 4, 9),
+                (35, 6, 17),
+            ] {
                 let seq = random.ragged(batch, most);
                 let what = format!("{cell:?} {:?} D {d} reverse {reverse}", seq.lengths());
                 let layer = Layer::<E>::new(&mut random, cell, seq, d, reverse);
