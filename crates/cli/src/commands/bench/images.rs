@@ -1,6 +1,6 @@
 //! Whole steps of training, and answers to one image, of networks of images.
 
-use unfold::nn::{BatchNorm, Conv2d, Linear, OptimizerConfig, Params, Pass, Sgd};
+use unfold::nn::{BatchNorm, Conv2d, FrozenConv2d, Linear, OptimizerConfig, Params, Pass, Sgd};
 use unfold::ops::{Conv2d as Geometry, Pool2d};
 use unfold::{Key, Tensor};
 
@@ -40,16 +40,19 @@ struct Layers {
     side: usize,
     /// Operations of the layers so far, going forward.
     flops: Vec<f64>,
+    /// Whether the network will only answer.
+    frozen: bool,
 }
 
 impl Layers {
-    fn new([batch, side, ..]: [usize; 4]) -> Layers {
+    fn new([batch, side, ..]: [usize; 4], frozen: bool) -> Layers {
         Layers {
             params: Params::new(1),
             made: 0,
             batch,
             side,
             flops: Vec::new(),
+            frozen,
         }
     }
 
@@ -79,23 +82,27 @@ impl Layers {
         Conv2d::new(&mut self.params.scope(&name), c, o, geometry)
     }
 
-    fn normed(&mut self, [c, o]: [usize; 2], kernel: usize, stride: usize) -> Normed {
+    fn normed(&mut self, [c, o]: [usize; 2], kernel: usize, stride: usize, relu: bool) -> Normed {
         let (name, geometry) = (self.name(), self.convolution([c, o], kernel, stride));
         let mut scope = self.params.scope(&name);
-        Normed {
-            convolution: Conv2d::without_bias(&mut scope, c, o, geometry),
-            norm: BatchNorm::new(&mut scope.scope("norm"), o),
+        let convolution = Conv2d::without_bias(&mut scope, c, o, geometry);
+        let mut norm = BatchNorm::new(&mut scope.scope("norm"), o);
+        if relu {
+            norm = norm.with_relu();
+        }
+        match self.frozen {
+            true => Normed::Frozen(convolution.frozen(&self.params, Some(&norm))),
+            false => Normed::Layers(convolution, norm),
         }
     }
 
     fn block(&mut self, [c, o]: [usize; 2], stride: usize) -> Block {
         self.shrink(stride);
-        let mut first = self.normed([c, o], 3, stride);
-        first.norm = first.norm.with_relu();
+        let unlike = stride > 1 || c != o;
         Block {
-            first,
-            second: self.normed([o, o], 3, 1),
-            shortcut: (stride > 1 || c != o).then(|| self.normed([c, o], 1, stride)),
+            first: self.normed([c, o], 3, stride, true),
+            second: self.normed([o, o], 3, 1, false),
+            shortcut: unlike.then(|| self.normed([c, o], 1, stride, false)),
         }
     }
 
@@ -107,14 +114,17 @@ impl Layers {
 }
 
 /// A convolution without bias, then batch normalisation.
-struct Normed {
-    convolution: Conv2d,
-    norm: BatchNorm,
+enum Normed {
+    Layers(Conv2d, BatchNorm),
+    Frozen(FrozenConv2d),
 }
 
 impl Normed {
     fn forward(&self, pass: &Pass<f32>, x: &Tensor) -> Tensor {
-        self.norm.forward(pass, &self.convolution.forward(pass, x))
+        match self {
+            Normed::Layers(convolution, norm) => norm.forward(pass, &convolution.forward(pass, x)),
+            Normed::Frozen(convolution) => convolution.forward(x),
+        }
     }
 }
 
@@ -129,8 +139,8 @@ impl Block {
     fn forward(&self, pass: &Pass<f32>, x: &Tensor) -> Tensor {
         let y = self.second.forward(pass, &self.first.forward(pass, x));
         match &self.shortcut {
-            Some(shortcut) => y.add(&shortcut.forward(pass, x)).relu(),
-            None => y.add(x).relu(),
+            Some(shortcut) => y.add_relu(&shortcut.forward(pass, x)),
+            None => y.add_relu(x),
         }
     }
 }
@@ -144,8 +154,8 @@ fn lenet(layers: &mut Layers) -> Network {
     let (hidden, head) = (layers.linear(FEATURES, 128), layers.linear(128, 10));
     let halves = Pool2d::new([2, 2]);
     Box::new(move |pass, x| {
-        let x = first.forward(pass, x).relu().max_pool2d(halves); // [B, 14, 14, 32]
-        let x = second.forward(pass, &x).relu().max_pool2d(halves); // [B, 7, 7, 64]
+        let x = first.forward(pass, x).relu_max_pool2d(halves); // [B, 14, 14, 32]
+        let x = second.forward(pass, &x).relu_max_pool2d(halves); // [B, 7, 7, 64]
         let x = x.reshape([x.dim(0), FEATURES]);
         head.forward(pass, &hidden.forward(pass, &x).relu())
     })
@@ -155,8 +165,7 @@ fn lenet(layers: &mut Layers) -> Network {
 fn resnet18(layers: &mut Layers, large: bool, classes: usize) -> Network {
     let (kernel, stride) = if large { (7, 2) } else { (3, 1) };
     layers.shrink(stride);
-    let mut stem = layers.normed([3, 64], kernel, stride);
-    stem.norm = stem.norm.with_relu();
+    let stem = layers.normed([3, 64], kernel, stride, true);
     let pool = large.then(|| {
         layers.shrink(2);
         Pool2d {
@@ -183,7 +192,7 @@ fn resnet18(layers: &mut Layers, large: bool, classes: usize) -> Network {
 }
 
 fn train(size: [usize; 4], classes: usize, network: fn(&mut Layers) -> Network) -> Job {
-    let mut layers = Layers::new(size);
+    let mut layers = Layers::new(size, false);
     let network = network(&mut layers);
     let x = Tensor::from_vec(random(size.iter().product(), Key::new(1)), size);
     let targets = numbers(size[0], classes, Key::new(2));
@@ -200,7 +209,7 @@ fn train(size: [usize; 4], classes: usize, network: fn(&mut Layers) -> Network) 
 }
 
 fn answer(size: [usize; 4], network: fn(&mut Layers) -> Network) -> Job {
-    let mut layers = Layers::new(size);
+    let mut layers = Layers::new(size, true);
     let network = network(&mut layers);
     let x = Tensor::from_vec(random(size.iter().product(), Key::new(1)), size);
     let Layers { params, flops, .. } = layers;
