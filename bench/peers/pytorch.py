@@ -2,7 +2,7 @@
 
     python bench/peers/pytorch.py [--threads N] [WORKLOAD ...]
 
-Shapes, optimizers, clipping and dropout are those of crates/cli/src/commands/bench/steps.rs.
+Shapes, optimizers, clipping and dropout are those of steps.rs and images.rs in crates/cli/src/commands/bench.
 `peak_mb` is the process's, so it is a workload's own only where one runs alone.
 """
 

@@ -72,6 +72,11 @@ impl Conv2d {
         Some([along(0)?, along(1)?])
     }
 
+    /// Whether each group has a single one of `c` input channels.
+    fn depthwise(&self, c: usize) -> bool {
+        self.groups > 1 && self.groups == c
+    }
+
     /// Pixels from the first tap to the last along an axis.
     fn reach(&self, axis: usize) -> usize {
         self.dilation[axis] * self.kernel[axis].saturating_sub(1) + 1
@@ -104,13 +109,13 @@ struct Sizes {
 }
 
 impl Sizes {
-    /// From `x [B, H, W, C]`, the weight `[KH, KW, C / groups, O]` and `y [B, OH, OW, O]`.
+    /// From `x [B, H, W, C]`, the elements of the weight `[KH, KW, C / groups, O]` and `y [B, OH, OW, O]`.
     fn new<E>(
         name: &str,
         geometry: &Conv2d,
         x: &[E],
         [batch, h, w, c]: [usize; 4],
-        weight: &[E],
+        weight: usize,
         y: &[E],
     ) -> Self {
         let output = geometry.output([h, w]);
@@ -122,11 +127,11 @@ impl Sizes {
                 && y.len() == batch * oh * ow * o
                 && c % groups == 0
                 && o % groups == 0
-                && (y.is_empty() || weight.len() == kh * kw * (c / groups) * o),
+                && (y.is_empty() || weight == kh * kw * (c / groups) * o),
             "{name}: expected [{batch}, {h}, {w}, {c}], [{kh}, {kw}, {c} / {groups}, O] and \
              [{batch}, {oh}, {ow}, O], got {}, {} and {} elements",
             x.len(),
-            weight.len(),
+            weight,
             y.len()
         );
         Sizes {
@@ -140,7 +145,7 @@ impl Sizes {
 
     /// Whether each group has a single input channel.
     fn depthwise(&self, geometry: &Conv2d) -> bool {
-        geometry.groups > 1 && geometry.groups == self.c
+        geometry.depthwise(self.c)
     }
 }
 
@@ -156,7 +161,8 @@ fn start(place: usize) -> u32 {
 
 /// Where the pixels of a picture begin, `channels` elements each.
 fn places([h, w]: [usize; 2], channels: usize) -> Vec<u32> {
-    (0..h * w).map(|pixel| start(pixel * channels)).collect()
+    let (end, channels) = (start(h * w * channels), start(channels));
+    (0..end).step_by(channels.max(1) as usize).collect()
 }
 
 /// The input as the taps see it: the left factor of a convolution.
@@ -194,18 +200,25 @@ impl<'a, E: Float> Seen<'a, E> {
             None => (*geometry, w),
         };
         let across = if whole_rows { 1 } else { kw };
-        let [oh, ow] = sizes.output;
+        start(h * width * c); // so that the sums below do not overflow
+        let ([oh, ow], line) = (sizes.output, start(width * c));
         let mut starts = Vec::with_capacity(kh * across * oh * ow);
         for ky in 0..kh {
             for kx in 0..across {
+                let places = (0..ow).map(|ox| match geometry.source(1, ox, kx, width) {
+                    Some(column) => start(column * c),
+                    None => NOWHERE,
+                });
+                let places: Vec<u32> = places.collect();
                 for oy in 0..oh {
-                    let row = geometry.source(0, oy, ky, h);
-                    starts.extend((0..ow).map(|ox| {
-                        match (row, geometry.source(1, ox, kx, width)) {
-                            (Some(row), Some(column)) => start((row * width + column) * c),
-                            _ => NOWHERE,
+                    match geometry.source(0, oy, ky, h) {
+                        Some(row) => {
+                            let row = start(row) * line;
+                            let place = |&place| if place == NOWHERE { place } else { row + place };
+                            starts.extend(places.iter().map(place));
                         }
-                    }));
+                        None => starts.extend(std::iter::repeat_n(NOWHERE, ow)),
+                    }
                 }
             }
         }
@@ -251,6 +264,69 @@ fn pad<E: Float>(x: &[E], row: usize, [before, after]: [usize; 2]) -> Buffer<E> 
     padded
 }
 
+/// The weight of a convolution in the order in which products read it.
+pub struct PackedConv2d<E: Float> {
+    geometry: Conv2d,
+    /// Channels in and out.
+    channels: [usize; 2],
+    weight: Packing<E>,
+}
+
+enum Packing<E: Float> {
+    /// As it is.
+    Depthwise(Buffer<E>),
+    /// A right factor for each group.
+    Groups(Vec<Panels<E>>),
+}
+
+impl<E: Float> PackedConv2d<E> {
+    /// Packs `w [KH, KW, C / groups, O]` for `[C, O]` channels.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub fn new(w: &[E], [c, o]: [usize; 2], geometry: Conv2d) -> Self {
+        let (taps, groups) = (pixels(geometry.kernel), geometry.groups);
+        assert!(
+            groups > 0
+                && c.is_multiple_of(groups)
+                && o.is_multiple_of(groups)
+                && w.len() == taps * (c / groups) * o,
+            "PackedConv2d: expected [{taps}, {c} / {groups}, {o}], got {} elements",
+            w.len()
+        );
+        let panels = |group: usize| {
+            let first = group * (o / groups);
+            let w = &w[first.min(w.len())..];
+            Panels::new(w, &[0], taps * (c / groups), o / groups, [o, 1])
+        };
+        PackedConv2d {
+            geometry,
+            channels: [c, o],
+            weight: if geometry.depthwise(c) {
+                Packing::Depthwise(Buffer::from_slice(w))
+            } else {
+                Packing::Groups((0..groups).map(panels).collect())
+            },
+        }
+    }
+
+    /// The geometry that it was packed for.
+    pub fn geometry(&self) -> Conv2d {
+        self.geometry
+    }
+
+    /// Channels in and out.
+    pub fn channels(&self) -> [usize; 2] {
+        self.channels
+    }
+
+    /// Elements of the weight.
+    fn len(&self) -> usize {
+        let [c, o] = self.channels;
+        pixels(self.geometry.kernel) * (c / self.geometry.groups) * o
+    }
+}
+
 /// `y[i, j] = bias + sum over taps k, l of x[i stride + k dilation - padding, j ..] w[k, l]`, pixels outside the
 /// picture being zero: `x [B, H, W, C]` of the given `size`, `w [KH, KW, C / groups, O]`, `bias [O]`,
 /// `y [B, OH, OW, O]`.
@@ -265,38 +341,45 @@ pub fn conv2d<E: Float>(
     geometry: Conv2d,
     y: &mut [E],
 ) {
-    let sizes = Sizes::new("conv2d", &geometry, x, size, w, y);
-    let (c, o, groups) = (sizes.c, sizes.o, geometry.groups);
-    if let Some(bias) = bias {
-        assert!(
-            y.is_empty() || bias.len() == o,
-            "conv2d: expected a bias of {o}"
-        );
+    let Sizes { c, o, .. } = Sizes::new("conv2d", &geometry, x, size, w.len(), y);
+    if !y.is_empty() {
+        conv2d_packed(x, size, &PackedConv2d::new(w, [c, o], geometry), bias, y);
     }
+}
+
+/// [`conv2d`] with a weight that is packed for many uses.
+pub fn conv2d_packed<E: Float>(
+    x: &[E],
+    size: [usize; 4],
+    w: &PackedConv2d<E>,
+    bias: Option<&[E]>,
+    y: &mut [E],
+) {
+    let geometry = w.geometry;
+    let sizes = Sizes::new("conv2d", &geometry, x, size, w.len(), y);
     if y.is_empty() {
         return;
     }
-    if sizes.depthwise(&geometry) {
-        return depthwise::forward(x, &sizes, w, bias, &geometry, y);
-    }
+    let (o, groups) = (sizes.o, geometry.groups);
+    assert!(
+        w.channels == [sizes.c, o] && bias.is_none_or(|bias| bias.len() == o),
+        "conv2d: expected a bias of {o} and a weight for {} channels",
+        sizes.c
+    );
+    let panels = match &w.weight {
+        Packing::Depthwise(w) => return depthwise::forward(x, &sizes, w, bias, &geometry, y),
+        Packing::Groups(panels) => panels,
+    };
     let seen = Seen::new(x, &sizes, &geometry);
     let places = places(sizes.output, o);
     let to = Places {
         picture: pixels(sizes.output) * o,
         starts: &places,
     };
-    let (taps, outs) = (pixels(geometry.kernel), o / groups);
-    for group in 0..groups {
-        let first = group * outs;
-        let w = Panels::new(
-            &w[first.min(w.len())..],
-            &[0],
-            taps * (c / groups),
-            outs,
-            [o, 1],
-        );
-        let bias = bias.map(|bias| &bias[first..][..outs]);
-        rows_product(seen.pieces(group), &w, bias, &mut y[first..], to);
+    for (group, panels) in panels.iter().enumerate() {
+        let first = group * (o / groups);
+        let bias = bias.map(|bias| &bias[first..][..o / groups]);
+        rows_product(seen.pieces(group), panels, bias, &mut y[first..], to);
     }
 }
 
@@ -311,7 +394,7 @@ pub fn conv2d_backward_data<E: Float>(
     geometry: Conv2d,
     dx: &mut [E],
 ) {
-    let sizes = Sizes::new("conv2d_backward_data", &geometry, dx, size, w, dy);
+    let sizes = Sizes::new("conv2d_backward_data", &geometry, dx, size, w.len(), dy);
     if dx.is_empty() || dy.is_empty() {
         return dx.fill(E::ZERO);
     }
@@ -403,7 +486,7 @@ pub fn conv2d_backward_weights<E: Float>(
     geometry: Conv2d,
     dw: &mut [E],
 ) {
-    let sizes = Sizes::new("conv2d_backward_weights", &geometry, x, size, dw, dy);
+    let sizes = Sizes::new("conv2d_backward_weights", &geometry, x, size, dw.len(), dy);
     if dw.is_empty() || dy.is_empty() {
         return dw.fill(E::ZERO);
     }

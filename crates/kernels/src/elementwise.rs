@@ -39,6 +39,8 @@ pub enum BinaryOp {
     Mul,
     /// a / b
     Div,
+    /// max(a + b, 0)
+    AddRelu,
 }
 
 /// `map!(y = f, x from a, ..)` sets each `y[i]` to `f`, where `x` is `a[i]`, a vector at a time. A macro, since a
@@ -144,11 +146,15 @@ impl<E: Float> Kernel<E> for Binary<'_, E> {
     #[inline(always)]
     fn run<V: Vector<Elem = E>>(self) {
         let Binary(op, a, b, out) = self;
+        let zero = V::splat(E::ZERO);
         match op {
             BinaryOp::Add => map!(out = a.add(b), a from a, b from b),
             BinaryOp::Sub => map!(out = a.sub(b), a from a, b from b),
             BinaryOp::Mul => map!(out = a.mul(b), a from a, b from b),
             BinaryOp::Div => map!(out = a.div(b), a from a, b from b),
+            BinaryOp::AddRelu => {
+                map!(out = { let sum = a.add(b); zero.select_gt(sum, zero, sum) }, a from a, b from b);
+            }
         }
     }
 }

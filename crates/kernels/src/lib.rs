@@ -42,7 +42,9 @@ mod tests;
 pub use batch_norm::{BatchNorm, batch_norm, batch_norm_backward, column_moments};
 pub use buffer::{Buffer, Plain, pool_stats};
 pub use conv::{Conv1d, conv1d, conv1d_backward_data, conv1d_backward_weights};
-pub use conv2d::{Conv2d, conv2d, conv2d_backward_data, conv2d_backward_weights};
+pub use conv2d::{
+    Conv2d, PackedConv2d, conv2d, conv2d_backward_data, conv2d_backward_weights, conv2d_packed,
+};
 pub use elementwise::{
     BinaryOp, UnaryOp, add_assign, affine, binary, binary_rows, unary, unary_backward,
 };

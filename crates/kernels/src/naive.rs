@@ -55,6 +55,8 @@ fn apply<E: Float>(op: BinaryOp, a: E, b: E) -> E {
         BinaryOp::Sub => a - b,
         BinaryOp::Mul => a * b,
         BinaryOp::Div => a / b,
+        BinaryOp::AddRelu if a + b < E::ZERO => E::ZERO,
+        BinaryOp::AddRelu => a + b,
     }
 }
 

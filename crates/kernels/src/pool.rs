@@ -154,7 +154,9 @@ impl Window {
 }
 
 /// Most elements of a window whose maximum is looked for.
-pub const LARGEST_WINDOW: usize = 1 << 16;
+pub const LARGEST_WINDOW: usize = NONE as usize;
+/// The place of a maximum that no element is: that of the ReLU.
+pub(crate) const NONE: u16 = u16::MAX;
 
 struct Max<'a, E> {
     x: &'a [E], // [H, W, C]
@@ -162,6 +164,7 @@ struct Max<'a, E> {
     width: usize,
     rows: Window,
     columns: &'a [Window],
+    relu: bool,
     y: &'a mut [E],        // [OW, C]
     places: &'a mut [u16], // [OW, C]
 }
@@ -175,10 +178,14 @@ impl<E: Float> Kernel<E> for Max<'_, E> {
         let outputs = outputs.zip(self.places.chunks_exact_mut(c));
         for (column, (y, place)) in self.columns.iter().zip(outputs) {
             for at in places::<V>(c) {
-                let first = (self.rows.start * self.width + column.start) * c;
-                let mut best = V::read(&self.x[first..][..c][at.clone()]);
                 // Places are counted in lanes of the same type: they are whole numbers below 2^16.
-                let (mut best_k, mut k) = (V::splat(E::ZERO), V::splat(E::ZERO));
+                let mut k = V::splat(E::ZERO);
+                let (mut best, mut best_k) = if self.relu {
+                    (k, V::splat(E::from_usize(NONE.into())))
+                } else {
+                    let first = (self.rows.start * self.width + column.start) * c;
+                    (V::read(&self.x[first..][..c][at.clone()]), k)
+                };
                 for row in self.rows.start..self.rows.end {
                     let x = &self.x[(row * self.width + column.start) * c..][..column.len() * c];
                     for x in x.chunks_exact(c) {
@@ -199,7 +206,8 @@ impl<E: Float> Kernel<E> for Max<'_, E> {
 }
 
 /// The maximum of each channel in each window: `x [B, H, W, C]` to `y [B, OH, OW, C]`. `place [B, OH, OW, C]` gets
-/// the number of the element in its window, row by row without the padding, the first one of equals.
+/// the number of the element in its window, row by row without the padding, the first one of equals. With `relu`, negative
+/// elements count as 0, and where none is above it the place is no element's: there the gradient ends.
 ///
 /// # Panics
 /// If the shapes do not fit, or a window has more than [`LARGEST_WINDOW`] elements.
@@ -207,6 +215,7 @@ pub fn max_pool2d<E: Float>(
     x: &[E],
     c: usize,
     windows: &[Windows; 2],
+    relu: bool,
     y: &mut [E],
     place: &mut [u16],
 ) {
@@ -228,6 +237,7 @@ pub fn max_pool2d<E: Float>(
                 width: columns.input,
                 rows: rows.all[o],
                 columns: &columns.all,
+                relu,
                 y,
                 places,
             });

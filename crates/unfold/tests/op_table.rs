@@ -116,6 +116,12 @@ fn elementwise_rows() -> Vec<Row> {
             map(|x| 2.5 * x - 1.0),
         ),
         row("add", ab(), |x| x[0].add(&x[1]), zip(|a, b| a + b)),
+        row(
+            "add_relu",
+            ab(),
+            |x| x[0].add_relu(&x[1]),
+            zip(|a, b| (a + b).max(0.0)),
+        ),
         row("sub", ab(), |x| x[0].sub(&x[1]), zip(|a, b| a - b)),
         row("mul", ab(), |x| x[0].mul(&x[1]), zip(|a, b| a * b)),
         row("div", ab(), |x| x[0].div(&x[1]), zip(|a, b| a / b)),
@@ -507,6 +513,12 @@ fn image_rows() -> Vec<Row> {
             x(),
             move |x| x[0].max_pool2d(geometry),
             move |x| pool_windows(&x[0], [3, 6], sliding, max),
+        ),
+        row(
+            "relu_max_pool2d",
+            x(),
+            move |x| x[0].affine(1.0, -0.5).relu_max_pool2d(geometry),
+            move |x| pool_windows(&x[0].affine(1.0, -0.5).relu(), [3, 6], sliding, max),
         ),
         row(
             "avg_pool2d",

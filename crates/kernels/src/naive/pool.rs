@@ -1,5 +1,6 @@
 //! Pooling over windows of pictures.
 
+use crate::pool::NONE;
 use crate::{Float, Windows};
 
 /// Calls `f(output, input, number in the window, elements to divide by)` for each pair that a window joins.
@@ -37,15 +38,20 @@ pub fn max_pool2d<E: Float>(
     x: &[E],
     c: usize,
     windows: &[Windows; 2],
+    relu: bool,
     y: &mut [E],
     place: &mut [u16],
 ) {
+    if relu {
+        y.fill(E::ZERO);
+        place.fill(NONE);
+    }
     for_each_pair(
         pictures(x.len(), c, windows),
         c,
         windows,
         |to, from, k, _| {
-            if k == 0 || x[from] > y[to] {
+            if (k == 0 && !relu) || x[from] > y[to] {
                 y[to] = x[from];
                 place[to] = k as u16;
             }

@@ -1,7 +1,10 @@
 //! Convolution on pictures.
 
 use crate::testing::{Random, at_every_level, close, same_bits, written};
-use crate::{Conv2d, Float, conv2d, conv2d_backward_data, conv2d_backward_weights, naive};
+use crate::{
+    Conv2d, Float, PackedConv2d, conv2d, conv2d_backward_data, conv2d_backward_weights,
+    conv2d_packed, naive,
+};
 
 /// A geometry of every kind of kernel, stride, padding and dilation; the axes differ.
 fn geometries() -> Vec<Conv2d> {
@@ -42,6 +45,12 @@ fn one<E: Float>(random: &mut Random, geometry: Conv2d, size: [usize; 4], o: usi
             &written(dy.len(), |y| naive::conv2d(x, size, w, bias, geometry, y)),
             200.0,
             &what,
+        );
+        let packed = PackedConv2d::new(w, [c, o], geometry);
+        assert!(
+            written(dy.len(), |y| conv2d_packed(x, size, &packed, bias, y))
+                == written(dy.len(), |y| conv2d(x, size, w, bias, geometry, y)),
+            "{what}"
         );
     }
     close(

@@ -15,7 +15,13 @@ const UNARY: [UnaryOp; 8] = [
     UnaryOp::Sqrt,
     UnaryOp::Square,
 ];
-const BINARY: [BinaryOp; 4] = [BinaryOp::Add, BinaryOp::Sub, BinaryOp::Mul, BinaryOp::Div];
+const BINARY: [BinaryOp; 5] = [
+    BinaryOp::Add,
+    BinaryOp::Sub,
+    BinaryOp::Mul,
+    BinaryOp::Div,
+    BinaryOp::AddRelu,
+];
 
 fn unary_ops<E: Float>() {
     let mut random = Random::new(1);

@@ -53,17 +53,19 @@ fn all<E: Float>() {
             let (x, dy) = (&x[1..], &random.vec::<E>(m + 1)[1..]);
             let (mut at, mut at2) = (vec![77; m], vec![77; m]);
             let what = format!("{windows:?} C {c}");
-            assert!(
-                written(m, |y| max_pool2d(x, c, &windows, y, &mut at))
-                    == written(m, |y| naive::max_pool2d(x, c, &windows, y, &mut at2)),
-                "{what}"
-            );
-            assert_eq!(at, at2, "{what}");
-            assert!(
-                written(n, |dx| max_pool2d_backward(&at, dy, c, &windows, dx))
-                    == written(n, |dx| naive::max_pool2d_backward(&at, dy, c, &windows, dx)),
-                "{what}"
-            );
+            for relu in [false, true] {
+                assert!(
+                    written(m, |y| max_pool2d(x, c, &windows, relu, y, &mut at))
+                        == written(m, |y| naive::max_pool2d(x, c, &windows, relu, y, &mut at2)),
+                    "{what}"
+                );
+                assert_eq!(at, at2, "{what}");
+                assert!(
+                    written(n, |dx| max_pool2d_backward(&at, dy, c, &windows, dx))
+                        == written(n, |dx| naive::max_pool2d_backward(&at, dy, c, &windows, dx)),
+                    "{what}"
+                );
+            }
             close(
                 &written(m, |y| avg_pool2d(x, c, &windows, y)),
                 &written(m, |y| naive::avg_pool2d(x, c, &windows, y)),
@@ -98,7 +100,7 @@ fn same_bits_with_any_number_of_threads() {
         let dy = random.vec::<f32>(m);
         same_bits("max_pool2d", || {
             let mut at = vec![0; m];
-            let mut all = written(m, |y| max_pool2d(&x, c, &windows, y, &mut at));
+            let mut all = written(m, |y| max_pool2d(&x, c, &windows, true, y, &mut at));
             all.extend(written(x.len(), |dx| {
                 max_pool2d_backward(&at, &dy, c, &windows, dx);
             }));

@@ -1,6 +1,6 @@
 //! Batch normalisation.
 
-use crate::nn::{Init, ParamId, Pass, Scope};
+use crate::nn::{Init, ParamId, Params, Pass, Scope};
 use crate::ops::{BatchNorm as Options, Moments};
 use crate::{Float, Tensor};
 
@@ -118,6 +118,26 @@ impl BatchNorm {
             x.batch_norm_with(&weight, &bias, moments, self.options) // [.., C]
         };
         pass.watch(&self.name, y)
+    }
+
+    /// Whether [`BatchNorm::with_relu`] was asked for.
+    pub(super) fn has_relu(&self) -> bool {
+        self.options.relu
+    }
+
+    /// Scale and shift that do outside training what the layer does before its ReLU: γ / √(variance + ε) and
+    /// β - mean·scale.
+    pub(super) fn scale_and_shift<E: Float>(&self, params: &Params<E>) -> [Tensor<E>; 2] {
+        let [weight, bias, mean, variance] = [
+            self.weight,
+            self.bias,
+            self.running_mean,
+            self.running_variance,
+        ]
+        .map(|id| params.tensor(id));
+        let scale = weight.div(&variance.affine(1.0, self.options.eps).sqrt());
+        let shift = bias.sub(&mean.mul(&scale));
+        [scale, shift]
     }
 
     /// r ← (1 - momentum) r + momentum·scale·s.

@@ -1,7 +1,7 @@
 //! Convolution on pictures.
 
-use crate::nn::{Init, ParamId, Pass, Scope};
-use crate::ops::Conv2d as Geometry;
+use crate::nn::{BatchNorm, Init, ParamId, Params, Pass, Scope};
+use crate::ops::{Conv2d as Geometry, PackedConv2d};
 use crate::{Float, Tensor};
 
 /// Convolution of pictures: each pixel of the output sees KH by KW pixels of the input.
@@ -99,5 +99,111 @@ impl Conv2d {
         let (weight, bias) = (pass.param(self.weight), self.bias.map(|id| pass.param(id)));
         let y = x.conv2d(&weight, bias.as_ref(), self.geometry);
         pass.watch(&self.name, y)
+    }
+
+    /// The layer, with the normalisation after it, as the parameters are now: for many answers.
+    pub fn frozen<E: Float>(
+        &self,
+        params: &Params<E>,
+        norm: Option<&BatchNorm>,
+    ) -> FrozenConv2d<E> {
+        let mut weight = params.tensor(self.weight);
+        let o = weight.dim(3);
+        let mut bias = match self.bias {
+            Some(id) => params.tensor(id),
+            None => Tensor::zeros([o]),
+        };
+        if let Some([scale, shift]) = norm.map(|norm| norm.scale_and_shift(params)) {
+            weight = weight.mul(&scale);
+            bias = bias.mul(&scale).add(&shift);
+        }
+        let c = weight.dim(2) * self.geometry.groups;
+        FrozenConv2d {
+            weight: PackedConv2d::new(weight.data(), [c, o], self.geometry),
+            bias,
+            relu: norm.is_some_and(BatchNorm::has_relu),
+        }
+    }
+}
+
+/// A [`Conv2d`] whose parameters no longer change, made by [`Conv2d::frozen`]: its weight lies as the product reads
+/// it, and holds the scale of the normalisation that follows, whose shift is in the bias. It computes what both
+/// layers do outside training, up to rounding. No gradient flows through it.
+///
+/// ```
+/// use unfold::nn::{BatchNorm, Conv2d, Params, Pass};
+/// use unfold::{Tensor, ops};
+///
+/// let mut params = Params::<f32>::new(1);
+/// let geometry = ops::Conv2d::new([3, 3]);
+/// let conv = Conv2d::without_bias(&mut params.scope("conv"), 3, 16, geometry);
+/// let norm = BatchNorm::new(&mut params.scope("norm"), 16).with_relu();
+/// let (pass, x) = (Pass::evaluation(&params), Tensor::full([1, 8, 8, 3], 0.5));
+/// let y = norm.forward(&pass, &conv.forward(&pass, &x));
+/// let frozen = conv.frozen(&params, Some(&norm)).forward(&x);
+/// assert!(y.data().iter().zip(frozen.data()).all(|(y, f)| (y - f).abs() < 1e-5));
+/// ```
+pub struct FrozenConv2d<E: Float = f32> {
+    weight: PackedConv2d<E>,
+    bias: Tensor<E>,
+    relu: bool,
+}
+
+impl<E: Float> FrozenConv2d<E> {
+    /// `[B, H, W, C]` to `[B, OH, OW, O]`.
+    ///
+    /// # Panics
+    /// When a picture, padding included, is smaller than the kernel reaches.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor<E>) -> Tensor<E> {
+        let y = x.conv2d_packed(&self.weight, &self.bias);
+        if self.relu { y.relu() } else { y }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::{difference, values};
+
+    #[test]
+    fn frozen_answers_as_the_layers_do() {
+        for (groups, bias, relu) in [(1, true, false), (2, false, true), (4, true, true)] {
+            let mut params = Params::<f64>::new(1);
+            let geometry = Geometry {
+                stride: [2, 1],
+                padding: [[1, 1], [0, 1]],
+                groups,
+                ..Geometry::new([3, 2])
+            };
+            let new = if bias {
+                Conv2d::new
+            } else {
+                Conv2d::without_bias
+            };
+            let conv = new(&mut params.scope("conv"), 4, 8, geometry);
+            let mut norm = BatchNorm::new(&mut params.scope("norm"), 8).with_epsilon(0.1);
+            if relu {
+                norm = norm.with_relu();
+            }
+            // No figure is what it is at the start.
+            for id in [
+                norm.weight(),
+                norm.bias(),
+                norm.running_mean(),
+                norm.running_variance(),
+            ] {
+                let drawn = values(&params.entry(id).name, [8]).affine(0.5, 1.0);
+                params.get_mut(id).copy_from_slice(drawn.data());
+            }
+            let (pass, x) = (Pass::evaluation(&params), values("x", [2, 5, 6, 4]));
+            let y = conv.forward(&pass, &x);
+            let alone = conv.frozen(&params, None).forward(&x);
+            assert_eq!(alone.data(), y.data());
+            let normed = norm.forward(&pass, &y);
+            let frozen = conv.frozen(&params, Some(&norm)).forward(&x);
+            assert_eq!(frozen.shape(), normed.shape());
+            assert!(difference(frozen.data(), normed.data()) < 1e-12);
+        }
     }
 }

@@ -52,7 +52,7 @@ mod schedule;
 pub use batch_norm::BatchNorm;
 pub use clip::{clip_norm, clip_value, gradient_norm, max_norm};
 pub use conv1d::Conv1d;
-pub use conv2d::Conv2d;
+pub use conv2d::{Conv2d, FrozenConv2d};
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use init::Init;

@@ -1,6 +1,6 @@
 //! Functions of two elements at a time, with NumPy's broadcasting.
 
-use unfold_kernels::{self as kernels, BinaryOp, Buffer};
+use unfold_kernels::{self as kernels, BinaryOp, Buffer, UnaryOp};
 
 use super::{Op, Reads, Saved, apply_one, broadcast, only};
 use crate::{Float, Shape, Tensor};
@@ -15,6 +15,7 @@ impl<E: Float> Op<E> for Binary {
             BinaryOp::Sub => "sub",
             BinaryOp::Mul => "mul",
             BinaryOp::Div => "div",
+            BinaryOp::AddRelu => "add_relu",
         }
     }
 
@@ -41,6 +42,7 @@ impl<E: Float> Op<E> for Binary {
         match self.0 {
             BinaryOp::Add | BinaryOp::Sub => Reads::Nothing,
             BinaryOp::Mul | BinaryOp::Div => Reads::Inputs,
+            BinaryOp::AddRelu => Reads::Outputs,
         }
     }
 
@@ -50,15 +52,20 @@ impl<E: Float> Op<E> for Binary {
         gradients: &[Option<Tensor<E>>],
         wanted: &[bool],
     ) -> Vec<Option<Tensor<E>>> {
-        let dy = only(gradients).detach();
+        let mut dy = only(gradients).detach();
+        if self.0 == BinaryOp::AddRelu {
+            let (y, mut through) = (saved.output(0), Buffer::scratch(dy.len()));
+            kernels::unary_backward(UnaryOp::Relu, y, y, dy.data(), &mut through);
+            dy = Tensor::from_buffer(through, dy.shape());
+        }
         let input = |i: usize| &saved.inputs[i];
         let da = || match self.0 {
-            BinaryOp::Add | BinaryOp::Sub => dy.clone(),
+            BinaryOp::Add | BinaryOp::AddRelu | BinaryOp::Sub => dy.clone(),
             BinaryOp::Mul => dy.mul(input(1)),
             BinaryOp::Div => dy.div(input(1)),
         };
         let db = || match self.0 {
-            BinaryOp::Add => dy.clone(),
+            BinaryOp::Add | BinaryOp::AddRelu => dy.clone(),
             BinaryOp::Sub => dy.neg(),
             BinaryOp::Mul => dy.mul(input(0)),
             // d (a / b) / db = -a / b^2
@@ -76,6 +83,12 @@ impl<E: Float> Tensor<E> {
     #[track_caller]
     pub fn add(&self, b: &Tensor<E>) -> Tensor<E> {
         apply_one(Binary(BinaryOp::Add), &[self, b])
+    }
+
+    /// max(a + b, 0), as where a residual connection ends: [`Tensor::relu`] of the sum in one pass.
+    #[track_caller]
+    pub fn add_relu(&self, b: &Tensor<E>) -> Tensor<E> {
+        apply_one(Binary(BinaryOp::AddRelu), &[self, b])
     }
 
     /// a - b.

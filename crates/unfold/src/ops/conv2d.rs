@@ -1,6 +1,6 @@
 //! Convolution on pictures, channels last.
 
-use unfold_kernels::{self as kernels, Buffer};
+use unfold_kernels::{self as kernels, Buffer, PackedConv2d};
 
 use super::{Conv2d, Op, Reads, Saved, apply_one, gradient, only};
 use crate::{Float, Shape, Tensor};
@@ -126,5 +126,22 @@ impl<E: Float> Tensor<E> {
             Some(bias) => apply_one(op, &[self, weight, bias]),
             None => apply_one(op, &[self, weight]),
         }
+    }
+
+    /// [`Tensor::conv2d`] with a weight that is packed for many uses. No gradient flows through it.
+    ///
+    /// # Panics
+    /// As there.
+    #[track_caller]
+    pub fn conv2d_packed(&self, weight: &PackedConv2d<E>, bias: &Tensor<E>) -> Tensor<E> {
+        let (geometry, [c, o]) = (weight.geometry(), weight.channels());
+        let [kh, kw] = geometry.kernel;
+        let w = [kh, kw, c / geometry.groups, o].into();
+        let shapes = Op::<E>::shapes(&Conv2dOp(geometry), &[self.shape(), w, bias.shape()]);
+        let y = shapes.unwrap_or_else(|problem| panic!("conv2d: {problem}"))[0];
+        let mut values = Buffer::scratch(y.len());
+        let (x, bias) = (self.data(), Some(bias.data()));
+        kernels::conv2d_packed(x, size(self.shape()), weight, bias, &mut values);
+        Tensor::from_buffer(values, y)
     }
 }

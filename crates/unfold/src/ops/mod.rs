@@ -44,7 +44,7 @@ pub use cross_entropy::{CrossEntropy, IGNORE};
 pub use recurrent::{Recurrence, Recurrent};
 pub use unfold_kernels::Cell;
 use unfold_kernels::Windows;
-pub use unfold_kernels::{Conv1d, Conv2d, Pool2d};
+pub use unfold_kernels::{Conv1d, Conv2d, PackedConv2d, Pool2d};
 
 /// One differentiable operation.
 ///

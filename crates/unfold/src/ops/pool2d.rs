@@ -53,6 +53,8 @@ fn pooled(x: Shape, [rows, columns]: &[Windows; 2]) -> Shape {
 /// y = max over the window; the first of equal maxima gets the gradient.
 struct MaxPool2d {
     windows: Result<[Windows; 2], String>,
+    /// Whether negative elements count as 0.
+    relu: bool,
     /// Which element of its window each output is, [B, OH, OW, C].
     place: Buffer<u16>,
 }
@@ -88,6 +90,7 @@ impl<E: Float> Op<E> for MaxPool2d {
             inputs[0].data(),
             inputs[0].dim(3),
             checked(&self.windows),
+            self.relu,
             &mut outputs[0],
             &mut self.place,
         );
@@ -151,7 +154,16 @@ impl<E: Float> Tensor<E> {
     /// When this is not `[B, H, W, C]`, there is no window in it, or the padding exceeds half the kernel.
     #[track_caller]
     pub fn max_pool2d(&self, geometry: Pool2d) -> Tensor<E> {
-        self.max_over(Layout::Sliding(geometry))
+        self.max_over(Layout::Sliding(geometry), false)
+    }
+
+    /// [`Tensor::relu`], then [`Tensor::max_pool2d`], which takes no pass over the images of its own.
+    ///
+    /// # Panics
+    /// As there.
+    #[track_caller]
+    pub fn relu_max_pool2d(&self, geometry: Pool2d) -> Tensor<E> {
+        self.max_over(Layout::Sliding(geometry), true)
     }
 
     /// The maximum of each channel in `output` (height, width) windows that cover the images evenly:
@@ -161,7 +173,7 @@ impl<E: Float> Tensor<E> {
     /// When this is not `[B, H, W, C]`, or an extent is 0.
     #[track_caller]
     pub fn adaptive_max_pool2d(&self, output: [usize; 2]) -> Tensor<E> {
-        self.max_over(Layout::Adaptive(output))
+        self.max_over(Layout::Adaptive(output), false)
     }
 
     /// The mean of each channel in windows of images, otherwise as [`Tensor::max_pool2d`].
@@ -193,9 +205,10 @@ impl<E: Float> Tensor<E> {
     }
 
     #[track_caller]
-    fn max_over(&self, layout: Layout) -> Tensor<E> {
+    fn max_over(&self, layout: Layout, relu: bool) -> Tensor<E> {
         let op = MaxPool2d {
             windows: layout.windows(self.shape()),
+            relu,
             place: Buffer::scratch(0),
         };
         apply_one(op, &[self])

@@ -1,5 +1,6 @@
 //! `unfold bench`: how near the machine's limit kernels and whole training steps come.
 
+mod images;
 mod kernels;
 mod machine;
 mod passes;
@@ -93,7 +94,7 @@ pub(super) fn bench(plan: &Bench) -> Result<()> {
 fn chosen(names: &[String]) -> Result<Vec<Workload>> {
     let all = || {
         let alone = kernels::ALL.into_iter().chain(passes::ALL);
-        alone.chain(steps::ALL)
+        alone.chain(steps::ALL).chain(images::ALL)
     };
     if names.is_empty() {
         return Ok(all().collect());

@@ -83,13 +83,13 @@ fn pool(backward: bool) -> Job {
     let pooled = B * windows.iter().map(Windows::outputs).product::<usize>() * C;
     let mut x = random(VALUES, Key::new(1));
     let (mut y, mut place) = (vec![0.0; pooled], vec![0; pooled]);
-    max_pool2d(&x, C, &windows, &mut y, &mut place);
+    max_pool2d(&x, C, &windows, false, &mut y, &mut place);
     // The larger matrix, and the smaller one with its places of two bytes.
     Job::timed(0.0, (4 * VALUES + 6 * pooled) as f64, move || {
         if backward {
             max_pool2d_backward(&place, &y, C, &windows, &mut x);
         } else {
-            max_pool2d(&x, C, &windows, &mut y, &mut place);
+            max_pool2d(&x, C, &windows, false, &mut y, &mut place);
         }
     })
 }

@@ -75,7 +75,7 @@ const WORDS: usize = 20_000;
 const CLASSES: usize = 20;
 
 /// Trains a network on the same random batch again and again.
-struct Trainer {
+pub(super) struct Trainer {
     params: Params<f32>,
     optimizer: Optimizer<f32>,
     rate: f64,
@@ -84,7 +84,12 @@ struct Trainer {
 }
 
 impl Trainer {
-    fn new(params: Params<f32>, optimizer: OptimizerConfig, rate: f64, clip: Option<f64>) -> Self {
+    pub(super) fn new(
+        params: Params<f32>,
+        optimizer: OptimizerConfig,
+        rate: f64,
+        clip: Option<f64>,
+    ) -> Self {
         Trainer {
             optimizer: Optimizer::new(optimizer, &params),
             params,
@@ -94,7 +99,7 @@ impl Trainer {
         }
     }
 
-    fn step(&mut self, loss: impl FnOnce(&Pass<f32>) -> Tensor) {
+    pub(super) fn step(&mut self, loss: impl FnOnce(&Pass<f32>) -> Tensor) {
         self.steps += 1;
         let pass = Pass::training(&self.params, Key::new(self.steps));
         let loss = loss(&pass);
@@ -109,12 +114,12 @@ impl Trainer {
 
 /// Operations of a training step whose products need `forward` going forward: as many again for
 /// the gradients of each factor.
-fn training(forward: f64) -> f64 {
+pub(super) fn training(forward: f64) -> f64 {
     3.0 * forward
 }
 
 /// Operations of the product of an input of `n` rows with a weight `[c, o]`.
-fn product(n: usize, c: usize, o: usize) -> f64 {
+pub(super) fn product(n: usize, c: usize, o: usize) -> f64 {
     2.0 * (n * c * o) as f64
 }
 
@@ -127,7 +132,7 @@ fn recurrent(n: usize, c: usize, config: &RecurrentConfig) -> f64 {
     (0..config.layers).map(layer).sum()
 }
 
-fn numbers(count: usize, below: usize, key: Key) -> Vec<u32> {
+pub(super) fn numbers(count: usize, below: usize, key: Key) -> Vec<u32> {
     let number = |i| key.below(i as u64, below) as u32;
     (0..count).map(number).collect()
 }
