@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence
+from torch.utils.checkpoint import checkpoint
 
 # The layout of images that PyTorch is faster with.
 FORMAT = torch.channels_last
@@ -73,6 +74,40 @@ def language_model(cell, layers, size, dropout, b=20, t=35, vocabulary=10_000, h
         optimizer = torch.optim.SGD(model.parameters(), 1.0)
     loss = lambda m: F.cross_entropy(m(inputs).flatten(0, 1), targets)
     return trained(model, optimizer, loss, clip=5.0)
+
+
+class LongModel(nn.Module):
+    """A language model whose segments, about √T steps each, may be computed again on the way back."""
+
+    def __init__(self, again):
+        super().__init__()
+        self.words = nn.Embedding(65, 64)
+        self.recurrent = nn.LSTM(64, 128)
+        self.head = nn.Linear(128, 65)
+        self.again = again
+
+    def segment(self, words, targets, h, c):  # [T, B] twice, [1, B, D] twice
+        y, (h, c) = self.recurrent(self.words(words), (h, c))
+        loss = F.cross_entropy(self.head(y).flatten(0, 1), targets.flatten(), reduction="sum")
+        return loss, h, c
+
+    def forward(self, words, targets):
+        state = [torch.zeros(1, words.shape[1], 128)] * 2
+        if not self.again:
+            return self.segment(words, targets, *state)[0] / words.numel()
+        total = 0.0
+        steps = int(len(words) ** 0.5)
+        for part in zip(words.split(steps), targets.split(steps)):
+            loss, *state = checkpoint(self.segment, *part, *state, use_reentrant=False)
+            total = total + loss
+        return total / words.numel()
+
+
+def long_model(again, b=16, t=3200):
+    model = LongModel(again)
+    words, targets = torch.randint(65, (t, b)), torch.randint(65, (t, b))
+    optimizer = torch.optim.Adam(model.parameters(), 2e-3)
+    return trained(model, optimizer, lambda m: m(words, targets), clip=5.0)
 
 
 class TextCnn(nn.Module):
@@ -272,6 +307,8 @@ WORKLOADS = {
     "charlstm_128x2_train": lambda: language_model(
         "lstm", 2, 64, 0.0, b=50, t=50, vocabulary=65, hidden=128, adam=True
     ),
+    "lstm_t3200_train": lambda: long_model(again=False),
+    "lstm_t3200_checkpoint_train": lambda: long_model(again=True),
     "textcnn_20ng_train": lambda: textcnn(50),
     "bilstm_20ng_ragged_train": bilstm,
     "captioner_train": captioner,

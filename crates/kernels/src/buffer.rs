@@ -36,8 +36,7 @@ const CLASSES: usize = ((usize::BITS - SMALLEST) * 8) as usize;
 struct Pool {
     free: [Vec<Block>; CLASSES],
     kept: usize,
-    hits: u64,
-    misses: u64,
+    stats: PoolStats,
 }
 
 struct Block(NonNull<u8>);
@@ -48,8 +47,12 @@ unsafe impl Send for Block {}
 static POOL: Mutex<Pool> = Mutex::new(Pool {
     free: [const { Vec::new() }; CLASSES],
     kept: 0,
-    hits: 0,
-    misses: 0,
+    stats: PoolStats {
+        hits: 0,
+        misses: 0,
+        in_use: 0,
+        peak: 0,
+    },
 });
 
 fn pool() -> std::sync::MutexGuard<'static, Pool> {
@@ -129,9 +132,11 @@ impl<E: Plain> Buffer<E> {
         let (class, size) = class(bytes);
         {
             let mut pool = pool();
+            pool.stats.in_use += size;
+            pool.stats.peak = pool.stats.peak.max(pool.stats.in_use);
             if let Some(block) = pool.free[class].pop() {
                 pool.kept -= size;
-                pool.hits += 1;
+                pool.stats.hits += 1;
                 return (
                     Buffer {
                         ptr: block.0,
@@ -141,7 +146,7 @@ impl<E: Plain> Buffer<E> {
                     false,
                 );
             }
-            pool.misses += 1;
+            pool.stats.misses += 1;
         }
         let layout = layout(size);
         // SAFETY: the size is not zero.
@@ -196,6 +201,7 @@ impl<E: Plain> Drop for Buffer<E> {
         }
         let (class, size) = class(bytes);
         let mut pool = pool();
+        pool.stats.in_use -= size;
         if pool.kept + size <= KEEP {
             pool.kept += size;
             pool.free[class].push(Block(self.ptr));
@@ -207,10 +213,29 @@ impl<E: Plain> Drop for Buffer<E> {
     }
 }
 
-/// How many buffers so far came from the pool (hits) and from the system (misses).
-pub fn pool_stats() -> (u64, u64) {
-    let pool = pool();
-    (pool.hits, pool.misses)
+/// What all buffers of the process have asked for. Bytes are those of whole blocks, so they depend on what
+/// is computed and not on the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolStats {
+    /// Buffers that came from the pool.
+    pub hits: u64,
+    /// Buffers that came from the system.
+    pub misses: u64,
+    /// Bytes of the buffers alive now.
+    pub in_use: usize,
+    /// The most bytes alive at once since the start or the last [`reset_pool_peak`].
+    pub peak: usize,
+}
+
+/// What buffers have asked for so far.
+pub fn pool_stats() -> PoolStats {
+    pool().stats
+}
+
+/// Lets [`PoolStats::peak`] begin again from the bytes alive now.
+pub fn reset_pool_peak() {
+    let stats = &mut pool().stats;
+    stats.peak = stats.in_use;
 }
 
 #[cfg(test)]
@@ -245,9 +270,9 @@ mod tests {
             assert!(Buffer::<f32>::zeros(len).iter().all(|&x| x == 0.0));
             assert!(copy.len() == len && copy.iter().all(|&x| x == 7.0));
         }
-        let before = pool_stats().0;
+        let before = pool_stats().hits;
         drop(Buffer::<f64>::scratch(12_345));
         drop(Buffer::<f64>::scratch(12_345));
-        assert!(pool_stats().0 > before);
+        assert!(pool_stats().hits > before);
     }
 }

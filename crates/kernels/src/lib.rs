@@ -40,7 +40,7 @@ mod testing;
 mod tests;
 
 pub use batch_norm::{BatchNorm, batch_norm, batch_norm_backward, column_moments};
-pub use buffer::{Buffer, Plain, pool_stats};
+pub use buffer::{Buffer, Plain, PoolStats, pool_stats, reset_pool_peak};
 pub use conv::{Conv1d, conv1d, conv1d_backward_data, conv1d_backward_weights};
 pub use conv2d::{
     Conv2d, PackedConv2d, conv2d, conv2d_backward_data, conv2d_backward_weights, conv2d_packed,

@@ -100,11 +100,14 @@ struct Pending<E: Float> {
     gradients: Vec<Option<Tensor<E>>>,
 }
 
-pub(crate) fn backward<E: Float>(result: &Tensor<E>) -> Gradients<E> {
+/// Walks back from results whose gradients are given.
+pub(crate) fn backward<E: Float>(
+    results: impl IntoIterator<Item = (Source<E>, Tensor<E>)>,
+) -> Gradients<E> {
     let mut of = HashMap::new();
     let mut pending: BTreeMap<u64, Pending<E>> = BTreeMap::new();
-    if let Some(source) = result.source() {
-        add(&mut pending, source, Tensor::full(result.shape(), E::ONE));
+    for (source, gradient) in results {
+        add(&mut pending, &source, gradient);
     }
     while let Some((number, Pending { node, gradients })) = pending.pop_last() {
         let Some(Recorded { op, saved }) = &node.recorded else {

@@ -201,7 +201,8 @@ impl<E: Float> Tensor<E> {
             "backward: expected a single value such as a loss, got shape {}",
             self.shape
         );
-        tape::backward(self)
+        let one = || Tensor::full(self.shape, E::ONE);
+        tape::backward(self.source.clone().map(|source| (source, one())))
     }
 
     pub(crate) fn with_source(self, source: Source<E>) -> Tensor<E> {
@@ -213,6 +214,10 @@ impl<E: Float> Tensor<E> {
 
     pub(crate) fn source(&self) -> Option<&Source<E>> {
         self.source.as_ref()
+    }
+
+    pub(crate) fn into_source(self) -> Option<Source<E>> {
+        self.source
     }
 
     /// The values for writing, when nothing else shares them.

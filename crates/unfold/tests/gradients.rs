@@ -1,9 +1,11 @@
 //! The gradient of every layer, with respect to its parameters and its input, against central
 //! finite differences in f64.
 
+use std::ops::Range;
+
 use unfold::nn::{
     BatchNorm, Conv1d, Conv2d, Dropout, Embedding, Init, LayerNorm, Linear, Params, Pass, Pool,
-    Recurrent, RecurrentConfig, States,
+    Recurrent, RecurrentConfig, States, through_time,
 };
 use unfold::ops::{self, Cell, CrossEntropy};
 use unfold::random::Key;
@@ -241,6 +243,36 @@ fn recurrent() {
                 Tensor::concat(&flat.iter().collect::<Vec<_>>(), 0)
             });
         }
+    }
+}
+
+/// Five steps in segments of two, with dropout between layers.
+#[test]
+fn recurrent_through_time() {
+    for cell in [Cell::ElmanTanh, Cell::ElmanRelu, Cell::Gru, Cell::Lstm] {
+        let config = RecurrentConfig {
+            layers: 2,
+            dropout: 0.3,
+            ..RecurrentConfig::new(cell, 3)
+        };
+        let (params, layer) = made(|scope| Recurrent::new(scope, 2, config));
+        let states = if cell == Cell::Lstm { 4 } else { 2 };
+        let inputs: Vec<_> = (0..states)
+            .map(|i| values(&format!("state {i}"), [3, 3]))
+            .collect();
+        check(&format!("{cell:?}"), params, &inputs, |pass, inputs| {
+            let mut initial: States<f64> = layer.zero_states(3);
+            (initial.h, initial.c) = (inputs[..2].to_vec(), inputs[2..].to_vec());
+            let layer = layer.clone();
+            let run = move |pass: &Pass<f64>, steps: Range<usize>, states: &States<f64>| {
+                let x = values(&format!("x {}", steps.start), [3 * steps.len(), 2]);
+                let sequences = Ragged::new(&[steps.len(); 3]);
+                let out = layer.forward(pass, &x, &sequences, Some(states));
+                (out.y.square().mean(), out.states)
+            };
+            let (loss, states) = through_time(pass, 5, Some(2), &initial, run);
+            states.last().add(&loss)
+        });
     }
 }
 

@@ -733,6 +733,26 @@ fn composed_recurrence(cell: Cell, reverse: bool, x: &[T]) -> T {
     )
 }
 
+/// What is computed again on the way back.
+fn checkpoint_rows() -> Vec<Row> {
+    let inputs = vec![values("a", [3, 4]), values("b", [3, 4])];
+    let op = |x: &[T]| {
+        let out = T::checkpoint(&[&x[0], &x[1]], |x| {
+            let product = T::checkpoint(&[&x[0], &x[1]], |x| vec![x[0].mul(&x[1])]);
+            vec![product[0].mul(&x[0]), x[1].narrow(0, 1, 1), x[0].clone()]
+        });
+        // The last output is left out.
+        T::concat(&[&out[0], &out[1]], 0)
+    };
+    let naive = |x: &[T]| {
+        let pairs = x[0].data().iter().zip(x[1].data());
+        let mut y: Vec<f64> = pairs.map(|(a, b)| a * a * b).collect();
+        y.extend(&x[1].data()[4..8]);
+        y
+    };
+    vec![row("checkpoint", inputs, op, naive)]
+}
+
 fn table() -> Vec<Row> {
     let mut rows = elementwise_rows();
     rows.extend(shape_rows());
@@ -742,6 +762,7 @@ fn table() -> Vec<Row> {
     rows.extend(image_rows());
     rows.extend(picture_rows());
     rows.extend(recurrent_rows());
+    rows.extend(checkpoint_rows());
     rows
 }
 

@@ -1,13 +1,17 @@
 //! Training gives the same bits with any number of threads, and after an interruption.
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 
-use unfold::nn::{Conv2d, Linear, Optimizer, OptimizerConfig, Params, Pass};
+use unfold::nn::{
+    Conv2d, Linear, Optimizer, OptimizerConfig, Params, Pass, Recurrent, RecurrentConfig, States,
+    through_time,
+};
 use unfold::tasks::Recipe;
 use unfold::tasks::text::{self, RunOptions};
 use unfold::train::{EpochEnd, Observer, Progress, Quiet, Start};
-use unfold::{ErrorKind, Key, Tensor, ops, set_threads};
+use unfold::{ErrorKind, Key, Ragged, Tensor, ops, set_threads};
 
 /// Some hundred short texts of two classes, written to a file.
 fn write_data(folder: &Path) -> String {
@@ -192,6 +196,50 @@ fn any_number_of_threads_gives_the_same_bits_for_pictures() {
     let one = train(1);
     for threads in [2, 3] {
         assert!(train(threads) == one, "other bits with {threads} threads");
+    }
+}
+
+/// A recurrent network in segments that are computed again.
+#[test]
+fn any_number_of_threads_gives_the_same_bits_through_time() {
+    const B: usize = 7;
+    const T: usize = 60;
+    let gradients = |threads: usize| {
+        set_threads(threads);
+        let mut params = Params::<f32>::new(3);
+        let config = RecurrentConfig {
+            layers: 2,
+            dropout: 0.3,
+            ..RecurrentConfig::new(ops::Cell::Lstm, 19)
+        };
+        let lstm = Recurrent::new(&mut params.scope("lstm"), 3, config);
+        let head = Linear::new(&mut params.scope("head"), 19, 4);
+        let pass = Pass::training(&params, Key::new(4));
+        let initial = lstm.zero_states(B);
+        let run = move |pass: &Pass, steps: Range<usize>, states: &States| {
+            let n = steps.len() * B;
+            let x = (0..3 * n).map(|i| Key::new(5).uniform(i as u64) as f32);
+            let x = Tensor::from_vec(x.collect(), [n, 3]);
+            let sequences = Ragged::new(&[steps.len(); B]);
+            let out = lstm.forward(pass, &x, &sequences, Some(states));
+            let logits = head.forward(pass, &out.y);
+            let loss = logits.cross_entropy(&vec![2; n], &Default::default());
+            (loss, out.states)
+        };
+        let (loss, _) = through_time(&pass, T, None, &initial, run);
+        params.backward(&pass, &loss);
+        params
+            .grads()
+            .iter()
+            .map(|g| g.to_bits())
+            .collect::<Vec<_>>()
+    };
+    let one = gradients(1);
+    for threads in [2, 3] {
+        assert!(
+            gradients(threads) == one,
+            "other bits with {threads} threads"
+        );
     }
 }
 

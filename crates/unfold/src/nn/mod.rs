@@ -33,6 +33,7 @@
 //! ```
 
 mod batch_norm;
+mod checkpoint;
 mod choice;
 mod clip;
 mod conv1d;
@@ -48,6 +49,7 @@ mod pass;
 mod pool;
 mod recurrent;
 mod schedule;
+mod through_time;
 
 pub use batch_norm::BatchNorm;
 pub use clip::{clip_norm, clip_value, gradient_norm, max_norm};
@@ -64,3 +66,4 @@ pub use pass::{Pass, Probe};
 pub use pool::Pool;
 pub use recurrent::{Recurrent, RecurrentConfig, RecurrentOutput, States};
 pub use schedule::{Anneal, Goal, Schedule, Scheduler};
+pub use through_time::through_time;

@@ -41,6 +41,36 @@ pub struct Pass<E: Float = f32> {
     probes: Option<RefCell<Vec<Probe<E>>>>,
 }
 
+/// What a pass was at one moment: where passes like it begin.
+pub(super) struct Moment<E: Float> {
+    entries: Arc<Vec<Entry>>,
+    values: Arc<Buffer<E>>,
+    key: Option<Key>,
+    draws: u64,
+    updates: Vec<(ParamId, Tensor<E>)>,
+}
+
+impl<E: Float> Moment<E> {
+    /// A pass that goes on from here by itself, with these tensors as parameters.
+    pub(super) fn pass(&self, params: impl IntoIterator<Item = (ParamId, Tensor<E>)>) -> Pass<E> {
+        let mut leaves = vec![None; self.entries.len()];
+        for (id, tensor) in self.updates.iter().cloned().chain(params) {
+            leaves[id.0] = Some(tensor);
+        }
+        Pass {
+            entries: Arc::clone(&self.entries),
+            values: Arc::clone(&self.values),
+            key: self.key,
+            tracked: false,
+            draws: Cell::new(self.draws),
+            leaves: RefCell::new(leaves),
+            used: RefCell::default(),
+            updated: RefCell::new(self.updates.iter().map(|(id, _)| *id).collect()),
+            probes: None,
+        }
+    }
+}
+
 /// What a layer put out during a pass that keeps probes.
 #[derive(Clone)]
 pub struct Probe<E: Float = f32> {
@@ -178,6 +208,34 @@ impl<E: Float> Pass<E> {
     pub fn probes(&self) -> Vec<Probe<E>> {
         let kept = self.probes.as_ref();
         kept.map_or_else(Vec::new, |probes| probes.borrow().clone())
+    }
+
+    /// This pass as it is now.
+    pub(super) fn moment(&self) -> Moment<E> {
+        Moment {
+            entries: Arc::clone(&self.entries),
+            values: Arc::clone(&self.values),
+            key: self.key,
+            draws: self.draws.get(),
+            updates: self.updates(),
+        }
+    }
+
+    /// Goes on after `later`, a pass that began at this one's [`Pass::moment`]: uses the parameters that it
+    /// used, which are the result, and takes over its draws and new values.
+    pub(super) fn follow(&self, later: &Pass<E>) -> Vec<(ParamId, Tensor<E>)> {
+        let used = later.used().into_iter().map(|id| (id, self.param(id)));
+        let used = used.collect();
+        self.draws.set(later.draws.get());
+        for (id, value) in later.updates() {
+            self.update(id, &value);
+        }
+        used
+    }
+
+    /// Whether outputs are kept under their layers' names.
+    pub(super) fn is_probing(&self) -> bool {
+        self.probes.is_some()
     }
 
     /// The parameters handed out so far, in the order in which layers first asked for them.

@@ -130,6 +130,24 @@ impl<E: Float> States<E> {
             directions: self.directions,
         }
     }
+
+    /// All of them, hidden states first.
+    pub(super) fn tensors(&self) -> Vec<Tensor<E>> {
+        self.h.iter().chain(&self.c).cloned().collect()
+    }
+
+    /// Makes states like these of what [`States::tensors`] gives.
+    pub(super) fn arrangement(&self) -> impl Fn(&[Tensor<E>]) -> States<E> + Copy + use<E> {
+        let (hidden, directions) = (self.h.len(), self.directions);
+        move |all| {
+            let (h, c) = all.split_at(hidden);
+            States {
+                h: h.to_vec(),
+                c: c.to_vec(),
+                directions,
+            }
+        }
+    }
 }
 
 /// What [`Recurrent::forward`] gives.

@@ -12,6 +12,7 @@ mod batch_norm;
 mod binary;
 mod binary_cross_entropy;
 pub(crate) mod broadcast;
+mod checkpoint;
 mod concat;
 mod conv1d;
 mod conv2d;
@@ -40,6 +41,7 @@ use crate::tape::{Recorded, Source};
 use crate::tensor::Tensor;
 
 pub use batch_norm::{BatchNorm, Moments};
+pub(crate) use checkpoint::checkpoint;
 pub use cross_entropy::{CrossEntropy, IGNORE};
 pub use recurrent::{Recurrence, Recurrent};
 pub use unfold_kernels::Cell;

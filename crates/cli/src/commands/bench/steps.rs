@@ -1,8 +1,11 @@
 //! Whole steps of training, and answers to one example, of the networks that the field knows.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use unfold::nn::{
     Adam, Conv1d, Dropout, Embedding, Linear, Optimizer, OptimizerConfig, Params, Pass, Recurrent,
-    RecurrentConfig, Sgd, clip_norm,
+    RecurrentConfig, Sgd, States, clip_norm, through_time,
 };
 use unfold::ops::{Cell, Conv1d as Geometry};
 use unfold::ragged::{Packed, pack};
@@ -12,7 +15,7 @@ use super::kernels::random;
 use super::{Job, Workload};
 
 /// The steps there are.
-pub(super) const ALL: [Workload; 12] = [
+pub(super) const ALL: [Workload; 14] = [
     Workload {
         name: "elman_ptb_200_train",
         prepare: || LanguageModel::ptb(Cell::ElmanTanh, 1, 200, 0.0).train(20, 35, sgd(), 1.0),
@@ -32,6 +35,14 @@ pub(super) const ALL: [Workload; 12] = [
     Workload {
         name: "charlstm_128x2_train",
         prepare: || CHARACTERS.train(50, 50, adam(), 2e-3),
+    },
+    Workload {
+        name: "lstm_t3200_train",
+        prepare: || LONG.train(16, 3200, adam(), 2e-3),
+    },
+    Workload {
+        name: "lstm_t3200_checkpoint_train",
+        prepare: || LONG.train_through_time(16, 3200, adam(), 2e-3),
     },
     Workload {
         name: "textcnn_20ng_train",
@@ -174,6 +185,15 @@ const CHARACTERS: LanguageModel = LanguageModel {
     },
 };
 
+/// A layer of it, for long texts.
+const LONG: LanguageModel = LanguageModel {
+    cells: RecurrentConfig {
+        layers: 1,
+        ..CHARACTERS.cells
+    },
+    ..CHARACTERS
+};
+
 impl LanguageModel {
     /// Over the 10,000 words of the Penn Treebank, after Zaremba et al. (2014).
     fn ptb(cell: Cell, layers: usize, size: usize, dropout: f64) -> LanguageModel {
@@ -211,8 +231,32 @@ impl LanguageModel {
         let mut trainer = Trainer::new(params, optimizer, rate, Some(5.0));
         Job::timed(training(self.forward(b * t)), 0.0, move || {
             trainer.step(|pass| {
-                let logits = layers.logits(pass, &inputs, &sequences);
+                let (logits, _) = layers.logits(pass, &inputs, &sequences, None);
                 logits.cross_entropy(&targets, &Default::default())
+            });
+        })
+    }
+
+    /// Trains with the memory of a few segments; the second forward pass does not count as needed.
+    fn train_through_time(self, b: usize, t: usize, optimizer: OptimizerConfig, rate: f64) -> Job {
+        let mut params = Params::new(1);
+        let layers = Arc::new(self.layers(&mut params));
+        let inputs: Arc<[u32]> = numbers(b * t, self.vocabulary, Key::new(1)).into();
+        let targets: Arc<[u32]> = numbers(b * t, self.vocabulary, Key::new(2)).into();
+        let mut trainer = Trainer::new(params, optimizer, rate, Some(5.0));
+        Job::timed(training(self.forward(b * t)), 0.0, move || {
+            let (inputs, targets, layers) = (inputs.clone(), targets.clone(), layers.clone());
+            let initial = layers.recurrent.zero_states(b);
+            trainer.step(|pass| {
+                let run = move |pass: &Pass<f32>, steps: Range<usize>, states: &States| {
+                    let sequences = Ragged::new(&vec![steps.len(); b]);
+                    let rows = steps.start * b..steps.end * b;
+                    let inputs = &inputs[rows.clone()];
+                    let (logits, states) = layers.logits(pass, inputs, &sequences, Some(states));
+                    let loss = logits.cross_entropy(&targets[rows], &Default::default());
+                    (loss, states)
+                };
+                through_time(pass, t, None, &initial, run).0
             });
         })
     }
@@ -224,17 +268,24 @@ impl LanguageModel {
         let weights = params.len() - self.vocabulary * self.size;
         let one = Ragged::new(&[1]);
         Job::timed(self.forward(1), (4 * weights) as f64, move || {
-            let logits = layers.logits(&Pass::evaluation(&params), &[7], &one);
+            let (logits, _) = layers.logits(&Pass::evaluation(&params), &[7], &one, None);
             std::hint::black_box(logits.data());
         })
     }
 }
 
 impl LanguageLayers {
-    fn logits(&self, pass: &Pass<f32>, words: &[u32], sequences: &Ragged) -> Tensor {
+    fn logits(
+        &self,
+        pass: &Pass<f32>,
+        words: &[u32],
+        sequences: &Ragged,
+        initial: Option<&States>,
+    ) -> (Tensor, States) {
         let x = self.dropout.forward(pass, &self.words.forward(pass, words)); // [N, C]
-        let y = self.recurrent.forward(pass, &x, sequences, None).y; // [N, D]
-        self.head.forward(pass, &self.dropout.forward(pass, &y)) // [N, V]
+        let out = self.recurrent.forward(pass, &x, sequences, initial);
+        let y = self.dropout.forward(pass, &out.y); // [N, D]
+        (self.head.forward(pass, &y), out.states) // [N, V]
     }
 }
 

@@ -1,0 +1,57 @@
+//! How much memory training through time needs. Bytes of buffers are counted for the whole process, so
+//! this is a single test.
+
+use unfold::nn::{Linear, Params, Pass, Recurrent, RecurrentConfig, through_time};
+use unfold::ops::Cell;
+use unfold::{Key, Ragged, Tensor};
+use unfold_kernels::{pool_stats, reset_pool_peak};
+
+const B: usize = 16;
+const C: usize = 8;
+const D: usize = 32;
+
+/// The most bytes that a training step needs beyond what there was before it.
+fn peak(steps: usize, segment: Option<usize>) -> usize {
+    let mut params = Params::<f32>::new(1);
+    let lstm = Recurrent::new(
+        &mut params.scope("lstm"),
+        C,
+        RecurrentConfig::new(Cell::Lstm, D),
+    );
+    let head = Linear::new(&mut params.scope("head"), D, C);
+    let initial = lstm.zero_states(B);
+    let before = pool_stats().in_use;
+    reset_pool_peak();
+    let pass = Pass::training(&params, Key::new(1));
+    let (loss, _) = through_time(
+        &pass,
+        steps,
+        segment,
+        &initial,
+        move |pass, steps, states| {
+            let n = steps.len() * B;
+            let x = Tensor::full([n, C], 0.1);
+            let out = lstm.forward(pass, &x, &Ragged::new(&[steps.len(); B]), Some(states));
+            let loss = head
+                .forward(pass, &out.y)
+                .cross_entropy(&vec![1; n], &Default::default());
+            (loss, out.states)
+        },
+    );
+    params.backward(&pass, &loss);
+    pool_stats().peak - before
+}
+
+#[test]
+fn memory_grows_with_the_root_of_the_steps() {
+    let checkpointed = |steps| peak(steps, None);
+    let plain = |steps| peak(steps, Some(steps));
+    let (short, long) = (checkpointed(200), checkpointed(3200));
+    assert!(
+        long <= 4 * short,
+        "{short} bytes for 200 steps, {long} for 16 times as many"
+    );
+    let (few, all) = (checkpointed(800), plain(800));
+    assert!(all > 3 * plain(200), "a plain run keeps all steps");
+    assert!(few * 10 < all, "{few} bytes, {all} in a plain run");
+}
