@@ -485,6 +485,7 @@ pub fn cross_entropy<E: Float>(
     targets: &[u32],
     weights: Option<&[E]>,
     smoothing: E,
+    scale: E,
     losses: &mut [E],
     dlogits: &mut [E],
 ) {
@@ -510,7 +511,7 @@ pub fn cross_entropy<E: Float>(
         for class in 0..v {
             let log_p = log_p[r * v + class];
             losses[r] += share(class) * -log_p;
-            dlogits[r * v + class] = mass * log_p.exp() - share(class);
+            dlogits[r * v + class] = scale * (mass * log_p.exp() - share(class));
         }
     }
 }
