@@ -6,6 +6,7 @@ use std::sync::Arc;
 use unfold_kernels::Buffer;
 
 use crate::Float;
+use crate::flat::Sink;
 use crate::shape::Shape;
 use crate::tape::{self, Gradients, Source};
 
@@ -196,12 +197,24 @@ impl<E: Float> Tensor<E> {
     /// When this is not a single value.
     #[track_caller]
     pub fn backward(&self) -> Gradients<E> {
+        self.expect_single();
+        tape::backward(self, None)
+    }
+
+    /// As [`Tensor::backward`]; the gradients of the sink's leaves go there instead.
+    #[track_caller]
+    pub(crate) fn backward_into(&self, sink: &Sink<E>) -> Gradients<E> {
+        self.expect_single();
+        tape::backward(self, Some(sink))
+    }
+
+    #[track_caller]
+    fn expect_single(&self) {
         assert!(
             self.len() == 1,
             "backward: expected a single value such as a loss, got shape {}",
             self.shape
         );
-        tape::backward(self)
     }
 
     pub(crate) fn with_source(self, source: Source<E>) -> Tensor<E> {

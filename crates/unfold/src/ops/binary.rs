@@ -2,7 +2,7 @@
 
 use unfold_kernels::{self as kernels, BinaryOp, Buffer};
 
-use super::{Op, Reads, Saved, apply_one, broadcast, only};
+use super::{Op, Reads, Saved, Wanted, apply_one, broadcast, only};
 use crate::{Float, Shape, Tensor};
 
 /// y = a op b.
@@ -48,7 +48,7 @@ impl<E: Float> Op<E> for Binary {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let dy = only(gradients).detach();
         let input = |i: usize| &saved.inputs[i];

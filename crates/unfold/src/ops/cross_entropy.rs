@@ -2,7 +2,7 @@
 
 use unfold_kernels::{self as kernels, Buffer};
 
-use super::{Op, Reads, Saved, apply_one, gradient, only};
+use super::{Op, Reads, Saved, Wanted, apply_one, gradient, only};
 use crate::{Float, Shape, Tensor};
 
 /// As a target: leave the row out.
@@ -95,12 +95,12 @@ impl<E: Float> Op<E> for CrossEntropyOp<E> {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let (dy, derivative) = (only(gradients).item(), self.derivative.as_ref());
         let derivative = derivative.expect("forward ran");
         // As a rule the loss is what is differentiated, and no pass over [R, V] is left to do.
-        if dy == E::ONE && wanted[0] {
+        if dy == E::ONE && wanted[0].is() {
             return vec![Some(derivative.clone())];
         }
         vec![gradient(wanted[0], saved.shapes[0], |dx| {
