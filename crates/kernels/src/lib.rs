@@ -26,6 +26,7 @@ mod norm;
 mod pool;
 mod reduce;
 mod rnn;
+mod rows;
 mod seq;
 mod shared;
 mod simd;
@@ -59,8 +60,9 @@ pub use pool::{
 };
 pub use reduce::{column_sums, row_sums, sum, sum_sq};
 pub use rnn::{Cell, rnn_backward, rnn_forward};
+pub use rows::Rows;
 pub use seq::{Ragged, seq_max, seq_max_backward, seq_mean, seq_mean_backward};
 pub use simd::simd_level;
 pub use softmax::{cross_entropy, log_softmax, log_softmax_backward, softmax, softmax_backward};
-pub use threads::{parallel, parallel_rows, parallel_rows2, set_threads, threads};
+pub use threads::{parallel, parallel_parts, parallel_rows, parallel_rows2, set_threads, threads};
 pub use transpose::transpose;

@@ -487,6 +487,7 @@ pub fn cross_entropy<E: Float>(
     targets: &[u32],
     weights: Option<&[E]>,
     smoothing: E,
+    scale: E,
     losses: &mut [E],
     dlogits: &mut [E],
 ) {
@@ -512,7 +513,7 @@ pub fn cross_entropy<E: Float>(
         for class in 0..v {
             let log_p = log_p[r * v + class];
             losses[r] += share(class) * -log_p;
-            dlogits[r * v + class] = mass * log_p.exp() - share(class);
+            dlogits[r * v + class] = scale * (mass * log_p.exp() - share(class));
         }
     }
 }

@@ -49,7 +49,7 @@ pub fn sum_sq<E: Float>(x: &[E]) -> f64 {
     partial.iter().sum()
 }
 
-struct SumSquares<'a, E>(&'a [E]);
+pub(crate) struct SumSquares<'a, E>(pub(crate) &'a [E]);
 
 impl<E: Float> Kernel<E> for SumSquares<'_, E> {
     type Out = f64;

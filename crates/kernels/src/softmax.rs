@@ -176,6 +176,7 @@ struct CrossEntropy<'a, E> {
     /// The sum of the weights.
     total: E,
     smoothing: E,
+    scale: E,
     dx: &'a mut [E],
 }
 
@@ -191,6 +192,7 @@ impl<E: Float> Kernel<E> for CrossEntropy<'_, E> {
             weights,
             total,
             smoothing,
+            scale,
             dx,
         } = self;
         let classes = E::from_usize(x.len());
@@ -200,35 +202,39 @@ impl<E: Float> Kernel<E> for CrossEntropy<'_, E> {
         let hit = (E::ONE - smoothing) * weights.map_or(E::ONE, |w| w[target]);
         let even = smoothing / classes;
         let mass = hit + even * total;
-        let scale = mass / sum;
         let mut loss = hit * (lse - x[target]);
+        let (p, q) = (V::splat(scale * mass / sum), V::splat(-scale * even));
+        for at in places::<V>(x.len()) {
+            let q = match weights {
+                Some(w) => V::read(&w[at.clone()]).mul(q),
+                None => q,
+            };
+            V::read(&dx[at.clone()]).mul_add(p, q).write(&mut dx[at]);
+        }
+        dx[target] = dx[target] - scale * hit;
         if smoothing > E::ZERO {
             match weights {
                 None => {
                     let sum = x.iter().fold(E::ZERO, |sum, &x| sum + x);
                     loss += even * (classes * lse - sum);
-                    dx.iter_mut().for_each(|dx| *dx = *dx * scale - even);
                 }
                 Some(weights) => {
-                    for ((dx, &x), &w) in dx.iter_mut().zip(x).zip(weights) {
+                    for (&x, &w) in x.iter().zip(weights) {
                         loss += even * w * (lse - x);
-                        *dx = *dx * scale - even * w;
                     }
                 }
             }
-        } else {
-            dx.iter_mut().for_each(|dx| *dx = *dx * scale);
         }
-        dx[target] = dx[target] - hit;
         loss
     }
 }
 
-/// The cross-entropy of each row of logits `[R, V]` against its target class, and its gradient.
+/// The cross-entropy of each row of logits `[R, V]` against its target class, and the gradient of `scale` times
+/// their sum.
 ///
 /// With weights w and smoothing s, as `torch.nn.functional.cross_entropy` defines it before its mean:
 /// `losses[r] = (1 - s) w[t] (-log p[t]) + s / V sum over v of w[v] (-log p[v])`, and `dlogits [R, V]`
-/// is its derivative. A target of `u32::MAX` gives loss 0 and gradient 0.
+/// is `scale` times its derivative. A target of `u32::MAX` gives loss 0 and gradient 0.
 ///
 /// # Panics
 /// If the shapes do not fit or a target is not below `V`.
@@ -238,6 +244,7 @@ pub fn cross_entropy<E: Float>(
     targets: &[u32],
     weights: Option<&[E]>,
     smoothing: E,
+    scale: E,
     losses: &mut [E],
     dlogits: &mut [E],
 ) {
@@ -278,6 +285,7 @@ pub fn cross_entropy<E: Float>(
                     weights,
                     total,
                     smoothing,
+                    scale,
                     dx,
                 });
             }

@@ -259,6 +259,35 @@ pub fn parallel_rows2<A: Send, B: Send>(
     });
 }
 
+/// Cuts slices of one length, or empty ones, into blocks of `block` elements and runs
+/// `f(first element, blocks)` in parallel.
+///
+/// # Panics
+/// If a slice has another length than the first one and is not empty.
+pub fn parallel_parts<E: Send, const N: usize>(
+    slices: [&mut [E]; N],
+    block: usize,
+    f: impl Fn(usize, [&mut [E]; N]) + Sync,
+) {
+    let len = slices[0].len();
+    let lens = slices.each_ref().map(|slice| slice.len());
+    assert!(
+        lens.iter().all(|&l| l == len || l == 0),
+        "parallel_parts: slices of {lens:?} elements"
+    );
+    let slices = slices.map(|slice| (slice.is_empty(), Shared::new(slice)));
+    parallel(len.div_ceil(block), |task| {
+        let first = task * block;
+        let n = block.min(len - first);
+        let parts = slices.each_ref().map(|(empty, slice)| {
+            let (first, n) = if *empty { (0, 0) } else { (first, n) };
+            // SAFETY: each task has its own range in every slice.
+            unsafe { slice.part(first, n) }
+        });
+        f(first, parts);
+    });
+}
+
 /// Rows per task for rows of `cost` element operations each: enough work to be worth a wake-up.
 pub(crate) fn rows_per_task(cost: usize) -> usize {
     (32 * 1024 / cost.max(1)).max(1)
@@ -391,6 +420,18 @@ mod tests {
         });
         assert_eq!(b, [0, 1, 2, 3, 4, 5, 6]);
         assert!(a.chunks(3).enumerate().all(|(r, a)| a == [r; 3]));
+    }
+
+    #[test]
+    fn parts_are_cut_alike() {
+        let (mut a, mut b) = (vec![0usize; 10], vec![0usize; 10]);
+        parallel_parts([&mut a, &mut b, &mut []], 4, |first, [a, b, none]| {
+            assert!(none.is_empty() && a.len() == b.len());
+            for (i, (a, b)) in a.iter_mut().zip(b).enumerate() {
+                (*a, *b) = (first + i, 2 * (first + i));
+            }
+        });
+        assert!((0..10).all(|i| (a[i], b[i]) == (i, 2 * i)));
     }
 
     #[test]

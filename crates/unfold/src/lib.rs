@@ -4,6 +4,7 @@
 pub mod data;
 pub mod error;
 pub mod files;
+mod flat;
 pub mod metrics;
 pub mod nn;
 pub mod ops;

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use unfold_kernels as kernels;
 
 use crate::Float;
+use crate::flat::{Sink, Wanted};
 use crate::ops::{Op, Saved, broadcast};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -61,6 +62,11 @@ impl<E: Float> Source<E> {
         Source { node, output: 0 }
     }
 
+    /// The number of the node.
+    pub(crate) fn number(&self) -> u64 {
+        self.node.number
+    }
+
     /// Another output of the same node.
     pub(crate) fn output(&self, output: usize) -> Source<E> {
         let node = Arc::clone(&self.node);
@@ -100,9 +106,10 @@ struct Pending<E: Float> {
     gradients: Vec<Option<Tensor<E>>>,
 }
 
-/// Walks back from results whose gradients are given.
+/// Walks back from results whose gradients are given; the gradients of the sink's leaves go there.
 pub(crate) fn backward<E: Float>(
     results: impl IntoIterator<Item = (Source<E>, Tensor<E>)>,
+    sink: Option<&Sink<E>>,
 ) -> Gradients<E> {
     let mut of = HashMap::new();
     let mut pending: BTreeMap<u64, Pending<E>> = BTreeMap::new();
@@ -114,17 +121,36 @@ pub(crate) fn backward<E: Float>(
             of.extend(gradients.into_iter().flatten().map(|g| (number, g)));
             continue;
         };
-        let wanted: Vec<bool> = node.inputs.iter().map(Option::is_some).collect();
+        let wanted = node
+            .inputs
+            .iter()
+            .map(|source| wanted(source.as_ref(), sink));
+        let wanted: Vec<Wanted<'_, E>> = wanted.collect();
         let inputs = op.backward(saved, &gradients, &wanted);
         drop(gradients);
         assert_eq!(inputs.len(), wanted.len(), "{}: gradients", op.name());
-        for ((source, gradient), shape) in node.inputs.iter().zip(inputs).zip(&saved.shapes) {
+        let inputs = node.inputs.iter().zip(inputs).zip(&saved.shapes);
+        for (((source, gradient), shape), wanted) in inputs.zip(&wanted) {
             if let (Some(source), Some(gradient)) = (source, gradient) {
-                add(&mut pending, source, broadcast::undo(gradient, *shape));
+                let gradient = broadcast::undo(gradient, *shape);
+                match wanted {
+                    Wanted::Place(sink, place) => sink.add(*place, gradient.data()),
+                    _ => add(&mut pending, source, gradient),
+                }
             }
         }
     }
     Gradients { of }
+}
+
+/// How the gradient of an input from `source` is wanted. The input may be the source's tensor reshaped: its
+/// values lie as they did.
+fn wanted<'a, E: Float>(source: Option<&Source<E>>, sink: Option<&'a Sink<E>>) -> Wanted<'a, E> {
+    let Some(source) = source else {
+        return Wanted::No;
+    };
+    let place = sink.and_then(|sink| Some((sink, sink.place(source.number())?)));
+    place.map_or(Wanted::Tensor, |(sink, place)| Wanted::Place(sink, place))
 }
 
 /// Adds a gradient to what a source has gathered. The only place where gradients are summed.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use unfold_kernels::Buffer;
 
 use crate::Float;
+use crate::flat::Sink;
 use crate::shape::Shape;
 use crate::tape::{self, Gradients, Source};
 
@@ -196,13 +197,25 @@ impl<E: Float> Tensor<E> {
     /// When this is not a single value.
     #[track_caller]
     pub fn backward(&self) -> Gradients<E> {
+        tape::backward(self.alone(), None)
+    }
+
+    /// As [`Tensor::backward`]; the gradients of the sink's leaves go there instead.
+    #[track_caller]
+    pub(crate) fn backward_into(&self, sink: &Sink<E>) -> Gradients<E> {
+        tape::backward(self.alone(), Some(sink))
+    }
+
+    /// Where to start back from a single value, with its gradient.
+    #[track_caller]
+    fn alone(&self) -> Option<(Source<E>, Tensor<E>)> {
         assert!(
             self.len() == 1,
             "backward: expected a single value such as a loss, got shape {}",
             self.shape
         );
-        let one = || Tensor::full(self.shape, E::ONE);
-        tape::backward(self.source.clone().map(|source| (source, one())))
+        let source = self.source.clone()?;
+        Some((source, Tensor::full(self.shape, E::ONE)))
     }
 
     pub(crate) fn with_source(self, source: Source<E>) -> Tensor<E> {

@@ -9,6 +9,7 @@ const LAYERS: [(&str, &[&str], &[&str]); 7] = [
         "engine",
         &[
             "shape", "error", "tensor", "tape", "random", "ragged", "files", "tensors", "testkit",
+            "flat",
         ],
         &[],
     ),

@@ -1,13 +1,11 @@
 //! Bounds on gradients and weights.
 
-use unfold_kernels::sum_sq;
-
 use crate::Float;
 use crate::nn::{ParamId, Params};
 
 /// The Euclidean norm of all gradients together.
 pub fn gradient_norm<E: Float>(params: &Params<E>) -> f64 {
-    sum_sq(params.grads()).sqrt()
+    params.flat().sum_sq().sqrt()
 }
 
 /// Scales all gradients together so that their norm is at most `limit` (Pascanu, Mikolov and
@@ -29,8 +27,8 @@ pub fn clip_norm<E: Float>(params: &mut Params<E>, limit: f64) -> f64 {
     let scale = limit / (norm + 1e-6);
     if scale < 1.0 && norm.is_finite() {
         let scale = E::from_f64(scale);
-        let gradients = params.grads_mut();
-        gradients.iter_mut().for_each(|g| *g = *g * scale);
+        let scale_all = |part: &mut [E]| part.iter_mut().for_each(|g| *g = *g * scale);
+        params.flat_mut().change(scale_all);
     }
     norm
 }
@@ -38,13 +36,15 @@ pub fn clip_norm<E: Float>(params: &mut Params<E>, limit: f64) -> f64 {
 /// Bounds each gradient between minus and plus `limit`; one that is no number stays so.
 pub fn clip_value<E: Float>(params: &mut Params<E>, limit: f64) {
     let (low, high) = (E::from_f64(-limit), E::from_f64(limit));
-    for g in params.grads_mut() {
-        if *g > high {
-            *g = high;
-        } else if *g < low {
-            *g = low;
+    params.flat_mut().change(|part| {
+        for g in part {
+            if *g > high {
+                *g = high;
+            } else if *g < low {
+                *g = low;
+            }
         }
-    }
+    });
 }
 
 /// Keeps each output's incoming weights within a norm: columns of a weight `[.., O]` that are

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use unfold_kernels::Buffer;
+use unfold_kernels::{Buffer, Rows};
 
+use crate::flat::{Flat, Sink};
 use crate::nn::{Init, Pass};
 use crate::random::Key;
 use crate::shape::Shape;
@@ -59,7 +60,7 @@ pub struct Params<E: Float = f32> {
     /// The first `len` values are in use; the rest is room to grow.
     values: Arc<Buffer<E>>,
     /// Empty until the first backward pass.
-    gradients: Buffer<E>,
+    gradients: Flat<E>,
     /// New values of frozen parameters that the last backward pass brought, until the values are written.
     updates: Vec<(ParamId, Tensor<E>)>,
     len: usize,
@@ -72,6 +73,18 @@ enum Origin {
     Drawn(Key),
     /// They are these tensors', by name; the first thing that did not fit.
     Stored(HashMap<String, Named>, Option<String>),
+}
+
+/// Values that an optimizer changes alike.
+pub(crate) struct Stretch<'a, E> {
+    pub(crate) values: &'a mut [E],
+    pub(crate) gradients: &'a [E],
+    /// The rows outside which the gradient is zero, if it is known.
+    pub(crate) rows: Option<&'a Rows>,
+    /// Whether weight decay applies.
+    pub(crate) decay: bool,
+    /// Where the values lie among all.
+    pub(crate) range: Range<usize>,
 }
 
 impl<E: Float> Params<E> {
@@ -106,7 +119,7 @@ impl<E: Float> Params<E> {
             entries: Arc::default(),
             ids: HashMap::new(),
             values: Arc::new(Buffer::zeros(0)),
-            gradients: Buffer::zeros(0),
+            gradients: Flat::empty(),
             updates: Vec::new(),
             len: 0,
         }
@@ -154,7 +167,7 @@ impl<E: Float> Params<E> {
     /// All values, for writing. Tensors that still share them keep the old values: they cost a
     /// copy, so drop the pass and what it computed first.
     pub fn values_mut(&mut self) -> &mut [E] {
-        self.values_and_grads().0
+        self.written()
     }
 
     /// The values of one parameter.
@@ -176,41 +189,66 @@ impl<E: Float> Params<E> {
 
     /// All gradients, in the order of the values; empty before the first backward pass.
     pub fn grads(&self) -> &[E] {
+        self.gradients.values()
+    }
+
+    /// All gradients, for summing over workers.
+    pub fn grads_mut(&mut self) -> &mut [E] {
+        self.gradients.values_mut()
+    }
+
+    /// All gradients, for passes that know where they are zero.
+    pub(crate) fn flat(&self) -> &Flat<E> {
         &self.gradients
     }
 
-    /// All gradients, for clipping or summing over workers.
-    pub fn grads_mut(&mut self) -> &mut [E] {
+    /// All gradients, for passes that know where they are zero.
+    pub(crate) fn flat_mut(&mut self) -> &mut Flat<E> {
         &mut self.gradients
     }
 
     /// The gradient of one parameter; `None` before the first backward pass.
     pub fn grad(&self, id: ParamId) -> Option<&[E]> {
-        self.gradients.get(self.entry(id).range.clone())
+        self.grads().get(self.entry(id).range.clone())
     }
 
-    /// The values for writing beside the gradients for reading: what an optimizer's step needs.
-    pub(crate) fn values_and_grads(&mut self) -> (&mut [E], &[E]) {
+    /// The values, with what passes brought for frozen parameters.
+    fn written(&mut self) -> &mut [E] {
         let values = &mut Arc::make_mut(&mut self.values)[..self.len];
         for (id, value) in self.updates.drain(..) {
             values[self.entries[id.0].range.clone()].copy_from_slice(value.data());
         }
-        (values, &self.gradients)
+        values
     }
 
-    /// The stretches of the flat buffers that training changes, each with whether weight decay
-    /// applies to it: neighbours that agree are one.
-    pub(crate) fn trainable_runs(&self) -> Vec<(Range<usize>, bool)> {
-        let mut runs: Vec<(Range<usize>, bool)> = Vec::new();
-        for entry in self.entries.iter().filter(|entry| entry.trainable) {
-            match runs.last_mut() {
-                Some((run, decay)) if run.end == entry.range.start && *decay == entry.decay => {
-                    run.end = entry.range.end;
-                }
-                _ => runs.push((entry.range.clone(), entry.decay)),
+    /// Runs `f` on each stretch of values that training changes. Neighbours that weight decay treats alike are
+    /// one stretch, but for tables of which some rows alone have a gradient.
+    pub(crate) fn for_each_stretch(&mut self, mut f: impl FnMut(Stretch<'_, E>)) {
+        self.written();
+        let values = &mut Arc::make_mut(&mut self.values)[..self.len];
+        let gradients = &self.gradients;
+        let mut entries = self.entries.iter().enumerate().peekable();
+        while let Some((i, first)) = entries.next() {
+            if !first.trainable {
+                continue;
             }
+            let (mut range, rows) = (first.range.clone(), gradients.rows(i));
+            let joins = |&(i, e): &(usize, &Entry)| {
+                e.trainable && e.decay == first.decay && gradients.rows(i).is_none()
+            };
+            while rows.is_none()
+                && let Some((_, next)) = entries.next_if(joins)
+            {
+                range.end = next.range.end;
+            }
+            f(Stretch {
+                values: &mut values[range.clone()],
+                gradients: &gradients.values()[range.clone()],
+                rows,
+                decay: first.decay,
+                range,
+            });
         }
-        runs
     }
 
     /// Lets training change a parameter, or keeps it as it is.
@@ -224,7 +262,7 @@ impl<E: Float> Params<E> {
     }
 
     /// Computes the gradients of `loss` with respect to all trainable parameters that `pass` used
-    /// and writes them over the flat gradients; every other gradient becomes 0. The result holds
+    /// and writes them straight into the flat gradients; every other gradient becomes 0. The result holds
     /// the gradients of whatever else was watched.
     ///
     /// New values that the pass has for frozen parameters ([`Pass::update`]) come into force with the
@@ -234,19 +272,13 @@ impl<E: Float> Params<E> {
     /// When `loss` is not a single value.
     #[track_caller]
     pub fn backward(&mut self, pass: &Pass<E>, loss: &Tensor<E>) -> Gradients<E> {
-        let gradients = loss.backward();
+        let mut flat = std::mem::replace(&mut self.gradients, Flat::empty());
+        flat.begin(self.len, self.entries.iter().map(|e| e.range.clone()));
+        let sink = Sink::new(flat, pass.leaves());
+        let gradients = loss.backward_into(&sink);
+        self.gradients = sink.into_flat();
+        self.gradients.end();
         self.updates = pass.updates();
-        if self.gradients.len() == self.len {
-            self.gradients.fill(E::ZERO);
-        } else {
-            self.gradients = Buffer::zeros(self.len);
-        }
-        for id in pass.used() {
-            if let Some(gradient) = gradients.get(&pass.param(id)) {
-                let range = self.entries[id.0].range.clone();
-                self.gradients[range].copy_from_slice(gradient.data());
-            }
-        }
         gradients
     }
 

@@ -174,6 +174,14 @@ impl<E: Float> Pass<E> {
         }
     }
 
+    /// The numbers of the tracked parameters' nodes, rising, each with the parameter's.
+    pub(crate) fn leaves(&self) -> Vec<(u64, usize)> {
+        let (used, leaves) = (self.used.borrow(), self.leaves.borrow());
+        let number = |id: &ParamId| Some((leaves[id.0].as_ref()?.source()?.number(), id.0));
+        // They were made in the order of use.
+        used.iter().filter_map(number).collect()
+    }
+
     /// The parameters with new values.
     pub(crate) fn updates(&self) -> Vec<(ParamId, Tensor<E>)> {
         let updated = self.updated.borrow();

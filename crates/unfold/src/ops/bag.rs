@@ -3,7 +3,7 @@
 use unfold_kernels::{self as kernels, Buffer};
 
 use super::gather::rows_of_table;
-use super::{Op, Reads, Saved, apply_one, gradient, only};
+use super::{Op, Reads, Saved, Wanted, apply_one, gradient_rows, only};
 use crate::{Float, Shape, Tensor};
 
 /// y_b = sum over i in offsets_b..offsets_(b+1) of weights_i table[ids_i].
@@ -55,12 +55,11 @@ impl<E: Float> Op<E> for Bag<E> {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let table = saved.shapes[0];
         let (dy, c) = (only(gradients).data(), table.dims()[1]);
-        vec![gradient(wanted[0], table, |d| {
-            d.fill(E::ZERO);
+        vec![gradient_rows(wanted[0], table, &self.ids, |d| {
             kernels::bag_backward(&self.ids, &self.weights, &self.offsets, dy, c, d);
         })]
     }

@@ -2,7 +2,7 @@
 
 use unfold_kernels::{self as kernels, Buffer};
 
-use super::{Op, Reads, Saved, apply, gradient, only};
+use super::{Op, Reads, Saved, Wanted, apply, gradient, only};
 use crate::{Float, Shape, Tensor};
 
 /// What batch normalisation needs besides tensors.
@@ -101,11 +101,11 @@ impl<E: Float> Op<E> for BatchNormOp<E> {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let [x, gamma, beta] = [0, 1, 2].map(|i| saved.input(i));
         let (mut dgamma, mut dbeta) = (Buffer::scratch(gamma.len()), Buffer::scratch(beta.len()));
-        let dx = gradient(true, saved.shapes[0], |dx| {
+        let dx = gradient(Wanted::Tensor, saved.shapes[0], |dx| {
             kernels::batch_norm_backward(
                 x,
                 &self.columns(gamma, beta),
@@ -119,7 +119,7 @@ impl<E: Float> Op<E> for BatchNormOp<E> {
         let figure = |d, i: usize| Some(Tensor::from_buffer(d, saved.shapes[i]));
         let all = [dx, figure(dgamma, 1), figure(dbeta, 2)];
         let all = all.into_iter().zip(wanted);
-        all.map(|(d, &wanted)| d.filter(|_| wanted)).collect()
+        all.map(|(d, &wanted)| d.filter(|_| wanted.is())).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use unfold_kernels::{self as kernels, BinaryOp, Buffer, UnaryOp};
 
-use super::{Op, Reads, Saved, apply_one, broadcast, only};
+use super::{Op, Reads, Saved, Wanted, apply_one, broadcast, only};
 use crate::{Float, Shape, Tensor};
 
 /// y = a op b.
@@ -50,7 +50,7 @@ impl<E: Float> Op<E> for Binary {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let mut dy = only(gradients).detach();
         if self.0 == BinaryOp::AddRelu {

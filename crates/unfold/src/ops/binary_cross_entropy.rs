@@ -2,7 +2,7 @@
 
 use unfold_kernels::{self as kernels, Buffer, UnaryOp};
 
-use super::{Op, Reads, Saved, apply_one, gradient, only};
+use super::{Op, Reads, Saved, Wanted, apply_one, gradient, only};
 use crate::{Float, Shape, Tensor};
 
 /// The mean of -(t log s(x) + (1 - t) log(1 - s(x))) with s the sigmoid.
@@ -39,7 +39,7 @@ impl<E: Float> Op<E> for BinaryCrossEntropy {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let (x, t) = (saved.input(0), saved.input(1));
         let scale = only(gradients).item() / E::from_usize(x.len().max(1));

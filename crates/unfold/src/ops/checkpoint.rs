@@ -3,7 +3,7 @@
 
 use unfold_kernels::Buffer;
 
-use super::{Op, Reads, Saved, apply};
+use super::{Op, Reads, Saved, Wanted, apply};
 use crate::{Float, Shape, Tensor, tape};
 
 /// What the forward pass found, and how to find it again.
@@ -46,16 +46,18 @@ where
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
-        let watch = |(x, &wanted): (&Tensor<E>, &bool)| if wanted { x.watch() } else { x.clone() };
+        let watch = |(x, wanted): (&Tensor<E>, &Wanted<'_, E>)| {
+            if wanted.is() { x.watch() } else { x.clone() }
+        };
         let inputs: Vec<_> = saved.inputs.iter().zip(wanted).map(watch).collect();
         // No handle on the outputs stays, so that the walk frees each node that it leaves.
         let outputs = (self.run)(&inputs).into_iter().zip(gradients);
         let results: Vec<_> = outputs
             .filter_map(|(output, gradient)| Some((output.into_source()?, gradient.clone()?)))
             .collect();
-        let found = tape::backward(results);
+        let found = tape::backward(results, None);
         inputs.iter().map(|x| found.get(x).cloned()).collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use unfold_kernels::Buffer;
 
-use super::{Op, Reads, Saved, apply_one, gradient, only};
+use super::{Op, Reads, Saved, Wanted, apply_one, gradient, only};
 use crate::{Float, Shape, Tensor};
 
 /// y = [x_0, x_1, ..] along `axis`.
@@ -53,7 +53,7 @@ impl<E: Float> Op<E> for Concat {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let dy = only(gradients).data();
         let row: usize = saved.shapes.iter().map(|s| self.part(*s)).sum();

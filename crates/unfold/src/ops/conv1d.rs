@@ -2,7 +2,7 @@
 
 use unfold_kernels::{self as kernels, Buffer};
 
-use super::{Conv1d, Op, Reads, Saved, apply_one, gradient, only};
+use super::{Conv1d, Op, Reads, Saved, Wanted, apply_one, gradient, only};
 use crate::{Float, Ragged, Shape, Tensor};
 
 /// y_t = sum over k of x_(t stride + k dilation - padding) W_k + b, rows outside counting as 0.
@@ -83,7 +83,7 @@ impl<E: Float> Op<E> for Conv1dOp {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let dy = only(gradients).data();
         let (x, w) = (saved.shapes[0], saved.shapes[1]);

@@ -2,7 +2,7 @@
 
 use unfold_kernels::{self as kernels, Buffer, PackedConv2d};
 
-use super::{Conv2d, Op, Reads, Saved, apply_one, gradient, only};
+use super::{Conv2d, Op, Reads, Saved, Wanted, apply_one, gradient, only};
 use crate::{Float, Shape, Tensor};
 
 /// y_ij = sum over k, l of x_(i stride + k dilation - padding, ..) W_kl + b, pixels outside counting as 0.
@@ -75,7 +75,7 @@ impl<E: Float> Op<E> for Conv2dOp {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let dy = only(gradients).data();
         let (x, w, geometry) = (saved.shapes[0], saved.shapes[1], self.0);

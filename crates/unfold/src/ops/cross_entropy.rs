@@ -2,7 +2,7 @@
 
 use unfold_kernels::{self as kernels, Buffer};
 
-use super::{Op, Reads, Saved, apply_one, gradient, only};
+use super::{Op, Reads, Saved, Wanted, apply_one, gradient, only};
 use crate::{Float, Shape, Tensor};
 
 /// As a target: leave the row out.
@@ -22,10 +22,8 @@ pub struct CrossEntropy {
 struct CrossEntropyOp<E: Float> {
     options: CrossEntropy,
     targets: Vec<u32>,
-    /// d loss_r / d x, [R, V].
-    derivative: Buffer<E>,
-    /// 1 / the sum of the targets' weights.
-    scale: f64,
+    /// d loss / d x, [R, V].
+    derivative: Option<Tensor<E>>,
 }
 
 impl<E: Float> Op<E> for CrossEntropyOp<E> {
@@ -66,25 +64,27 @@ impl<E: Float> Op<E> for CrossEntropyOp<E> {
         let weights = self.options.class_weights.as_ref();
         let typed: Option<Vec<E>> =
             weights.map(|weights| weights.iter().map(|&w| E::from_f64(w)).collect());
-        let mut losses = Buffer::scratch(self.targets.len());
-        self.derivative = Buffer::scratch(x.len());
-        kernels::cross_entropy(
-            x.data(),
-            x.dim(1),
-            &self.targets,
-            typed.as_deref(),
-            E::from_f64(self.options.label_smoothing),
-            &mut losses,
-            &mut self.derivative,
-        );
         let counted = self.targets.iter().filter(|&&t| t != IGNORE);
         let total: f64 = match weights {
             Some(weights) => counted.map(|&t| weights[t as usize]).sum(),
             None => counted.count() as f64,
         };
         // No row counts: the loss of nothing is 0, not 0 / 0.
-        self.scale = if total > 0.0 { 1.0 / total } else { 0.0 };
-        outputs[0][0] = E::from_f64(self.scale) * kernels::sum(&losses);
+        let scale = E::from_f64(if total > 0.0 { 1.0 / total } else { 0.0 });
+        let mut losses = Buffer::scratch(self.targets.len());
+        let mut derivative = Buffer::scratch(x.len());
+        kernels::cross_entropy(
+            x.data(),
+            x.dim(1),
+            &self.targets,
+            typed.as_deref(),
+            E::from_f64(self.options.label_smoothing),
+            scale,
+            &mut losses,
+            &mut derivative,
+        );
+        self.derivative = Some(Tensor::from_buffer(derivative, x.shape()));
+        outputs[0][0] = scale * kernels::sum(&losses);
     }
 
     fn reads(&self) -> Reads {
@@ -95,11 +95,16 @@ impl<E: Float> Op<E> for CrossEntropyOp<E> {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
-        let scale = only(gradients).item() * E::from_f64(self.scale);
+        let (dy, derivative) = (only(gradients).item(), self.derivative.as_ref());
+        let derivative = derivative.expect("forward ran");
+        // As a rule the loss is what is differentiated, and no pass over [R, V] is left to do.
+        if dy == E::ONE && wanted[0].is() {
+            return vec![Some(derivative.clone())];
+        }
         vec![gradient(wanted[0], saved.shapes[0], |dx| {
-            kernels::affine(&self.derivative, scale, E::ZERO, dx);
+            kernels::affine(derivative.data(), dy, E::ZERO, dx);
         })]
     }
 }
@@ -116,8 +121,7 @@ impl<E: Float> Tensor<E> {
         let op = CrossEntropyOp {
             options: options.clone(),
             targets: targets.to_vec(),
-            derivative: Buffer::scratch(0),
-            scale: 0.0,
+            derivative: None,
         };
         apply_one(op, &[self])
     }

@@ -2,7 +2,7 @@
 
 use unfold_kernels::{self as kernels, BinaryOp, Buffer};
 
-use super::{Op, Reads, Saved, apply_one, gradient, only};
+use super::{Op, Reads, Saved, Wanted, apply_one, gradient, only};
 use crate::random::Key;
 use crate::{Float, Shape, Tensor};
 
@@ -56,7 +56,7 @@ impl<E: Float> Op<E> for Dropout<E> {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         vec![gradient(wanted[0], saved.shapes[0], |dx| {
             kernels::binary(BinaryOp::Mul, only(gradients).data(), &self.mask, dx);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use unfold_kernels::{self as kernels, Buffer};
 
-use super::{Op, Reads, Saved, apply_one, gradient, only};
+use super::{Op, Reads, Saved, Wanted, apply_one, gradient_rows, only};
 use crate::{Float, Shape, Tensor};
 
 /// y_n = table[ids_n].
@@ -34,11 +34,10 @@ impl<E: Float> Op<E> for Gather {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let table = saved.shapes[0];
-        vec![gradient(wanted[0], table, |d| {
-            d.fill(E::ZERO);
+        vec![gradient_rows(wanted[0], table, &self.ids, |d| {
             kernels::scatter_add(&self.ids, only(gradients).data(), table.dims()[1], d);
         })]
     }

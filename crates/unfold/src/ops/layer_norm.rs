@@ -2,7 +2,7 @@
 
 use unfold_kernels::{self as kernels, Buffer};
 
-use super::{Op, Reads, Saved, apply_one, only};
+use super::{Op, Reads, Saved, Wanted, apply_one, only};
 use crate::{Float, Shape, Tensor};
 
 /// y = gamma (x - mean) / sqrt(variance + eps) + beta.
@@ -52,7 +52,7 @@ impl<E: Float> Op<E> for LayerNorm<E> {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let mut dx = Buffer::scratch(saved.shapes[0].len());
         let mut dgamma = Buffer::scratch(saved.shapes[1].len());

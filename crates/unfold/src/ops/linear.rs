@@ -2,7 +2,7 @@
 
 use unfold_kernels::{self as kernels, Buffer, Mat, MatMut};
 
-use super::{Op, Reads, Saved, apply_one, gradient, only};
+use super::{Op, Reads, Saved, Wanted, apply_one, gradient, only};
 use crate::{Float, Shape, Tensor};
 
 /// Y = X W + b.
@@ -53,7 +53,7 @@ impl<E: Float> Op<E> for Linear {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let (x, w) = (saved.shapes[0], saved.shapes[1]);
         let (c, o) = (w.dims()[0], w.dims()[1]);

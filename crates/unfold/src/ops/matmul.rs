@@ -2,7 +2,7 @@
 
 use unfold_kernels::{self as kernels, Buffer, Mat, MatMut};
 
-use super::{Op, Reads, Saved, apply_one, gradient, only};
+use super::{Op, Reads, Saved, Wanted, apply_one, gradient, only};
 use crate::{Float, Shape, Tensor};
 
 /// Y = A B.
@@ -37,7 +37,7 @@ impl<E: Float> Op<E> for Matmul {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let (a, b) = (saved.shapes[0], saved.shapes[1]);
         let (m, k, n) = (a.dims()[0], a.dims()[1], b.dims()[1]);

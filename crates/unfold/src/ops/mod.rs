@@ -36,6 +36,7 @@ mod unary;
 use unfold_kernels::Buffer;
 
 use crate::Float;
+pub(crate) use crate::flat::Wanted;
 use crate::shape::Shape;
 use crate::tape::{Recorded, Source};
 use crate::tensor::Tensor;
@@ -65,13 +66,13 @@ pub(crate) trait Op<E: Float>: Send + Sync + 'static {
     /// Which values the backward pass reads.
     fn reads(&self) -> Reads;
 
-    /// The gradient of each input that is wanted, given that of each output (`None` where
-    /// nothing depended on an output).
+    /// The gradient of each input that is wanted and not written in its place, given that of each
+    /// output (`None` where nothing depended on an output).
     fn backward(
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>>;
 }
 
@@ -158,17 +159,31 @@ pub(crate) fn apply_one<E: Float>(op: impl Op<E>, inputs: &[&Tensor<E>]) -> Tens
     apply(op, inputs).swap_remove(0)
 }
 
-/// A gradient tensor of `shape` whose values `fill` writes; `None` when it is not wanted.
+/// The gradient of `shape` whose values `fill` writes, as a tensor; `None` when it is not wanted or
+/// was written in its place.
 fn gradient<E: Float>(
-    wanted: bool,
+    wanted: Wanted<'_, E>,
     shape: Shape,
     fill: impl FnOnce(&mut [E]),
 ) -> Option<Tensor<E>> {
-    wanted.then(|| {
-        let mut values = Buffer::scratch(shape.len());
-        fill(&mut values);
-        Tensor::from_buffer(values, shape)
-    })
+    let fill = wanted.then(|| wanted.in_place(fill).err())??;
+    let mut values = Buffer::scratch(shape.len());
+    fill(&mut values);
+    Some(Tensor::from_buffer(values, shape))
+}
+
+/// As [`gradient`] for a table `[V, C]` of which `add` adds to the rows `ids` and all others are zero.
+fn gradient_rows<E: Float>(
+    wanted: Wanted<'_, E>,
+    table: Shape,
+    ids: &[u32],
+    add: impl FnOnce(&mut [E]),
+) -> Option<Tensor<E>> {
+    let c = table.last();
+    let add = wanted.then(|| wanted.rows_in_place(c, ids, add).err())??;
+    let mut values = Buffer::zeros(table.len());
+    add(&mut values);
+    Some(Tensor::from_buffer(values, table))
 }
 
 /// The gradient of an operation's only output; operations with one output are only ever asked

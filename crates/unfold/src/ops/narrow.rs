@@ -2,7 +2,7 @@
 
 use unfold_kernels::Buffer;
 
-use super::{Op, Reads, Saved, apply_one, gradient, only};
+use super::{Op, Reads, Saved, Wanted, apply_one, gradient, only};
 use crate::{Float, Shape, Tensor};
 
 /// y = x[.., start..start + len, ..] along `axis`.
@@ -51,7 +51,7 @@ impl<E: Float> Op<E> for Narrow {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let x = saved.shapes[0];
         let (_, extent, inner) = x.split_at(self.axis);

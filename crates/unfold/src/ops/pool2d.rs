@@ -2,7 +2,7 @@
 
 use unfold_kernels::{self as kernels, Buffer, LARGEST_WINDOW};
 
-use super::{Op, Pool2d, Reads, Saved, Windows, apply_one, gradient, only};
+use super::{Op, Pool2d, Reads, Saved, Wanted, Windows, apply_one, gradient, only};
 use crate::{Float, Shape, Tensor};
 
 /// Where the windows lie.
@@ -104,7 +104,7 @@ impl<E: Float> Op<E> for MaxPool2d {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let (x, dy) = (saved.shapes[0], only(gradients).data());
         vec![gradient(wanted[0], x, |dx| {
@@ -136,7 +136,7 @@ impl<E: Float> Op<E> for AvgPool2d {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let (x, dy) = (saved.shapes[0], only(gradients).data());
         vec![gradient(wanted[0], x, |dx| {

@@ -3,7 +3,7 @@
 
 use unfold_kernels::{self as kernels, Buffer, Mat, MatMut};
 
-use super::{Cell, Op, Reads, Saved, apply, gradient};
+use super::{Cell, Op, Reads, Saved, Wanted, apply, gradient};
 use crate::{Float, Ragged, Shape, Tensor};
 
 /// The parameters and initial states of one recurrent layer in one direction. G is 1 for Elman,
@@ -163,7 +163,7 @@ impl<E: Float> Op<E> for RecurrentOp<E> {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let (c, g) = (saved.shapes[1].dims()[0], saved.shapes[1].dims()[1]);
         let d = saved.shapes[2].dims()[0];

@@ -2,7 +2,7 @@
 
 use unfold_kernels::{self as kernels, Buffer};
 
-use super::{Op, Reads, Saved, apply_one, gradient, only};
+use super::{Op, Reads, Saved, Wanted, apply_one, gradient, only};
 use crate::{Float, Ragged, Shape, Tensor};
 
 /// y_b = max over t of x_(t,b); the first of equal maxima gets the gradient.
@@ -41,7 +41,7 @@ impl<E: Float> Op<E> for SeqMax {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let x = saved.shapes[0];
         vec![gradient(wanted[0], x, |dx| {

@@ -3,7 +3,7 @@
 use unfold_kernels::{self as kernels, Buffer};
 
 use super::seq_max::pooled;
-use super::{Op, Reads, Saved, apply_one, gradient, only};
+use super::{Op, Reads, Saved, Wanted, apply_one, gradient, only};
 use crate::{Float, Ragged, Shape, Tensor};
 
 /// y_b = the mean over t of x_(t,b).
@@ -33,7 +33,7 @@ impl<E: Float> Op<E> for SeqMean {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let x = saved.shapes[0];
         vec![gradient(wanted[0], x, |dx| {

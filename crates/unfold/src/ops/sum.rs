@@ -2,7 +2,7 @@
 
 use unfold_kernels::{self as kernels, Buffer};
 
-use super::{Op, Reads, Saved, apply_one, broadcast, only};
+use super::{Op, Reads, Saved, Wanted, apply_one, broadcast, only};
 use crate::{Float, Shape, Tensor};
 
 /// The sum over everything, or along one axis (which then disappears).
@@ -52,7 +52,7 @@ impl<E: Float> Op<E> for Sum {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let x = saved.shapes[0];
         let dy = only(gradients);

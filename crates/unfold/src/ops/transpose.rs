@@ -2,7 +2,7 @@
 
 use unfold_kernels::{self as kernels, Buffer};
 
-use super::{Op, Reads, Saved, apply_one, only};
+use super::{Op, Reads, Saved, Wanted, apply_one, only};
 use crate::{Float, Shape, Tensor};
 
 /// Y = X^T.
@@ -33,7 +33,7 @@ impl<E: Float> Op<E> for Transpose {
         &self,
         _: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         vec![wanted[0].then(|| only(gradients).transpose())]
     }

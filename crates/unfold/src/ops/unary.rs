@@ -2,7 +2,7 @@
 
 use unfold_kernels::{self as kernels, Buffer, UnaryOp};
 
-use super::{Op, Reads, Saved, apply_one, gradient, only};
+use super::{Op, Reads, Saved, Wanted, apply_one, gradient, only};
 use crate::{Float, Shape, Tensor};
 
 /// y = f(x).
@@ -45,7 +45,7 @@ impl<E: Float> Op<E> for Unary {
         &self,
         saved: &Saved<E>,
         gradients: &[Option<Tensor<E>>],
-        wanted: &[bool],
+        wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
         let dy = only(gradients);
         let dy = dy.data();

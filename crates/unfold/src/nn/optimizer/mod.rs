@@ -5,11 +5,9 @@ mod adam;
 mod rmsprop;
 mod sgd;
 
-use std::sync::Mutex;
-
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use unfold_kernels::{Buffer, parallel};
+use unfold_kernels::{self as kernels, Buffer};
 
 pub use adadelta::Adadelta;
 pub use adam::{Adam, AdamW};
@@ -20,6 +18,7 @@ use crate::Float;
 use crate::error::{Error, Result};
 use crate::nn::Params;
 use crate::nn::choice::{Choice, kind_or_table};
+use crate::nn::params::Stretch;
 
 /// Which optimizer, and its settings; what is left out is as in PyTorch.
 ///
@@ -134,52 +133,48 @@ trait Rule<E: Float>: Sync {
     /// Its settings and the range each must lie in.
     fn settings(&self) -> Vec<(&'static str, f64, Range)>;
 
+    /// Whether values whose gradient is 0 stay as they are; only without slots.
+    fn leaves_still(&self, _: &Moment) -> bool {
+        false
+    }
+
     /// Changes some values, and the same places of each slot.
     fn update(&self, at: &Moment, values: &mut [E], gradients: &[E], slots: &mut [&mut [E]]);
-}
-
-/// Some values, their gradients, and the same places of each slot.
-struct Part<'a, E> {
-    values: &'a mut [E],
-    gradients: &'a [E],
-    slots: Vec<&'a mut [E]>,
 }
 
 /// Values changed by one task.
 const CHUNK: usize = 16 * 1024;
 
-/// Changes all values of `part`, in one pass over memory.
-fn update_in_parallel<E: Float>(rule: &dyn Rule<E>, at: &Moment, part: Part<'_, E>) {
-    let mut slots: Vec<_> = part
-        .slots
-        .into_iter()
-        .map(|slot| slot.chunks_mut(CHUNK))
-        .collect();
-    let chunks: Vec<Mutex<Part<'_, E>>> = part
-        .values
-        .chunks_mut(CHUNK)
-        .zip(part.gradients.chunks(CHUNK))
-        .map(|(values, gradients)| {
-            let slots = slots
-                .iter_mut()
-                .map(|chunks| chunks.next().expect("equal lengths"));
-            let slots = slots.collect();
-            Mutex::new(Part {
-                values,
-                gradients,
-                slots,
-            })
-        })
-        .collect();
-    parallel(chunks.len(), |i| {
-        // Each chunk is locked once, so never in vain.
-        let mut part = chunks[i].lock().expect("a lock taken once");
-        let Part {
-            values,
-            gradients,
-            slots,
-        } = &mut *part;
-        rule.update(at, values, gradients, slots);
+/// Changes all values of a stretch, in one pass over memory.
+fn update_in_parallel<E: Float>(
+    rule: &dyn Rule<E>,
+    at: &Moment,
+    stretch: Stretch<'_, E>,
+    slots: &mut [Buffer<E>],
+) {
+    let Stretch {
+        values,
+        gradients,
+        rows,
+        range,
+        ..
+    } = stretch;
+    if let Some(rows) = rows
+        && rule.leaves_still(at)
+    {
+        rows.for_each(values, |first, values| {
+            let gradients = &gradients[first..][..values.len()];
+            rule.update(at, values, gradients, &mut []);
+        });
+        return;
+    }
+    let mut own = slots.iter_mut().map(|slot| &mut slot[range.clone()]);
+    let mut slot = || own.next().unwrap_or_default();
+    let parts = [values, slot(), slot(), slot()];
+    let used = rule.slots().len();
+    kernels::parallel_parts(parts, CHUNK, |first, [values, slots @ ..]| {
+        let (gradients, mut slots) = (&gradients[first..][..values.len()], slots);
+        rule.update(at, values, gradients, &mut slots[..used]);
     });
 }
 
@@ -298,21 +293,14 @@ impl<E: Float> Optimizer<E> {
         );
         self.set_steps(self.steps + 1);
         let rule = self.config.rule::<E>();
-        for (range, decay) in params.trainable_runs() {
+        params.for_each_stretch(|stretch| {
             let moment = Moment {
                 step: self.steps,
                 rate,
-                decay,
+                decay: stretch.decay,
             };
-            let (values, gradients) = params.values_and_grads();
-            let slots = self.slots.iter_mut();
-            let part = Part {
-                values: &mut values[range.clone()],
-                gradients: &gradients[range.clone()],
-                slots: slots.map(|slot| &mut slot[range.clone()]).collect(),
-            };
-            update_in_parallel(rule, &moment, part);
-        }
+            update_in_parallel(rule, &moment, stretch, &mut self.slots);
+        });
     }
 
     fn set_steps(&mut self, steps: u64) {

@@ -42,6 +42,10 @@ impl<E: Float> Rule<E> for Sgd {
         ]
     }
 
+    fn leaves_still(&self, at: &Moment) -> bool {
+        self.momentum == 0.0 && (self.weight_decay == 0.0 || !at.decay)
+    }
+
     fn update(&self, at: &Moment, values: &mut [E], gradients: &[E], slots: &mut [&mut [E]]) {
         let rate = E::from_f64(at.rate);
         let decay: E = at.decay(self.weight_decay);
