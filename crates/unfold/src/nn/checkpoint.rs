@@ -9,8 +9,8 @@ impl<E: Float> Pass<E> {
     /// parameters have their gradients, both runs draw the same, and only the first one's new values
     /// ([`Pass::update`]) count. Layers are cheap to clone into it.
     ///
-    /// The gradients of a parameter that `run` uses more than once are summed within, in another order
-    /// than without checkpoint; otherwise all bits are the same.
+    /// The gradients of a parameter that `run` uses more than once, and of the rows of a table, are summed within,
+    /// in another order than without checkpoint; otherwise all bits are the same.
     ///
     /// A pass with probes runs it plainly: who looks into a network wants its values kept.
     ///
