@@ -117,7 +117,7 @@ fn errors_name_what_was_expected_and_what_came() {
     );
     assert_eq!(
         said(|| drop(t(&[1, 300, 300, 1]).adaptive_max_pool2d([1, 1]))),
-        "max_pool2d: expected windows of at most 65536 elements, got 300 by 300"
+        "max_pool2d: expected windows of at most 65535 elements, got 300 by 300"
     );
     let options = BatchNorm {
         eps: 1e-5,
