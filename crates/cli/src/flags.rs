@@ -266,6 +266,9 @@ pub(crate) struct Bench {
     pub(crate) list: bool,
     #[command(flatten)]
     pub(crate) threads: Threads,
+    /// Multiply every tap with every pixel, as a convolution's definition says: no Winograd's form
+    #[arg(long)]
+    pub(crate) exact: bool,
     /// Print one JSON object for the machine and one for each workload
     #[arg(long)]
     pub(crate) json: bool,

@@ -137,6 +137,7 @@ impl Plan {
             Command::Show(show) => Self::Show(plan_show(show)?),
             Command::Bench(bench) => {
                 use_threads(&bench.threads);
+                unfold::set_exact(bench.exact);
                 Self::Bench(Bench {
                     workloads: bench.workloads,
                     list: bench.list,

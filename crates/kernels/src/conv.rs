@@ -193,5 +193,5 @@ pub fn conv1d_backward_weights<E: Float>(
     let step = |t, tap| geometry.input_step(t, tap);
     let starts = seen(geometry.kernel, input, c, output, step);
     let a = pieces(x, output.rows(), c, &starts);
-    columns_product(a, (dy, o), o, (dw, o));
+    columns_product(a, (dy, o), o, false, (dw, o));
 }

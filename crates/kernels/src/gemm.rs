@@ -221,7 +221,8 @@ pub(crate) fn rows_product<E: Float>(
     rows::product(a, Right::Packed(b), b.n, start, c, to);
 }
 
-/// `C = A^T B`: `a [k, m]` in pieces, `b [k, n]` with rows `b_stride` apart, `c [m, n]` with rows `c_stride` apart.
+/// `C = A^T B`, or `C += A^T B` with `accumulate`: `a [k, m]` in pieces, `b [k, n]` with rows `b_stride` apart,
+/// `c [m, n]` with rows `c_stride` apart.
 ///
 /// # Panics
 /// If the shapes do not fit.
@@ -229,7 +230,8 @@ pub(crate) fn columns_product<E: Float>(
     a: Pieces<'_, E>,
     (b, b_stride): (&[E], usize),
     n: usize,
+    accumulate: bool,
     c: (&mut [E], usize),
 ) {
-    columns::product(a, Mat::new(b, b_stride), n, false, c);
+    columns::product(a, Mat::new(b, b_stride), n, accumulate, c);
 }

@@ -45,6 +45,7 @@ pub use buffer::{Buffer, Plain, PoolStats, pool_stats, reset_pool_peak};
 pub use conv::{Conv1d, conv1d, conv1d_backward_data, conv1d_backward_weights};
 pub use conv2d::{
     Conv2d, PackedConv2d, conv2d, conv2d_backward_data, conv2d_backward_weights, conv2d_packed,
+    set_exact,
 };
 pub use elementwise::{
     BinaryOp, UnaryOp, add_assign, affine, binary, binary_rows, unary, unary_backward,

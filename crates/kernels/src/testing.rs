@@ -58,7 +58,7 @@ pub(crate) fn close<E: Float>(got: &[E], want: &[E], ulps: f64, what: &str) {
     }
 }
 
-/// The number of threads is a setting of the process: tests that change it take turns.
+/// Settings of the process, such as the number of threads: tests that change one take turns.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Runs `f` with `n` threads.
@@ -70,6 +70,18 @@ pub(crate) fn with_threads<T>(n: usize, f: impl FnOnce() -> T) -> T {
     let result = f();
     crate::set_threads(0);
     result
+}
+
+/// What `f` gives by default and with every product of the definition ([`crate::set_exact`]).
+pub(crate) fn fast_and_exact<T>(f: impl Fn() -> T) -> [T; 2] {
+    with_threads(0, || {
+        [false, true].map(|exact| {
+            crate::set_exact(exact);
+            let result = f();
+            crate::set_exact(false);
+            result
+        })
+    })
 }
 
 /// Runs `f` once for each instruction set of this machine, on this thread alone.

@@ -1,5 +1,7 @@
 //! The right factor of a product, copied into panels in the order that the tiles read them.
 
+use std::ops::Range;
+
 use super::Mat;
 use crate::buffer::Buffer;
 use crate::float::Float;
@@ -128,5 +130,28 @@ impl<E: Float> Panels<E> {
             });
         }
         Panels { data, k, n }
+    }
+
+    /// `N` right factors `[k, n]` whose panels `f` fills: it gets the columns of a panel and the panel of each factor,
+    /// `[step][column]`.
+    pub(crate) fn filled<const N: usize>(
+        k: usize,
+        n: usize,
+        f: impl Fn(Range<usize>, [&mut [E]; N]) + Sync,
+    ) -> Vec<Self> {
+        let width = E::dispatch(Width);
+        let panels = n.div_ceil(width);
+        let data = || Buffer::scratch(panels * width * k);
+        let mut all: Vec<Buffer<E>> = std::iter::repeat_with(data).take(N).collect();
+        let shared: Vec<Shared<'_, E>> = all.iter_mut().map(|data| Shared::new(data)).collect();
+        parallel(panels, |panel| {
+            // SAFETY: each task has its own panel of each factor.
+            let part = |i: usize| unsafe { shared[i].part(panel * width * k, width * k) };
+            f(
+                panel * width..n.min((panel + 1) * width),
+                std::array::from_fn(part),
+            );
+        });
+        all.into_iter().map(|data| Panels { data, k, n }).collect()
     }
 }

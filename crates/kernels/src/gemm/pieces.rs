@@ -25,7 +25,7 @@ pub(crate) struct Pieces<'a, E> {
 
 impl<'a, E: Float> Pieces<'a, E> {
     /// Rows of `len` elements, each `stride` after the one before.
-    pub(super) fn rows(data: &'a [E], rows: usize, stride: usize, len: usize) -> Self {
+    pub(crate) fn rows(data: &'a [E], rows: usize, stride: usize, len: usize) -> Self {
         Pieces {
             data,
             pictures: rows,

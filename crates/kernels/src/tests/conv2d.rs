@@ -1,6 +1,6 @@
 //! Convolution on pictures.
 
-use crate::testing::{Random, at_every_level, close, same_bits, written};
+use crate::testing::{Random, at_every_level, close, fast_and_exact, same_bits, written};
 use crate::{
     Conv2d, Float, PackedConv2d, conv2d, conv2d_backward_data, conv2d_backward_weights,
     conv2d_packed, naive,
@@ -27,7 +27,8 @@ fn geometries() -> Vec<Conv2d> {
     all
 }
 
-fn one<E: Float>(random: &mut Random, geometry: Conv2d, size: [usize; 4], o: usize) {
+/// `room`: how many times the usual error is allowed.
+fn one<E: Float>(random: &mut Random, geometry: Conv2d, size: [usize; 4], o: usize, room: f64) {
     let [b, h, w, c] = size;
     let Some([oh, ow]) = geometry.output([h, w]) else {
         return; // a picture smaller than the kernel
@@ -43,7 +44,7 @@ fn one<E: Float>(random: &mut Random, geometry: Conv2d, size: [usize; 4], o: usi
         close(
             &written(dy.len(), |y| conv2d(x, size, w, bias, geometry, y)),
             &written(dy.len(), |y| naive::conv2d(x, size, w, bias, geometry, y)),
-            200.0,
+            200.0 * room,
             &what,
         );
         let packed = PackedConv2d::new(w, [c, o], geometry);
@@ -60,7 +61,7 @@ fn one<E: Float>(random: &mut Random, geometry: Conv2d, size: [usize; 4], o: usi
         &written(x.len(), |dx| {
             naive::conv2d_backward_data(dy, size, w, geometry, dx);
         }),
-        200.0,
+        200.0 * room,
         &what,
     );
     close(
@@ -70,7 +71,7 @@ fn one<E: Float>(random: &mut Random, geometry: Conv2d, size: [usize; 4], o: usi
         &written(weights, |dw| {
             naive::conv2d_backward_weights(x, size, dy, geometry, dw);
         }),
-        400.0,
+        400.0 * room,
         &what,
     );
 }
@@ -86,13 +87,13 @@ fn all<E: Float>() {
             ([1, 4, 6, 5], 5, 5),
             ([2, 5, 4, 3], 3, 6),
         ] {
-            one::<E>(random, Conv2d { groups, ..geometry }, size, o);
+            one::<E>(random, Conv2d { groups, ..geometry }, size, o, 1.0);
         }
     }
     // Several blocks of steps; channels beyond several vectors; blocks of rows and columns.
     let same = |kernel| Conv2d::new(kernel).same([9, 8]);
-    one::<E>(random, same([3, 3]), [3, 9, 8, 67], 18);
-    one::<E>(random, same([1, 1]), [2, 9, 8, 331], 129);
+    one::<E>(random, same([3, 3]), [3, 9, 8, 67], 18, 1.0);
+    one::<E>(random, same([1, 1]), [2, 9, 8, 331], 129, 1.0);
     let groups = 131;
     one::<E>(
         random,
@@ -102,8 +103,80 @@ fn all<E: Float>() {
         },
         [2, 9, 8, 131],
         131,
+        1.0,
     );
-    one::<E>(random, same([5, 3]), [16, 9, 8, 1], 7);
+    one::<E>(random, same([5, 3]), [16, 9, 8, 1], 7, 1.0);
+}
+
+/// Shapes that are multiplied in Winograd's form: tiles that reach beyond the picture by every number of pixels, with
+/// every padding.
+fn winograd<E: Float>() {
+    let random = &mut Random::new(14);
+    for ([h, w], [c, o], padding) in [
+        ([12, 16], [32, 32], [[1, 1], [1, 1]]),
+        ([11, 13], [33, 47], [[0, 2], [2, 0]]),
+        ([10, 10], [35, 64], [[0, 0], [0, 0]]),
+        ([9, 15], [40, 33], [[2, 2], [2, 1]]),
+    ] {
+        let geometry = Conv2d {
+            padding,
+            ..Conv2d::new([3, 3])
+        };
+        one::<E>(random, geometry, [6, h, w, c], o, 10.0);
+    }
+}
+
+#[test]
+fn winograds_form_agrees_with_the_plain_one() {
+    at_every_level(|| {
+        winograd::<f32>();
+        winograd::<f64>();
+    });
+}
+
+/// What [`set_exact`] says of the error: sums over 256 channels.
+#[test]
+fn winograds_form_loses_little() {
+    let mut random = Random::new(15);
+    let (geometry, size, o) = (Conv2d::new([3, 3]).same([16, 16]), [4, 16, 16, 256], 32);
+    let x = random.vec::<f32>(size.iter().product());
+    let w = random.vec::<f32>(9 * 256 * o);
+    let dy = random.vec::<f32>(4 * 16 * 16 * o);
+    let wide = |x: &[f32]| x.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
+    let (x64, w64, dy64) = (wide(&x), wide(&w), wide(&dy));
+    let compute = || {
+        [
+            written(dy.len(), |y| conv2d(&x, size, &w, None, geometry, y)),
+            written(x.len(), |dx| {
+                conv2d_backward_data(&dy, size, &w, geometry, dx)
+            }),
+            written(w.len(), |dw| {
+                conv2d_backward_weights(&x, size, &dy, geometry, dw)
+            }),
+        ]
+    };
+    let [fast, exact] = fast_and_exact(compute);
+    let wanted = [
+        written(dy.len(), |y| conv2d(&x64, size, &w64, None, geometry, y)),
+        written(x.len(), |dx| {
+            conv2d_backward_data(&dy64, size, &w64, geometry, dx)
+        }),
+        written(w.len(), |dw| {
+            conv2d_backward_weights(&x64, size, &dy64, geometry, dw)
+        }),
+    ];
+    for ((fast, exact), wanted) in fast.iter().zip(&exact).zip(&wanted) {
+        let most = |got: &[f32]| {
+            let errors = got
+                .iter()
+                .zip(wanted)
+                .map(|(got, wanted)| (f64::from(*got) - wanted).abs());
+            errors.fold(0.0, f64::max)
+        };
+        let (fast, exact) = (most(fast), most(exact));
+        println!("largest error {fast:.2e}, of the definition {exact:.2e}");
+        assert!(fast > 0.0 && fast <= 10.0 * exact, "{fast} against {exact}");
+    }
 }
 
 #[test]
@@ -122,6 +195,7 @@ fn same_bits_with_any_number_of_threads() {
         ([2, 2], [3, 70], 1),
         ([1, 2], [24, 36], 3),
         ([2, 1], [33, 66], 33),
+        ([1, 1], [41, 50], 1),
     ] {
         let geometry = Conv2d {
             stride,
