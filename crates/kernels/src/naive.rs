@@ -8,7 +8,7 @@ mod batch_norm;
 mod pool;
 mod rnn;
 
-use crate::{BinaryOp, Conv1d, Conv2d, Float, Mat, MatMut, Ragged, UnaryOp};
+use crate::{Adam, BinaryOp, Conv1d, Conv2d, Float, Mat, MatMut, Ragged, UnaryOp};
 
 pub use batch_norm::{batch_norm, batch_norm_backward, column_moments};
 pub use pool::{avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward};
@@ -515,6 +515,16 @@ pub fn cross_entropy<E: Float>(
             losses[r] += share(class) * -log_p;
             dlogits[r * v + class] = scale * (mass * log_p.exp() - share(class));
         }
+    }
+}
+
+/// As [`crate::adam`].
+pub fn adam<E: Float>(step: Adam<E>, w: &mut [E], g: &[E], m: &mut [E], v: &mut [E]) {
+    for i in 0..w.len() {
+        let g = g[i] + step.penalty * w[i];
+        m[i] = step.mean[0] * m[i] + step.mean[1] * g;
+        v[i] = step.mean_square[0] * v[i] + step.mean_square[1] * g * g;
+        w[i] = step.keep * w[i] - step.rate * m[i] / (v[i].sqrt() * step.scale + step.epsilon);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every kernel against its plain form, for each element type and instruction set, over sizes around the
 //! edges of vectors and tiles; and the same bits with any number of threads.
 
+mod adam;
 mod batch_norm;
 mod conv;
 mod conv2d;

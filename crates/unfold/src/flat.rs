@@ -9,6 +9,8 @@ use crate::Float;
 
 /// Elements that a task of a pass over gradients takes.
 const BLOCK: usize = 16 * 1024;
+/// A row visited alone costs as much as these elements in a pass over all, at least.
+const ROW: usize = 64;
 
 /// The gradients of all parameters, one after the other, and what the place of each holds.
 #[derive(Clone)]
@@ -106,7 +108,11 @@ impl<E: Float> Flat<E> {
         let place = &mut self.places[place];
         let values = &mut self.values[place.range.clone()];
         if place.holds == Holds::Old {
-            values.fill(E::ZERO);
+            kernels::parallel_rows(values, 1, BLOCK, |_, block| block.fill(E::ZERO));
+            place.holds = Holds::Zeros;
+        }
+        if place.holds == Holds::Zeros && 2 * ids.len() * c.max(ROW) >= values.len() {
+            place.holds = Holds::Values; // whole passes are as short
         }
         if place.holds != Holds::Values {
             let v = values.len() / c.max(1);

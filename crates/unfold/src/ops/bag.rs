@@ -7,9 +7,9 @@ use super::{Op, Reads, Saved, Wanted, apply_one, gradient_rows, only};
 use crate::{Float, Shape, Tensor};
 
 /// y_b = sum over i in offsets_b..offsets_(b+1) of weights_i table[ids_i].
-struct Bag<E> {
-    ids: Vec<u32>,
-    weights: Vec<E>,
+struct Bag<E: Float> {
+    ids: Buffer<u32>,
+    weights: Buffer<E>,
     offsets: Vec<usize>,
 }
 
@@ -75,8 +75,8 @@ impl<E: Float> Tensor<E> {
     #[track_caller]
     pub fn bag(&self, ids: &[u32], weights: &[E], offsets: &[usize]) -> Tensor<E> {
         let op = Bag {
-            ids: ids.to_vec(),
-            weights: weights.to_vec(),
+            ids: Buffer::from_slice(ids),
+            weights: Buffer::from_slice(weights),
             offsets: offsets.to_vec(),
         };
         apply_one(op, &[self])

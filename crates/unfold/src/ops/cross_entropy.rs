@@ -21,7 +21,7 @@ pub struct CrossEntropy {
 /// The weighted mean of -log softmax(x_r)\[target_r\].
 struct CrossEntropyOp<E: Float> {
     options: CrossEntropy,
-    targets: Vec<u32>,
+    targets: Buffer<u32>,
     /// d loss / d x, [R, V].
     derivative: Option<Tensor<E>>,
 }
@@ -120,7 +120,7 @@ impl<E: Float> Tensor<E> {
     pub fn cross_entropy(&self, targets: &[u32], options: &CrossEntropy) -> Tensor<E> {
         let op = CrossEntropyOp {
             options: options.clone(),
-            targets: targets.to_vec(),
+            targets: Buffer::from_slice(targets),
             derivative: None,
         };
         apply_one(op, &[self])

@@ -1,7 +1,5 @@
 //! Rows of a table by their numbers: word embeddings, last states.
 
-use std::sync::Arc;
-
 use unfold_kernels::{self as kernels, Buffer};
 
 use super::{Op, Reads, Saved, Wanted, apply_one, gradient_rows, only};
@@ -9,7 +7,7 @@ use crate::{Float, Shape, Tensor};
 
 /// y_n = table[ids_n].
 struct Gather {
-    ids: Arc<[u32]>,
+    ids: Buffer<u32>,
 }
 
 impl<E: Float> Op<E> for Gather {
@@ -63,6 +61,7 @@ impl<E: Float> Tensor<E> {
     /// When this is not a matrix or an id is too large.
     #[track_caller]
     pub fn gather(&self, ids: &[u32]) -> Tensor<E> {
-        apply_one(Gather { ids: ids.into() }, &[self])
+        let ids = Buffer::from_slice(ids);
+        apply_one(Gather { ids }, &[self])
     }
 }

@@ -9,7 +9,7 @@ use crate::{Float, Ragged, Shape, Tensor};
 struct SeqMax {
     sequences: Ragged,
     /// The row of x that each output came from, [B, C].
-    rows: Vec<u32>,
+    rows: Buffer<u32>,
 }
 
 impl<E: Float> Op<E> for SeqMax {
@@ -22,7 +22,7 @@ impl<E: Float> Op<E> for SeqMax {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<E>], outputs: &mut [Buffer<E>]) {
-        self.rows = vec![0; outputs[0].len()];
+        self.rows = Buffer::scratch(outputs[0].len());
         let c = inputs[0].dim(1);
         kernels::seq_max(
             inputs[0].data(),
@@ -71,7 +71,7 @@ impl<E: Float> Tensor<E> {
     pub fn seq_max(&self, sequences: &Ragged) -> Tensor<E> {
         let op = SeqMax {
             sequences: sequences.clone(),
-            rows: Vec::new(),
+            rows: Buffer::scratch(0),
         };
         apply_one(op, &[self])
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use unfold_kernels as kernels;
+
 use super::{Moment, Range, Rule};
 use crate::Float;
 
@@ -61,109 +63,81 @@ impl Default for AdamW {
     }
 }
 
+/// What [`Adam`] and [`AdamW`] keep beside the values.
+const SLOTS: &[&str] = &["mean", "mean_square"];
+
 impl<E: Float> Rule<E> for Adam {
     fn slots(&self) -> &'static [&'static str] {
-        &["mean", "mean_square"]
+        SLOTS
     }
 
     fn settings(&self) -> Vec<(&'static str, f64, Range)> {
-        vec![
-            ("beta1", self.beta1, Range::Share),
-            ("beta2", self.beta2, Range::Share),
-            ("epsilon", self.epsilon, Range::AboveZero),
-            ("weight_decay", self.weight_decay, Range::AtLeastZero),
-        ]
+        settings(self.beta1, self.beta2, self.epsilon, self.weight_decay)
     }
 
     fn update(&self, at: &Moment, values: &mut [E], gradients: &[E], slots: &mut [&mut [E]]) {
-        let [mean, mean_square] = slots else {
-            unreachable!("two slots");
+        let step = kernels::Adam {
+            penalty: at.decay(self.weight_decay),
+            ..step(at, self.beta1, self.beta2, self.epsilon)
         };
-        let Adam {
-            beta1,
-            beta2,
-            epsilon,
-            ..
-        } = *self;
-        adam(
-            at,
-            beta1,
-            beta2,
-            epsilon,
-            E::ONE,
-            at.decay(self.weight_decay),
-            values,
-            gradients,
-            mean,
-            mean_square,
-        );
+        update(step, values, gradients, slots);
     }
 }
 
 impl<E: Float> Rule<E> for AdamW {
     fn slots(&self) -> &'static [&'static str] {
-        &["mean", "mean_square"]
+        SLOTS
     }
 
     fn settings(&self) -> Vec<(&'static str, f64, Range)> {
-        vec![
-            ("beta1", self.beta1, Range::Share),
-            ("beta2", self.beta2, Range::Share),
-            ("epsilon", self.epsilon, Range::AboveZero),
-            ("weight_decay", self.weight_decay, Range::AtLeastZero),
-        ]
+        settings(self.beta1, self.beta2, self.epsilon, self.weight_decay)
     }
 
     fn update(&self, at: &Moment, values: &mut [E], gradients: &[E], slots: &mut [&mut [E]]) {
-        let [mean, mean_square] = slots else {
-            unreachable!("two slots");
+        let step = kernels::Adam {
+            keep: E::ONE - E::from_f64(at.rate) * at.decay(self.weight_decay),
+            ..step(at, self.beta1, self.beta2, self.epsilon)
         };
-        let AdamW {
-            beta1,
-            beta2,
-            epsilon,
-            ..
-        } = *self;
-        let keep = E::ONE - E::from_f64(at.rate) * at.decay(self.weight_decay);
-        adam(
-            at,
-            beta1,
-            beta2,
-            epsilon,
-            keep,
-            E::ZERO,
-            values,
-            gradients,
-            mean,
-            mean_square,
-        );
+        update(step, values, gradients, slots);
     }
 }
 
-/// Both forms: weights are first scaled by `keep`, gradients raised by `penalty` times the weight.
-fn adam<E: Float>(
-    at: &Moment,
+fn settings(
     beta1: f64,
     beta2: f64,
     epsilon: f64,
-    keep: E,
-    penalty: E,
+    weight_decay: f64,
+) -> Vec<(&'static str, f64, Range)> {
+    vec![
+        ("beta1", beta1, Range::Share),
+        ("beta2", beta2, Range::Share),
+        ("epsilon", epsilon, Range::AboveZero),
+        ("weight_decay", weight_decay, Range::AtLeastZero),
+    ]
+}
+
+/// A step without weight decay of either kind.
+fn step<E: Float>(at: &Moment, beta1: f64, beta2: f64, epsilon: f64) -> kernels::Adam<E> {
+    let steps = at.step as f64;
+    kernels::Adam {
+        keep: E::ONE,
+        penalty: E::ZERO,
+        mean: [beta1, 1.0 - beta1].map(E::from_f64),
+        mean_square: [beta2, 1.0 - beta2].map(E::from_f64),
+        rate: E::from_f64(at.rate / (1.0 - beta1.powf(steps))),
+        scale: E::from_f64((1.0 - beta2.powf(steps)).sqrt().recip()),
+        epsilon: E::from_f64(epsilon),
+    }
+}
+
+fn update<E: Float>(
+    step: kernels::Adam<E>,
     values: &mut [E],
     gradients: &[E],
-    mean: &mut [E],
-    mean_square: &mut [E],
+    slots: &mut [&mut [E]],
 ) {
-    let steps = at.step as f64;
-    let rate = E::from_f64(at.rate / (1.0 - beta1.powf(steps)));
-    let scale = E::from_f64((1.0 - beta2.powf(steps)).sqrt().recip());
-    let (fresh1, fresh2) = (E::from_f64(1.0 - beta1), E::from_f64(1.0 - beta2));
-    let (beta1, beta2) = (E::from_f64(beta1), E::from_f64(beta2));
-    let epsilon = E::from_f64(epsilon);
-    let all = values.iter_mut().zip(gradients);
-    for ((w, &g), (m, v)) in all.zip(mean.iter_mut().zip(mean_square)) {
-        let g = g + penalty * *w;
-        *m = beta1 * *m + fresh1 * g;
-        *v = beta2 * *v + fresh2 * g * g;
-        *w = keep * *w - rate * *m / (v.sqrt() * scale + epsilon);
-    }
+    let [mean, mean_square] = slots else {
+        unreachable!("two slots");
+    };
+    kernels::adam(step, values, gradients, mean, mean_square);
 }

@@ -1,0 +1,171 @@
+//! A steady training step takes its buffers from the pool: what it still asks of the system is small.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use unfold::nn::{
+    Conv1d, Conv2d, Embedding, Linear, Optimizer, OptimizerConfig, Params, Pass, Recurrent,
+    RecurrentConfig, clip_norm,
+};
+use unfold::{Key, Ragged, Tensor, ops};
+
+/// The system's allocator, counting.
+struct Counting;
+
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+static LARGEST: AtomicUsize = AtomicUsize::new(0);
+
+fn count(bytes: usize) {
+    COUNT.fetch_add(1, Ordering::Relaxed);
+    LARGEST.fetch_max(bytes, Ordering::Relaxed);
+}
+
+// SAFETY: every call is handed on as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size);
+        // SAFETY: as the caller promises.
+        unsafe { System.realloc(at, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The allocations of the steps that follow some to warm up: how many a step, and the largest.
+fn steady(mut params: Params<f32>, loss: impl Fn(&Pass<f32>) -> Tensor) -> (usize, usize) {
+    const STEPS: usize = 5;
+    let mut optimizer = Optimizer::new(OptimizerConfig::default(), &params);
+    let mut step = |number: usize| {
+        let pass = Pass::training(&params, Key::new(number as u64));
+        let loss = loss(&pass);
+        params.backward(&pass, &loss);
+        drop((pass, loss));
+        clip_norm(&mut params, 0.1);
+        optimizer.step(&mut params, 0.01);
+    };
+    (0..3).for_each(&mut step);
+    COUNT.store(0, Ordering::Relaxed);
+    LARGEST.store(0, Ordering::Relaxed);
+    (3..3 + STEPS).for_each(&mut step);
+    let largest = LARGEST.load(Ordering::Relaxed);
+    (COUNT.load(Ordering::Relaxed) / STEPS, largest)
+}
+
+const V: usize = 3000;
+const CLASSES: usize = 7;
+
+fn numbers(count: usize, below: usize) -> Vec<u32> {
+    let number = |i| Key::new(1).below(i as u64, below) as u32;
+    (0..count).map(number).collect()
+}
+
+fn bag() -> (usize, usize) {
+    let mut params = Params::new(1);
+    let table = Embedding::new(&mut params.scope("words"), V, 32);
+    let head = Linear::new(&mut params.scope("head"), 32, CLASSES);
+    let (ids, targets) = (numbers(4000, V), numbers(40, CLASSES));
+    let weights = vec![0.01; ids.len()];
+    let offsets: Vec<usize> = (0..=40).map(|b| b * 100).collect();
+    steady(params, move |pass| {
+        let bags = table.bag(pass, &ids, &weights, &offsets);
+        let logits = head.forward(pass, &bags.relu());
+        logits.cross_entropy(&targets, &Default::default())
+    })
+}
+
+fn textcnn() -> (usize, usize) {
+    let mut params = Params::new(1);
+    let words = Embedding::new(&mut params.scope("words"), V, 32);
+    let geometry = ops::Conv1d {
+        kernel: 3,
+        stride: 1,
+        padding: 0,
+        dilation: 1,
+    };
+    let convolution = Conv1d::new(&mut params.scope("convolution"), 32, 24, geometry);
+    let head = Linear::new(&mut params.scope("head"), 24, CLASSES);
+    let (ids, targets) = (numbers(16 * 80, V), numbers(16, CLASSES));
+    let sequences = Ragged::new(&[80; 16]);
+    steady(params, move |pass| {
+        let x = words.forward(pass, &ids);
+        let (y, lengths) = convolution.forward(pass, &x, &sequences);
+        let logits = head.forward(pass, &y.seq_max(&lengths).relu());
+        logits.cross_entropy(&targets, &Default::default())
+    })
+}
+
+fn language_model() -> (usize, usize) {
+    let mut params = Params::new(1);
+    let words = Embedding::new(&mut params.scope("words"), V, 32);
+    let cells = RecurrentConfig {
+        layers: 2,
+        ..RecurrentConfig::new(ops::Cell::Lstm, 32)
+    };
+    let lstm = Recurrent::new(&mut params.scope("lstm"), 32, cells);
+    let head = Linear::new(&mut params.scope("head"), 32, V);
+    let (ids, targets) = (numbers(8 * 20, V), numbers(8 * 20, V));
+    let sequences = Ragged::new(&[20; 8]);
+    steady(params, move |pass| {
+        let x = words.forward(pass, &ids);
+        let y = lstm.forward(pass, &x, &sequences, None).y;
+        let logits = head.forward(pass, &y);
+        logits.cross_entropy(&targets, &Default::default())
+    })
+}
+
+fn pictures() -> (usize, usize) {
+    let mut params = Params::new(1);
+    let geometry = ops::Conv2d::new([3, 3]).same([16, 16]);
+    let first = Conv2d::new(&mut params.scope("first"), 3, 16, geometry);
+    let second = Conv2d::new(&mut params.scope("second"), 16, 24, geometry);
+    let head = Linear::new(&mut params.scope("head"), 24, CLASSES);
+    let x = Tensor::full([8, 16, 16, 3], 0.5);
+    let targets = numbers(8, CLASSES);
+    steady(params, move |pass| {
+        let h = first.forward(pass, &x).relu();
+        let h = second.forward(pass, &h).relu();
+        let pixels = h.dim(1) * h.dim(2);
+        let h = h.reshape([8, pixels, 24]).mean_axis(1);
+        let logits = head.forward(pass, &h);
+        logits.cross_entropy(&targets, &Default::default())
+    })
+}
+
+/// The bounds: what a step asks of the system at most, in calls and in bytes at once. Convolutions still make a
+/// list of the places they read.
+#[test]
+fn a_steady_step_allocates_little() {
+    type Kind = (&'static str, fn() -> (usize, usize), usize, usize);
+    let kinds: [Kind; 4] = [
+        ("bag", bag, 80, 2 << 10),
+        ("textcnn", textcnn, 130, 24 << 10),
+        ("language model", language_model, 200, 2 << 10),
+        ("pictures", pictures, 200, 24 << 10),
+    ];
+    let told = kinds.map(|(name, run, most, largest)| {
+        let (count, bytes) = run();
+        let fits = count <= most && bytes <= largest;
+        let told = format!("{name}: {count} allocations a step, the largest of {bytes} bytes");
+        (told, fits)
+    });
+    assert!(told.iter().all(|(_, fits)| *fits), "{told:#?}");
+    println!("{told:#?}");
+}
