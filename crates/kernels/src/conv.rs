@@ -4,7 +4,7 @@
 //! ([`crate::gemm`]).
 
 use crate::float::Float;
-use crate::gemm::{NOWHERE, Panels, Pieces, Places, columns_product, rows_product};
+use crate::gemm::{Finish, NOWHERE, Panels, Pieces, Places, columns_product, rows_product};
 use crate::seq::Ragged;
 
 /// The geometry of a convolution over time: output step `t` sees the input steps
@@ -93,7 +93,7 @@ fn into_rows<E: Float>(a: Pieces<'_, E>, b: &Panels<E>, bias: Option<&[E]>, n: u
         picture: 0,
         starts: &starts,
     };
-    rows_product(a, b, bias, c, to);
+    rows_product(a, b, bias, Finish::NONE, c, to);
 }
 
 /// Channels in and out, from the weight `[K, C, O]`.

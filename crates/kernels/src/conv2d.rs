@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::buffer::Buffer;
 use crate::float::Float;
-use crate::gemm::{NOWHERE, Panels, Pieces, Places, columns_product, rows_product};
+use crate::gemm::{Finish, NOWHERE, Panels, Pieces, Places, columns_product, rows_product};
 use crate::threads::{parallel_rows, rows_per_task};
 
 /// Fewer channels than this are too short a piece to point at: pictures are padded, so that a whole kernel row
@@ -401,24 +401,30 @@ pub fn conv2d<E: Float>(
     }
     let channels = [sizes.c, sizes.o];
     match Form::of(&geometry, &sizes) {
-        Form::Depthwise => convolve(x, &sizes, Packed::Depthwise(w), bias, &geometry, y),
+        Form::Depthwise => {
+            let w = Packed::Depthwise(w);
+            convolve(x, &sizes, w, bias, Finish::NONE, &geometry, y);
+        }
         Form::Winograd => {
             let w = winograd::pack(w, channels);
-            convolve(x, &sizes, Packed::Winograd(&w), bias, &geometry, y);
+            let w = Packed::Winograd(&w);
+            convolve(x, &sizes, w, bias, Finish::NONE, &geometry, y);
         }
         Form::Taps => {
             let w = pack_groups(w, channels, &geometry);
-            convolve(x, &sizes, Packed::Taps(&w), bias, &geometry, y);
+            let w = Packed::Taps(&w);
+            convolve(x, &sizes, w, bias, Finish::NONE, &geometry, y);
         }
     }
 }
 
-/// [`conv2d`] with a weight that is packed for many uses.
+/// [`conv2d`] with a weight that is packed for many uses, and a finish.
 pub fn conv2d_packed<E: Float>(
     x: &[E],
     size: [usize; 4],
     w: &PackedConv2d<E>,
     bias: Option<&[E]>,
+    finish: Finish<'_, E>,
     y: &mut [E],
 ) {
     let geometry = w.geometry;
@@ -427,12 +433,13 @@ pub fn conv2d_packed<E: Float>(
         return;
     }
     assert!(
-        w.channels == [sizes.c, sizes.o],
-        "conv2d: expected a weight for {} channels",
-        sizes.c
+        w.channels == [sizes.c, sizes.o] && finish.add.is_none_or(|add| add.len() == y.len()),
+        "conv2d: expected a weight for {} channels and {} elements to add",
+        sizes.c,
+        y.len()
     );
     let packed = w.packed(Form::of(&geometry, &sizes));
-    convolve(x, &sizes, packed, bias, &geometry, y);
+    convolve(x, &sizes, packed, bias, finish, &geometry, y);
 }
 
 fn convolve<E: Float>(
@@ -440,6 +447,7 @@ fn convolve<E: Float>(
     sizes: &Sizes,
     w: Packed<'_, E>,
     bias: Option<&[E]>,
+    finish: Finish<'_, E>,
     geometry: &Conv2d,
     y: &mut [E],
 ) {
@@ -449,9 +457,9 @@ fn convolve<E: Float>(
         "conv2d: expected a bias of {o}"
     );
     let panels = match w {
-        Packed::Depthwise(w) => return depthwise::forward(x, sizes, w, bias, geometry, y),
+        Packed::Depthwise(w) => return depthwise::forward(x, sizes, w, bias, finish, geometry, y),
         Packed::Winograd(w) => {
-            return winograd::forward(x, sizes, geometry.before(), w, bias, y);
+            return winograd::forward(x, sizes, geometry.before(), w, bias, finish, y);
         }
         Packed::Taps(panels) => panels,
     };
@@ -464,7 +472,8 @@ fn convolve<E: Float>(
     for (group, panels) in panels.iter().enumerate() {
         let first = group * (o / groups);
         let bias = bias.map(|bias| &bias[first..][..o / groups]);
-        rows_product(seen.pieces(group), panels, bias, &mut y[first..], to);
+        let (seen, finish) = (seen.pieces(group), finish.from(first));
+        rows_product(seen, panels, bias, finish, &mut y[first..], to);
     }
 }
 
@@ -561,7 +570,7 @@ fn backward_class<E: Float>(
         };
         // The transpose of each tap's [C / groups, O].
         let w = Panels::new(&w[group * outs..], &weights, outs, ins, [1, o]);
-        rows_product(a, &w, None, &mut dx[group * ins..], to);
+        rows_product(a, &w, None, Finish::NONE, &mut dx[group * ins..], to);
     }
 }
 

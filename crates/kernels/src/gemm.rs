@@ -11,11 +11,14 @@ mod panels;
 mod pieces;
 mod rows;
 
+use std::ops::Range;
+
 use self::columns::TALL;
 pub(crate) use self::panels::Panels;
 pub(crate) use self::pieces::{NOWHERE, Pieces, Places};
 use crate::buffer::Buffer;
 use crate::float::Float;
+use crate::simd::Vector;
 use crate::threads::parallel;
 use crate::transpose::transpose;
 
@@ -94,6 +97,52 @@ enum Start<'a, E> {
     Keep,
 }
 
+/// What becomes of the sums of a product or a convolution before they are written: `y = relu(sums + add)`.
+#[derive(Clone, Copy, Debug)]
+pub struct Finish<'a, E> {
+    /// Added to the sums: as many elements as `y`, in its order.
+    pub add: Option<&'a [E]>,
+    /// Whether sums below 0 become 0.
+    pub relu: bool,
+}
+
+impl<E> Finish<'_, E> {
+    /// Sums are written as they are.
+    pub const NONE: Self = Finish {
+        add: None,
+        relu: false,
+    };
+}
+
+impl<'a, E: Float> Finish<'a, E> {
+    /// Whether sums are written as they are.
+    fn is_none(&self) -> bool {
+        self.add.is_none() && !self.relu
+    }
+
+    /// For the elements of `y` from one on.
+    pub(crate) fn from(self, first: usize) -> Self {
+        Finish {
+            add: self.add.map(|add| &add[first..]),
+            ..self
+        }
+    }
+
+    /// The elements of `y` at `place`, given their sums.
+    #[inline(always)]
+    pub(crate) fn apply<V: Vector<Elem = E>>(self, sums: V, place: Range<usize>) -> V {
+        let sums = match self.add {
+            Some(add) => sums.add(V::read(&add[place])),
+            None => sums,
+        };
+        let zero = V::splat(E::ZERO);
+        match self.relu {
+            true => zero.select_gt(sums, zero, sums),
+            false => sums,
+        }
+    }
+}
+
 /// The right factor of a product.
 #[derive(Clone, Copy)]
 enum Right<'a, E: Float> {
@@ -146,10 +195,10 @@ fn product<E: Float>(
             starts: &[0],
         };
         if m <= FEW_ROWS {
-            return rows::product(rows, Right::Plain(b), n, start, c.data, to);
+            return rows::product(rows, Right::Plain(b), n, start, Finish::NONE, c.data, to);
         }
         let b = Panels::new(b.data, &[0], k, n, [b.row_stride, b.col_stride]);
-        return rows::product(rows, Right::Packed(&b), n, start, c.data, to);
+        return rows::product(rows, Right::Packed(&b), n, start, Finish::NONE, c.data, to);
     }
     assert!(
         a.row_stride == 1 || m == 1,
@@ -206,7 +255,7 @@ pub fn gemm_bias<E: Float>(
     product((m, n, k), a, b, Start::Bias(bias), c);
 }
 
-/// `C = A B + bias`: `a [m, k]` in pieces, a packed `b [k, n]`, `bias [n]`, rows of `c` at their places.
+/// `C = finish(A B + bias)`: `a [m, k]` in pieces, a packed `b [k, n]`, `bias [n]`, rows of `c` at their places.
 ///
 /// # Panics
 /// If the shapes do not fit, or rows of `c` overlap.
@@ -214,11 +263,12 @@ pub(crate) fn rows_product<E: Float>(
     a: Pieces<'_, E>,
     b: &Panels<E>,
     bias: Option<&[E]>,
+    finish: Finish<'_, E>,
     c: &mut [E],
     to: Places<'_>,
 ) {
     let start = bias.map_or(Start::Zero, Start::Bias);
-    rows::product(a, Right::Packed(b), b.n, start, c, to);
+    rows::product(a, Right::Packed(b), b.n, start, finish, c, to);
 }
 
 /// `C = A^T B`, or `C += A^T B` with `accumulate`: `a [k, m]` in pieces, `b [k, n]` with rows `b_stride` apart,

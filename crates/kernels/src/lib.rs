@@ -54,7 +54,7 @@ pub use elementwise::{
 };
 pub use embed::{bag, bag_backward, gather, scatter_add};
 pub use float::Float;
-pub use gemm::{Mat, MatMut, gemm, gemm_bias};
+pub use gemm::{Finish, Mat, MatMut, gemm, gemm_bias};
 pub use machine::multiply_add_burst;
 pub use norm::{layer_norm, layer_norm_backward};
 pub use pool::{

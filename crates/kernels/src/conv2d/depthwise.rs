@@ -5,6 +5,7 @@
 use super::{Conv2d, Sizes, pixels};
 use crate::buffer::Buffer;
 use crate::float::Float;
+use crate::gemm::Finish;
 use crate::reduce::{column_sums, row_sums};
 use crate::simd::{Kernel, Vector, places};
 use crate::threads::{parallel_rows, rows_per_task};
@@ -53,6 +54,7 @@ pub(super) fn forward<E: Float>(
     sizes: &Sizes,
     w: &[E],
     bias: Option<&[E]>,
+    finish: Finish<'_, E>,
     geometry: &Conv2d,
     y: &mut [E],
 ) {
@@ -60,7 +62,7 @@ pub(super) fn forward<E: Float>(
     let wide = (times > 1).then(|| repeated(x, times));
     let x = wide.as_deref().unwrap_or(x);
     let meet = sources(geometry, sizes);
-    correlate(x, sizes.input, w, bias, geometry, &meet, y);
+    correlate(x, sizes.input, w, bias, finish, geometry, &meet, y);
 }
 
 /// `dy [B, OH, OW, O]`, `w [KH, KW, 1, O]`, `dx [B, H, W, C]`.
@@ -78,20 +80,22 @@ pub(super) fn backward_data<E: Float>(
     });
     let times = sizes.o / sizes.c;
     if times == 1 {
-        return correlate(dy, sizes.output, w, None, geometry, &meet, dx);
+        return correlate(dy, sizes.output, w, None, Finish::NONE, geometry, &meet, dx);
     }
     let mut wide = Buffer::scratch(dx.len() * times);
-    correlate(dy, sizes.output, w, None, geometry, &meet, &mut wide);
+    let none = Finish::NONE;
+    correlate(dy, sizes.output, w, None, none, geometry, &meet, &mut wide);
     row_sums(&wide, times, dx);
 }
 
-/// `to[i, j] = bias + sum over the taps (k, l) and pixels that meet there of from w[k, l]`, for each channel alone:
+/// `to[i, j] = finish(bias + sum over the taps (k, l) and pixels that meet there of from w[k, l])`, for each channel alone:
 /// pictures of `size` `[H, W]` in `from`, `w [KH, KW, 1, O]`.
 fn correlate<E: Float>(
     from: &[E],
     size: [usize; 2],
     w: &[E],
     bias: Option<&[E]>,
+    finish: Finish<'_, E>,
     geometry: &Conv2d,
     [down, across]: &[Meetings; 2],
     to: &mut [E],
@@ -108,6 +112,7 @@ fn correlate<E: Float>(
                 w,
                 kw: geometry.kernel[1],
                 bias,
+                finish: finish.from((first + i) * row),
                 down: &down[y],
                 across,
                 channels,
@@ -125,6 +130,7 @@ struct Correlate<'a, E> {
     w: &'a [E],
     kw: usize,
     bias: Option<&'a [E]>,
+    finish: Finish<'a, E>,
     down: &'a [(usize, usize)],
     across: &'a Meetings,
     channels: usize,
@@ -143,13 +149,16 @@ impl<E: Float> Kernel<E> for Correlate<'_, E> {
                 let (at, live) = (x * self.channels + j, left.min(V::LANES));
                 if left >= block {
                     let sums = self.sums::<V, ABREAST>(x, j, block);
-                    for (sum, to) in sums.iter().zip(self.to[at..].chunks_exact_mut(V::LANES)) {
-                        sum.write(to);
+                    let to = self.to[at..].chunks_exact_mut(V::LANES);
+                    for (i, (sum, to)) in sums.iter().zip(to).enumerate() {
+                        let at = at + i * V::LANES;
+                        self.finish.apply(*sum, at..at + V::LANES).write(to);
                     }
                     j += block;
                 } else {
                     let sums = self.sums::<V, 1>(x, j, live);
-                    sums[0].write(&mut self.to[at..at + live]);
+                    let sums = self.finish.apply(sums[0], at..at + live);
+                    sums.write(&mut self.to[at..at + live]);
                     j += live;
                 }
             }

@@ -17,7 +17,7 @@ use self::maps::{Axis, Gradients, Outputs, Pixels, TapGradients, Taps, both};
 use super::{Conv2d, Sizes, pixels};
 use crate::buffer::Buffer;
 use crate::float::Float;
-use crate::gemm::{Panels, Pieces, Places, columns_product, rows_product};
+use crate::gemm::{Finish, Panels, Pieces, Places, columns_product, rows_product};
 use crate::shared::Shared;
 use crate::simd::{Kernel, Vector, places};
 use crate::threads::{parallel, rows_per_task};
@@ -104,6 +104,7 @@ struct Gather<'a, E> {
     /// The line's part of each plane, `[tile][channel]`.
     from: [&'a [E]; PLACES],
     bias: Option<&'a [E]>,
+    finish: Finish<'a, E>,
     /// Rows of pixels, `OUT` or fewer at the end of a picture.
     to: &'a mut [E],
     width: usize,
@@ -117,6 +118,7 @@ impl<E: Float> Kernel<E> for Gather<'_, E> {
         let Gather {
             from,
             bias,
+            finish,
             to,
             width,
             channels,
@@ -135,10 +137,13 @@ impl<E: Float> Kernel<E> for Gather<'_, E> {
                     None => V::splat(E::ZERO),
                 };
                 let y = both::<Outputs, V, IN, OUT>(&m);
-                for (y, to) in y.iter().zip(to.chunks_exact_mut(row)) {
-                    let to = to[tile * OUT * channels..].chunks_exact_mut(channels);
-                    for (y, to) in y.iter().zip(to) {
-                        y.add(bias).write(&mut to[at.clone()]);
+                for (i, (y, to)) in y.iter().zip(to.chunks_exact_mut(row)).enumerate() {
+                    let first = tile * OUT * channels;
+                    let to = to[first..].chunks_exact_mut(channels);
+                    for (j, (y, to)) in y.iter().zip(to).enumerate() {
+                        let place = i * row + first + j * channels;
+                        let place = place + at.start..place + at.end;
+                        finish.apply(y.add(bias), place).write(&mut to[at.clone()]);
                     }
                 }
             }
@@ -329,6 +334,7 @@ pub(super) fn forward<E: Float>(
     before: [usize; 2],
     w: &[Panels<E>],
     bias: Option<&[E]>,
+    finish: Finish<'_, E>,
     y: &mut [E],
 ) {
     let Sizes {
@@ -356,7 +362,7 @@ pub(super) fn forward<E: Float>(
                 picture: o,
                 starts: &[0],
             };
-            rows_product(a, &w[place], None, to, starts);
+            rows_product(a, &w[place], None, Finish::NONE, to, starts);
         });
         parallel(lines.len(), |i| {
             let (picture, line) = (
@@ -375,6 +381,7 @@ pub(super) fn forward<E: Float>(
             E::dispatch(Gather {
                 from,
                 bias,
+                finish: finish.from(first * output[1] * o),
                 to,
                 width: output[1],
                 channels: o,
@@ -404,7 +411,15 @@ pub(super) fn backward_data<E: Float>(
         o: c,
     };
     let before = before.map(|before| 2 - before);
-    forward(dy, &back, before, &pack(&turned, [o, c]), None, dx);
+    forward(
+        dy,
+        &back,
+        before,
+        &pack(&turned, [o, c]),
+        None,
+        Finish::NONE,
+        dx,
+    );
 }
 
 /// `x [B, H, W, C]`, `dy [B, OH, OW, O]`, `dw [3, 3, C, O]`.

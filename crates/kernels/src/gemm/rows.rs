@@ -6,18 +6,18 @@ use std::ops::Range;
 
 use super::panels::{GROUP, fill};
 use super::pieces::{Pieces, Places};
-use super::{KC, Mat, Right, Start, TASKS, each};
+use super::{Finish, KC, Mat, Right, Start, TASKS, each};
 use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::shared::Shared;
-use crate::simd::{Kernel, Vector, prefetch};
+use crate::simd::{Kernel, Vector, places as vectors, prefetch};
 
 /// Most rows of a task: so many times a panel from a farther cache is used.
 const ROWS: usize = 192;
 /// Fewest columns for which a task's rows are packed.
 const WIDE: usize = 256;
 
-/// `C = start + A B`: `a [m, k]` in pieces, `b [k, n]`, rows of `c` at their places.
+/// `C = finish(start + A B)`: `a [m, k]` in pieces, `b [k, n]`, rows of `c` at their places.
 ///
 /// # Panics
 /// If the shapes do not fit, or rows of `c` overlap.
@@ -26,6 +26,7 @@ pub(super) fn product<E: Float>(
     b: Right<'_, E>,
     n: usize,
     start: Start<'_, E>,
+    finish: Finish<'_, E>,
     c: &mut [E],
     to: Places<'_>,
 ) {
@@ -66,6 +67,7 @@ pub(super) fn product<E: Float>(
                 b,
                 k,
                 start,
+                finish,
                 c: &c,
                 to,
                 rows,
@@ -78,6 +80,7 @@ pub(super) fn product<E: Float>(
                 b,
                 k,
                 start,
+                finish,
                 c: &c,
                 to,
                 rows,
@@ -111,6 +114,7 @@ struct Rows<'a, E: Float, const PACK: bool> {
     b: Right<'a, E>,
     k: usize,
     start: Start<'a, E>,
+    finish: Finish<'a, E>,
     c: &'a Shared<'a, E>,
     to: Places<'a>,
     rows: Range<usize>,
@@ -258,6 +262,25 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
                         b,
                     });
                 }
+            }
+        }
+        if !self.finish.is_none() {
+            self.finish::<V>(&places[..rows]);
+        }
+    }
+
+    /// What becomes of the sums of the rows at these places. A pass of its own over what is still in a near cache: as part
+    /// of a tile's end it would take the registers of the sums.
+    #[inline(always)]
+    fn finish<V: Vector<Elem = E>>(&self, places: &[(usize, usize)]) {
+        for &(picture, row) in places {
+            let place = picture * self.to.picture + self.to.starts[row] as usize + self.cols.start;
+            // SAFETY: each task has its own rows and columns of C, and rows do not overlap.
+            let c = unsafe { self.c.part(place, self.cols.len()) };
+            for at in vectors::<V>(c.len()) {
+                let sums = V::read(&c[at.clone()]);
+                let sums = self.finish.apply(sums, place + at.start..place + at.end);
+                sums.write(&mut c[at]);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::testing::{Random, at_every_level, close, fast_and_exact, same_bits, written};
 use crate::{
-    Conv2d, Float, PackedConv2d, conv2d, conv2d_backward_data, conv2d_backward_weights,
+    Conv2d, Finish, Float, PackedConv2d, conv2d, conv2d_backward_data, conv2d_backward_weights,
     conv2d_packed, naive,
 };
 
@@ -48,11 +48,26 @@ fn one<E: Float>(random: &mut Random, geometry: Conv2d, size: [usize; 4], o: usi
             &what,
         );
         let packed = PackedConv2d::new(w, [c, o], geometry);
-        assert!(
-            written(dy.len(), |y| conv2d_packed(x, size, &packed, bias, y))
-                == written(dy.len(), |y| conv2d(x, size, w, bias, geometry, y)),
-            "{what}"
-        );
+        let plain = written(dy.len(), |y| conv2d(x, size, w, bias, geometry, y));
+        for finish in [
+            Finish::NONE,
+            Finish {
+                add: Some(dy),
+                relu: true,
+            },
+        ] {
+            let mut wanted = plain.clone();
+            if finish.relu {
+                let sums = wanted.iter_mut().zip(dy);
+                sums.for_each(|(y, add)| *y = E::ZERO.max(*y + *add));
+            }
+            assert!(
+                written(dy.len(), |y| {
+                    conv2d_packed(x, size, &packed, bias, finish, y)
+                }) == wanted,
+                "{what}"
+            );
+        }
     }
     close(
         &written(x.len(), |dx| {

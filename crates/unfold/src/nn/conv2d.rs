@@ -156,8 +156,17 @@ impl<E: Float> FrozenConv2d<E> {
     /// When a picture, padding included, is smaller than the kernel reaches.
     #[track_caller]
     pub fn forward(&self, x: &Tensor<E>) -> Tensor<E> {
-        let y = x.conv2d_packed(&self.weight, &self.bias);
-        if self.relu { y.relu() } else { y }
+        x.conv2d_packed(&self.weight, &self.bias, None, self.relu)
+    }
+
+    /// The end of a residual block: `relu(forward(x) + shortcut)`, `shortcut [B, OH, OW, O]`.
+    ///
+    /// # Panics
+    /// As [`FrozenConv2d::forward`], when the shortcut has another shape, or when the normalisation has a ReLU of its own.
+    #[track_caller]
+    pub fn forward_add_relu(&self, x: &Tensor<E>, shortcut: &Tensor<E>) -> Tensor<E> {
+        assert!(!self.relu, "conv2d: a ReLU comes before the sum");
+        x.conv2d_packed(&self.weight, &self.bias, Some(shortcut), true)
     }
 }
 
@@ -204,6 +213,13 @@ mod tests {
             let frozen = conv.frozen(&params, Some(&norm)).forward(&x);
             assert_eq!(frozen.shape(), normed.shape());
             assert!(difference(frozen.data(), normed.data()) < 1e-12);
+            if !relu {
+                let shortcut = values("shortcut", y.shape());
+                let frozen = conv.frozen(&params, Some(&norm));
+                let frozen = frozen.forward_add_relu(&x, &shortcut);
+                let sum = normed.add_relu(&shortcut);
+                assert!(difference(frozen.data(), sum.data()) < 1e-12);
+            }
         }
     }
 }

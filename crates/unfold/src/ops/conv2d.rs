@@ -1,6 +1,6 @@
 //! Convolution on pictures, channels last.
 
-use unfold_kernels::{self as kernels, Buffer, PackedConv2d};
+use unfold_kernels::{self as kernels, Buffer, Finish, PackedConv2d};
 
 use super::{Conv2d, Op, Reads, Saved, Wanted, apply_one, gradient, only};
 use crate::{Float, Shape, Tensor};
@@ -128,12 +128,19 @@ impl<E: Float> Tensor<E> {
         }
     }
 
-    /// [`Tensor::conv2d`] with a weight that is packed for many uses. No gradient flows through it.
+    /// [`Tensor::conv2d`] with a weight that is packed for many uses; then `add` of the result's shape is added, and with
+    /// `relu` what is below 0 becomes 0. No gradient flows through it.
     ///
     /// # Panics
-    /// As there.
+    /// As there, or when `add` has another shape.
     #[track_caller]
-    pub fn conv2d_packed(&self, weight: &PackedConv2d<E>, bias: &Tensor<E>) -> Tensor<E> {
+    pub fn conv2d_packed(
+        &self,
+        weight: &PackedConv2d<E>,
+        bias: &Tensor<E>,
+        add: Option<&Tensor<E>>,
+        relu: bool,
+    ) -> Tensor<E> {
         let (geometry, [c, o]) = (weight.geometry(), weight.channels());
         let [kh, kw] = geometry.kernel;
         let w = [kh, kw, c / geometry.groups, o].into();
@@ -141,7 +148,18 @@ impl<E: Float> Tensor<E> {
         let y = shapes.unwrap_or_else(|problem| panic!("conv2d: {problem}"))[0];
         let mut values = Buffer::scratch(y.len());
         let (x, bias) = (self.data(), Some(bias.data()));
-        kernels::conv2d_packed(x, size(self.shape()), weight, bias, &mut values);
+        if let Some(add) = add {
+            let got = add.shape();
+            assert!(
+                got == y,
+                "conv2d: expected {y} to add to the result, got {got}"
+            );
+        }
+        let finish = Finish {
+            add: add.map(Tensor::data),
+            relu,
+        };
+        kernels::conv2d_packed(x, size(self.shape()), weight, bias, finish, &mut values);
         Tensor::from_buffer(values, y)
     }
 }

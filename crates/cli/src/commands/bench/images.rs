@@ -137,10 +137,14 @@ struct Block {
 
 impl Block {
     fn forward(&self, pass: &Pass<f32>, x: &Tensor) -> Tensor {
-        let y = self.second.forward(pass, &self.first.forward(pass, x));
-        match &self.shortcut {
-            Some(shortcut) => y.add_relu(&shortcut.forward(pass, x)),
-            None => y.add_relu(x),
+        let y = self.first.forward(pass, x);
+        let shortcut = match &self.shortcut {
+            Some(shortcut) => &shortcut.forward(pass, x),
+            None => x,
+        };
+        match &self.second {
+            Normed::Frozen(second) => second.forward_add_relu(&y, shortcut),
+            second => second.forward(pass, &y).add_relu(shortcut),
         }
     }
 }
