@@ -17,6 +17,7 @@ mod batch_norm;
 mod buffer;
 mod conv;
 mod conv2d;
+mod denormals;
 mod elementwise;
 mod embed;
 mod float;

@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::denormals::Flush;
 use crate::shared::Shared;
 
 /// Turns of the wait loop before a thread sleeps: some microseconds, about what a wake-up costs.
@@ -293,78 +294,6 @@ pub(crate) fn rows_per_task(cost: usize) -> usize {
     (32 * 1024 / cost.max(1)).max(1)
 }
 
-/// Flushes denormals to zero on this thread until dropped: they can be a hundred times slower.
-struct Flush(
-    #[cfg_attr(
-        not(any(target_arch = "x86_64", target_arch = "aarch64")),
-        allow(dead_code)
-    )]
-    u64,
-);
-
-impl Flush {
-    fn start() -> Self {
-        let old = control();
-        #[cfg(target_arch = "x86_64")]
-        set_control(old | 0x8040); // flush to zero, denormals are zero
-        #[cfg(target_arch = "aarch64")]
-        set_control(old | 1 << 24); // flush to zero
-        Flush(old)
-    }
-}
-
-impl Drop for Flush {
-    fn drop(&mut self) {
-        set_control(self.0);
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-fn control() -> u64 {
-    let mut csr = 0u32;
-    // SAFETY: stores the control register to a local variable; every x86_64 machine has it.
-    unsafe {
-        std::arch::asm!("stmxcsr [{}]", in(reg) &raw mut csr, options(nostack, preserves_flags))
-    };
-    u64::from(csr)
-}
-
-#[cfg(target_arch = "x86_64")]
-fn set_control(csr: u64) {
-    let csr = csr as u32;
-    // SAFETY: the value was read from the register, with the two flush bits changed at most: no reserved
-    // bit and no rounding mode changes.
-    unsafe {
-        std::arch::asm!("ldmxcsr [{}]", in(reg) &raw const csr, options(nostack, preserves_flags))
-    };
-}
-
-#[cfg(target_arch = "aarch64")]
-fn control() -> u64 {
-    let fpcr: u64;
-    // SAFETY: reads the control register that every aarch64 machine has.
-    unsafe {
-        std::arch::asm!("mrs {}, fpcr", out(reg) fpcr, options(nomem, nostack, preserves_flags))
-    };
-    fpcr
-}
-
-#[cfg(target_arch = "aarch64")]
-fn set_control(fpcr: u64) {
-    // SAFETY: the value was read from the register, with the flush bit changed at most.
-    unsafe {
-        std::arch::asm!("msr fpcr, {}", in(reg) fpcr, options(nomem, nostack, preserves_flags))
-    };
-}
-
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn control() -> u64 {
-    0
-}
-
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn set_control(_: u64) {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -435,6 +364,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "has no register for denormals")]
     fn denormals_are_flushed_inside_only() {
         let tiny = std::hint::black_box(f32::MIN_POSITIVE);
         for tasks in [1, 4] {
