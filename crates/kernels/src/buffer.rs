@@ -3,11 +3,14 @@
 //! A training step asks for the same sizes again and again. Freed blocks are kept by size class (eight
 //! classes per doubling, so at most an eighth is wasted), and a steady step allocates nothing.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+mod memory;
+
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::Mutex;
+
+use self::memory::ALIGN;
 
 /// Types for which any bytes are a valid value: the contents of recycled memory. Sealed.
 pub trait Plain: Copy + Send + Sync + 'static + sealed::Sealed {}
@@ -25,8 +28,6 @@ impl Plain for f64 {}
 impl Plain for u16 {}
 impl Plain for u32 {}
 
-/// A cache line, and the widest vector register.
-const ALIGN: usize = 64;
 /// Free bytes kept for later; more than this goes back to the system.
 const KEEP: usize = 2 << 30;
 /// The smallest block, as a power of two.
@@ -70,10 +71,6 @@ fn class(bytes: usize) -> (usize, usize) {
     let steps = bytes.div_ceil(step); // 9..=16 within the octave, 8 for the smallest block
     let class = (octave as usize + 1 - SMALLEST as usize) * 8 + steps - 16;
     (class, steps * step)
-}
-
-fn layout(bytes: usize) -> Layout {
-    Layout::from_size_align(bytes, ALIGN).expect("buffer larger than the address space")
 }
 
 /// A block of elements aligned to 64 bytes, taken from the pool and given back when dropped.
@@ -148,15 +145,9 @@ impl<E: Plain> Buffer<E> {
             }
             pool.stats.misses += 1;
         }
-        let layout = layout(size);
-        // SAFETY: the size is not zero.
-        let ptr = unsafe { alloc_zeroed(layout) };
-        let Some(ptr) = NonNull::new(ptr) else {
-            handle_alloc_error(layout)
-        };
         (
             Buffer {
-                ptr,
+                ptr: memory::take(size),
                 len,
                 element: PhantomData,
             },
@@ -207,8 +198,8 @@ impl<E: Plain> Drop for Buffer<E> {
             pool.free[class].push(Block(self.ptr));
         } else {
             drop(pool);
-            // SAFETY: allocated by `take` with the layout of this class, and not used again.
-            unsafe { dealloc(self.ptr.as_ptr(), layout(size)) };
+            // SAFETY: taken with the size of this class, and not used again.
+            unsafe { memory::give_back(self.ptr, size) };
         }
     }
 }
@@ -261,7 +252,9 @@ mod tests {
 
     #[test]
     fn zeros_are_zero_after_reuse() {
-        for len in [0usize, 1, 63, 64, 65, 1000] {
+        // The last ones lie in pages of their own.
+        for len in [0usize, 1, 63, 64, 65, 1000, 1 << 19, 700_001] {
+            assert!(Buffer::<f32>::zeros(len).iter().all(|&x| x == 0.0));
             let mut b = Buffer::<f32>::scratch(len);
             assert_eq!(b.as_ptr() as usize % ALIGN, 0);
             b.iter_mut().for_each(|x| *x = 7.0);
