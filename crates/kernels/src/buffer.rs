@@ -102,6 +102,18 @@ impl<E: Plain> Buffer<E> {
         buffer
     }
 
+    /// The bytes, in the machine's order.
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: initialised memory of so many bytes, which need no alignment.
+        unsafe { std::slice::from_raw_parts(self.ptr.as_ptr(), self.len * size_of::<E>()) }
+    }
+
+    /// The bytes, for writing: any are values of a Plain type.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `bytes`, and the buffer is borrowed mutably.
+        unsafe { std::slice::from_raw_parts_mut(self.ptr.as_ptr(), self.len * size_of::<E>()) }
+    }
+
     /// A copy of `data`.
     pub fn from_slice(data: &[E]) -> Self {
         let mut buffer = Self::scratch(data.len());

@@ -69,7 +69,7 @@ impl<E: Float> Flat<E> {
         place.rows.as_ref().filter(|_| place.holds == Holds::Rows)
     }
 
-    /// Makes ready for new gradients at `ranges`, which follow each other and are `len` values in all.
+    /// Makes ready for new gradients at `ranges`, which do not overlap, among `len` values in all.
     pub(crate) fn begin(&mut self, len: usize, ranges: impl Iterator<Item = Range<usize>>) {
         if self.values.len() != len {
             self.values = Buffer::zeros(len);

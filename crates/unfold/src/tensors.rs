@@ -2,12 +2,16 @@
 //! checkpoints. Reading runs no code and trusts no size.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::ops::Range;
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, Metadata, TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
+use unfold_kernels::Buffer;
 
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
@@ -24,13 +28,30 @@ struct Sealed {
     header: Box<RawValue>,
 }
 
-/// One named tensor.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Named {
+/// The tensors of a file.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// All values, one tensor after the other, row-major each.
+    pub values: Buffer<f32>,
+    /// Where each tensor lies among the values, and its extents, by its name.
+    pub places: HashMap<String, Place>,
+}
+
+/// Where a tensor lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its values among all.
+    pub range: Range<usize>,
     /// Its extents.
     pub shape: Vec<usize>,
-    /// Its values, row-major.
-    pub values: Vec<f32>,
+}
+
+impl Stored {
+    /// The values of a tensor, if there is one of that name.
+    pub fn get(&self, name: &str) -> Option<&[f32]> {
+        let place = self.places.get(name)?;
+        Some(&self.values[place.range.clone()])
+    }
 }
 
 /// Writes `header` and `tensors` (name, shape, values) to `path`, all or nothing.
@@ -66,8 +87,7 @@ pub fn write<'a>(
 ///
 /// # Errors
 /// When the file cannot be read, is damaged or cut off, or its header is not of this form.
-pub fn read<H: DeserializeOwned>(path: &Path) -> Result<(H, HashMap<String, Named>)> {
-    let bytes = std::fs::read(path).map_err(|error| Error::io(path, "read", &error))?;
+pub fn read<H: DeserializeOwned>(path: &Path) -> Result<(H, Stored)> {
     let damaged = |problem: String| {
         Error::model(
             path.display(),
@@ -75,40 +95,62 @@ pub fn read<H: DeserializeOwned>(path: &Path) -> Result<(H, HashMap<String, Name
             "the file is damaged or was made by something else; copy it again or train again",
         )
     };
-    let (_, metadata) = SafeTensors::read_metadata(&bytes)
+    let cut = || damaged("not a whole safetensors file".into());
+    let unread = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => cut(),
+        _ => Error::io(path, "read", &error),
+    };
+    let mut file = File::open(path).map_err(unread)?;
+    let mut left = file.metadata().map_err(unread)?.len();
+    let mut size = [0; 8];
+    file.read_exact(&mut size).map_err(unread)?;
+    let size = u64::from_le_bytes(size);
+    left = left.checked_sub(8).ok_or_else(cut)?;
+    left = left.checked_sub(size).ok_or_else(cut)?;
+    let mut metadata = vec![0; usize::try_from(size).map_err(|_| cut())?];
+    file.read_exact(&mut metadata).map_err(unread)?;
+    let metadata: Metadata = serde_json::from_slice(&metadata)
         .map_err(|error| damaged(format!("not a whole safetensors file ({error})")))?;
+    if metadata.data_len() as u64 != left {
+        return Err(cut());
+    }
     let Some(sealed) = metadata.metadata().as_ref().and_then(|m| m.get(HEADER)) else {
         return Err(damaged("has no `unfold` header".into()));
     };
     let misread = |error| damaged(format!("its header cannot be understood ({error})"));
     let sealed: Sealed = serde_json::from_str(sealed).map_err(misread)?;
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|error| damaged(format!("not a whole safetensors file ({error})")))?;
-    let views: Vec<_> = file.iter().collect();
-    let parts = views
-        .iter()
-        .map(|(n, view)| (*n, view.shape(), view.data()));
+    let mut places = HashMap::new();
+    for name in metadata.offset_keys() {
+        let info = metadata.info(&name).expect("a key");
+        if info.dtype != Dtype::F32 {
+            let problem = format!("tensor `{name}` is {:?}, expected F32", info.dtype);
+            return Err(damaged(problem));
+        }
+        let (from, to) = info.data_offsets;
+        let place = Place {
+            range: from / 4..to / 4,
+            shape: info.shape.clone(),
+        };
+        places.insert(name, place);
+    }
+    // No longer than the file, whatever it says.
+    let mut values = Buffer::scratch(metadata.data_len() / 4);
+    file.read_exact(values.bytes_mut()).map_err(unread)?;
+    let parts = places.iter().map(|(name, Place { range, shape })| {
+        let bytes = &values.bytes()[4 * range.start..4 * range.end];
+        (name.as_str(), &shape[..], bytes)
+    });
     if checksum(sealed.header.get(), parts) != sealed.crc32 {
         return Err(damaged("its content does not fit its checksum".into()));
     }
-    let header = serde_json::from_str(sealed.header.get()).map_err(misread)?;
-    let mut tensors = HashMap::new();
-    for (name, view) in views {
-        if view.dtype() != Dtype::F32 {
-            return Err(damaged(format!(
-                "tensor `{name}` is {:?}, expected F32",
-                view.dtype()
-            )));
-        }
-        let words = view.data().chunks_exact(4);
-        let values = words.map(|w| f32::from_le_bytes([w[0], w[1], w[2], w[3]]));
-        let named = Named {
-            shape: view.shape().to_vec(),
-            values: values.collect(),
-        };
-        tensors.insert(name.to_string(), named);
+    if cfg!(target_endian = "big") {
+        let little = values.iter_mut();
+        little.for_each(|value: &mut f32| {
+            *value = f32::from_bits(u32::from_le(value.to_bits()));
+        });
     }
-    Ok((header, tensors))
+    let header = serde_json::from_str(sealed.header.get()).map_err(misread)?;
+    Ok((header, Stored { values, places }))
 }
 
 /// The CRC-32 of the header and of all tensors by name: every single flipped bit shows.
@@ -145,8 +187,8 @@ mod tests {
         .unwrap();
         let (header, tensors) = read::<String>(&path).unwrap();
         assert_eq!(
-            (header.as_str(), &tensors["w"].values[..]),
-            ("a header", &values[..])
+            (header.as_str(), tensors.get("w")),
+            ("a header", Some(&values[..]))
         );
         let whole = std::fs::read(&path).unwrap();
         for bit in 0..8 * whole.len() {
@@ -156,8 +198,8 @@ mod tests {
             // A flip may leave the JSON around the header another spelling of the same thing.
             if let Ok((header, tensors)) = read::<String>(&path) {
                 assert_eq!(
-                    (header.as_str(), &tensors["w"].values[..]),
-                    ("a header", &values[..])
+                    (header.as_str(), tensors.get("w")),
+                    ("a header", Some(&values[..]))
                 );
             }
         }

@@ -1,6 +1,7 @@
 //! `unfold run`.
 
 use std::io::{BufRead, BufReader, IsTerminal as _, Read};
+use std::mem::ManuallyDrop;
 
 use anyhow::{Context as _, Result};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
@@ -15,7 +16,8 @@ const MOST_LINES: usize = 256;
 
 /// Classifies texts, a line of output for each.
 pub(super) fn run(plan: &Run) -> Result<()> {
-    let model = TextModel::load(&plan.run)?;
+    // Never dropped: the end of the program gives everything back at once.
+    let model = ManuallyDrop::new(TextModel::load(&plan.run)?);
     match &plan.input {
         Input::Texts(texts) => answer(&model, texts, plan.json),
         Input::Lines => {

@@ -11,7 +11,7 @@ use crate::nn::{Init, Pass};
 use crate::random::Key;
 use crate::shape::Shape;
 use crate::tape::Gradients;
-use crate::tensors::Named;
+use crate::tensors::{Place, Stored};
 use crate::{Float, Tensor};
 
 /// Names one parameter of the [`Params`] that made it.
@@ -71,8 +71,8 @@ pub struct Params<E: Float = f32> {
 enum Origin {
     /// They are drawn.
     Drawn(Key),
-    /// They are these tensors', by name; the first thing that did not fit.
-    Stored(HashMap<String, Named>, Option<String>),
+    /// They are there already, by name; the first thing that did not fit.
+    Stored(HashMap<String, Place>, Option<String>),
 }
 
 /// Values that an optimizer changes alike.
@@ -87,17 +87,24 @@ pub(crate) struct Stretch<'a, E> {
     pub(crate) range: Range<usize>,
 }
 
+impl Params<f32> {
+    /// No parameters yet; those that layers add will find their values in `stored`, where they stay. Nothing is
+    /// allocated for one that is not there or has another shape: ask [`Params::restored`] once
+    /// all layers are made.
+    pub fn restoring(stored: Stored) -> Params {
+        let Stored { values, places } = stored;
+        Params {
+            len: values.len(),
+            values: Arc::new(values),
+            ..Params::with_origin(Origin::Stored(places, None))
+        }
+    }
+}
+
 impl<E: Float> Params<E> {
     /// No parameters yet; initial values will be drawn from `seed`.
     pub fn new(seed: u64) -> Params<E> {
         Params::with_origin(Origin::Drawn(Key::new(seed).named("parameters")))
-    }
-
-    /// No parameters yet; those that layers add will take their values from `tensors`. Nothing is
-    /// allocated for one that is not there or has another shape: ask [`Params::restored`] once
-    /// all layers are made.
-    pub fn restoring(tensors: HashMap<String, Named>) -> Params<E> {
-        Params::with_origin(Origin::Stored(tensors, None))
     }
 
     /// Ends [`Params::restoring`].
@@ -159,7 +166,7 @@ impl<E: Float> Params<E> {
         self.ids.get(name).copied()
     }
 
-    /// All values, one parameter after the other.
+    /// All values: those of each parameter at the range of its entry.
     pub fn values(&self) -> &[E] {
         &self.values[..self.len]
     }
@@ -187,7 +194,7 @@ impl<E: Float> Params<E> {
         Tensor::from_shared(Arc::clone(&self.values), entry.range.start, entry.shape)
     }
 
-    /// All gradients, in the order of the values; empty before the first backward pass.
+    /// All gradients, in the places of the values; empty before the first backward pass.
     pub fn grads(&self) -> &[E] {
         self.gradients.values()
     }
@@ -233,11 +240,14 @@ impl<E: Float> Params<E> {
                 continue;
             }
             let (mut range, rows) = (first.range.clone(), gradients.rows(i));
-            let joins = |&(i, e): &(usize, &Entry)| {
-                e.trainable && e.decay == first.decay && gradients.rows(i).is_none()
+            let joins = |&(i, e): &(usize, &Entry), end| {
+                e.trainable
+                    && e.decay == first.decay
+                    && e.range.start == end
+                    && gradients.rows(i).is_none()
             };
             while rows.is_none()
-                && let Some((_, next)) = entries.next_if(joins)
+                && let Some((_, next)) = entries.next_if(|next| joins(next, range.end))
             {
                 range.end = next.range.end;
             }
@@ -288,28 +298,26 @@ impl<E: Float> Params<E> {
     }
 
     fn add(&mut self, name: String, shape: Shape, init: Init, trainable: bool) -> ParamId {
-        let (mut shape, mut stored) = (shape, None);
-        if let Origin::Stored(tensors, problem) = &mut self.origin {
-            stored = tensors.remove(&name).filter(|t| t.shape == shape.dims());
-            if stored.is_none() {
-                problem.get_or_insert(format!("expected a tensor `{name}` of shape {shape}"));
-                shape = [0].into();
+        let (shape, range) = match &mut self.origin {
+            Origin::Drawn(key) => {
+                let key = key.named(&name);
+                let range = self.len..self.len + shape.len();
+                self.reserve(range.end);
+                self.len = range.end;
+                init.fill(key, shape, &mut self.values_mut()[range.clone()]);
+                (shape, range)
             }
-        }
-        let range = self.len..self.len + shape.len();
-        self.reserve(range.end);
-        self.len = range.end;
-        let origin = self.origin.key();
-        let values = &mut self.values_mut()[range.clone()];
-        match (origin, stored) {
-            (Some(key), _) => init.fill(key.named(&name), shape, values),
-            (None, Some(stored)) => {
-                for (value, stored) in values.iter_mut().zip(stored.values) {
-                    *value = E::from_f64(stored.into());
+            Origin::Stored(places, problem) => {
+                match places.remove(&name).filter(|p| p.shape == shape.dims()) {
+                    Some(place) => (shape, place.range),
+                    None => {
+                        let wanted = format!("expected a tensor `{name}` of shape {shape}");
+                        problem.get_or_insert(wanted);
+                        ([0].into(), 0..0)
+                    }
                 }
             }
-            (None, None) => {}
-        }
+        };
         let id = ParamId(self.entries.len());
         let earlier = self.ids.insert(name.clone(), id);
         assert!(
@@ -332,15 +340,6 @@ impl<E: Float> Params<E> {
             let mut grown = Buffer::zeros(len.max(2 * self.values.len()));
             grown[..self.len].copy_from_slice(&self.values[..self.len]);
             self.values = Arc::new(grown);
-        }
-    }
-}
-
-impl Origin {
-    fn key(&self) -> Option<Key> {
-        match self {
-            Origin::Drawn(key) => Some(*key),
-            Origin::Stored(..) => None,
         }
     }
 }

@@ -100,7 +100,7 @@ impl Checkpoint {
         if !path.exists() {
             return Ok(None);
         }
-        let (header, mut named) = tensors::read::<Header>(path)?;
+        let (header, stored) = tensors::read::<Header>(path)?;
         if header.fingerprint != fingerprint {
             return Err(Error::model(
                 path.display(),
@@ -108,8 +108,8 @@ impl Checkpoint {
                 "resume with the recipe, seed and data it began with, or start anew with another --out",
             ));
         }
-        let mut take = |name: &str| {
-            named.remove(name).map(|n| n.values).ok_or_else(|| {
+        let take = |name: &str| {
+            stored.get(name).map(<[f32]>::to_vec).ok_or_else(|| {
                 Error::model(
                     path.display(),
                     format!("the checkpoint lacks `{name}`"),

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::batch::{Encoded, assemble, encode};
 use super::config::{LARGEST, ModelConfig};
@@ -27,6 +28,12 @@ pub struct TextModel {
     pub(super) card: Card,
     pub(super) params: Params<f32>,
     pub(super) network: Network,
+}
+
+/// What the header of every model file has.
+#[derive(Deserialize)]
+struct Task {
+    task: String,
 }
 
 /// What a model file says of itself besides the weights.
@@ -152,16 +159,17 @@ impl TextModel {
         let file = model_file(path)?;
         let wrong = |problem: String, remedy: &str| Error::model(file.display(), problem, remedy);
         const AGAIN: &str = "the file is damaged; copy it again or train again";
-        let (header, named) = tensors::read::<serde_json::Value>(&file)?;
-        match header.get("task").and_then(|task| task.as_str()) {
-            Some("text") => {}
-            Some(other) => {
+        let (header, stored) = tensors::read::<Box<RawValue>>(&file)?;
+        let header = header.get();
+        match serde_json::from_str(header) {
+            Ok(Task { task }) if task == "text" => {}
+            Ok(Task { task: other }) => {
                 let problem = format!("this is a model for the task `{other}`, not `text`");
                 return Err(wrong(problem, "name a model made by `unfold train text`"));
             }
-            None => return Err(wrong("it does not say its task".into(), AGAIN)),
+            Err(_) => return Err(wrong("it does not say its task".into(), AGAIN)),
         }
-        let card: Card = serde_json::from_value(header)
+        let card: Card = serde_json::from_str(header)
             .map_err(|error| wrong(format!("its header cannot be understood ({error})"), AGAIN))?;
         if card.format > FORMAT {
             let problem = format!(
@@ -177,7 +185,7 @@ impl TextModel {
             return Err(wrong("its sizes cannot be meant".into(), AGAIN));
         }
         // Layers take their values from the file; what is not in it is never allocated.
-        let mut params = Params::restoring(named);
+        let mut params = Params::restoring(stored);
         let network = build(&mut params, &card);
         params.restored().map_err(|problem| wrong(problem, AGAIN))?;
         Ok(TextModel {
