@@ -109,6 +109,10 @@ class Results:
         memory = [f"{self.of(name, 'peak_mb', who):.0f}" for who in ("Unfold", "PyTorch")]
         return [f"{ours:.2f}", f"{theirs:.2f}", f"{self.ratio(name):.2f}", self.limit(name), *memory]
 
+    def long(self, name):
+        microseconds = [f"{1e3 * self.of(name, who=who) / length(name):.0f}" for who in ("Unfold", "PyTorch")]
+        return [*self.train(name), *microseconds]
+
     def infer(self, name):
         times = [f"{self.of(name, who=who):.3f}" for who in ("Unfold", "PyTorch", "ONNX Runtime")]
         return [*times, f"{self.ratio(name):.2f}", self.limit(name)]
@@ -119,6 +123,12 @@ class Results:
     def scaling(self, name):
         one, more = self.of(name, who=ONE), self.of(name)
         return [f"{one:.2f}", f"{more:.2f}", f"{one / more:.2f}"]
+
+
+def length(name):
+    """The steps of time of a workload that has many, such as lstm_t3200_train."""
+    steps = name.removeprefix("lstm_t").partition("_")[0]
+    return int(steps) if name.startswith("lstm_t") and steps.isdigit() else None
 
 
 def section(title, columns, names, row, below=""):
@@ -159,13 +169,16 @@ over Unfold's: above 1, Unfold is faster. `python3 bench/compare.py` makes this 
 
 def report(workloads, headings, lines, options):
     results = Results(lines)
-    training = [name for name in workloads if name.endswith("_train")]
+    long = [name for name in workloads if length(name)]
+    training = [name for name in workloads if name.endswith("_train") and name not in long]
     answers = [name for name in workloads if name.endswith("_infer")]
-    kernels = [name for name in workloads if name not in training + answers]
-    scaled = training if options.scaling else []
+    kernels = [name for name in workloads if name not in training + answers + long]
+    scaled = training + long if options.scaling else []
     columns = ["Unfold", "PyTorch", "ratio", "of the limit", "Unfold MB", "PyTorch MB"]
     below = summary(results, headings, training)
     text = preface(headings, options) + section("Training", columns, training, results.train, below)
+    columns += ["Unfold, µs a step of time", "PyTorch"]
+    text += section("Training on longer and longer texts", columns, long, results.long)
     columns = ["1 thread", f"{options.threads} threads", "speedup"]
     text += section("Threads", columns, scaled, results.scaling)
     columns = ["Unfold", "PyTorch", "ONNX Runtime", "ratio", "of the limit"]

@@ -103,7 +103,7 @@ class LongModel(nn.Module):
         return total / words.numel()
 
 
-def long_model(again, b=16, t=3200):
+def long_model(t, again=False, b=16):
     model = LongModel(again)
     words, targets = torch.randint(65, (t, b)), torch.randint(65, (t, b))
     optimizer = torch.optim.Adam(model.parameters(), 2e-3)
@@ -307,8 +307,10 @@ WORKLOADS = {
     "charlstm_128x2_train": lambda: language_model(
         "lstm", 2, 64, 0.0, b=50, t=50, vocabulary=65, hidden=128, adam=True
     ),
-    "lstm_t3200_train": lambda: long_model(again=False),
-    "lstm_t3200_checkpoint_train": lambda: long_model(again=True),
+    "lstm_t50_train": lambda: long_model(50),
+    "lstm_t400_train": lambda: long_model(400),
+    "lstm_t3200_train": lambda: long_model(3200),
+    "lstm_t3200_checkpoint_train": lambda: long_model(3200, again=True),
     "textcnn_20ng_train": lambda: textcnn(50),
     "bilstm_20ng_ragged_train": bilstm,
     "captioner_train": captioner,

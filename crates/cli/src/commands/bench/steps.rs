@@ -15,7 +15,7 @@ use super::kernels::random;
 use super::{Job, Workload};
 
 /// The steps there are.
-pub(super) const ALL: [Workload; 14] = [
+pub(super) const ALL: [Workload; 16] = [
     Workload {
         name: "elman_ptb_200_train",
         prepare: || LanguageModel::ptb(Cell::ElmanTanh, 1, 200, 0.0).train(20, 35, sgd(), 1.0),
@@ -35,6 +35,15 @@ pub(super) const ALL: [Workload; 14] = [
     Workload {
         name: "charlstm_128x2_train",
         prepare: || CHARACTERS.train(50, 50, adam(), 2e-3),
+    },
+    // The same network for ever longer texts: what a step of time costs should not grow.
+    Workload {
+        name: "lstm_t50_train",
+        prepare: || LONG.train(16, 50, adam(), 2e-3),
+    },
+    Workload {
+        name: "lstm_t400_train",
+        prepare: || LONG.train(16, 400, adam(), 2e-3),
     },
     Workload {
         name: "lstm_t3200_train",
