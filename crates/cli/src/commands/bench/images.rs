@@ -77,12 +77,16 @@ impl Layers {
         }
     }
 
-    fn biased(&mut self, [c, o]: [usize; 2], kernel: usize) -> Conv2d {
+    fn biased(&mut self, [c, o]: [usize; 2], kernel: usize) -> Layer {
         let (name, geometry) = (self.name(), self.convolution([c, o], kernel, 1));
-        Conv2d::new(&mut self.params.scope(&name), c, o, geometry)
+        let convolution = Conv2d::new(&mut self.params.scope(&name), c, o, geometry);
+        match self.frozen {
+            true => Layer::Frozen(convolution.frozen(&self.params, None)),
+            false => Layer::Biased(convolution),
+        }
     }
 
-    fn normed(&mut self, [c, o]: [usize; 2], kernel: usize, stride: usize, relu: bool) -> Normed {
+    fn normed(&mut self, [c, o]: [usize; 2], kernel: usize, stride: usize, relu: bool) -> Layer {
         let (name, geometry) = (self.name(), self.convolution([c, o], kernel, stride));
         let mut scope = self.params.scope(&name);
         let convolution = Conv2d::without_bias(&mut scope, c, o, geometry);
@@ -91,8 +95,8 @@ impl Layers {
             norm = norm.with_relu();
         }
         match self.frozen {
-            true => Normed::Frozen(convolution.frozen(&self.params, Some(&norm))),
-            false => Normed::Layers(convolution, norm),
+            true => Layer::Frozen(convolution.frozen(&self.params, Some(&norm))),
+            false => Layer::Normed(convolution, norm),
         }
     }
 
@@ -113,26 +117,30 @@ impl Layers {
     }
 }
 
-/// A convolution without bias, then batch normalisation.
-enum Normed {
-    Layers(Conv2d, BatchNorm),
+/// A convolution.
+enum Layer {
+    Biased(Conv2d),
+    /// Without bias, then batch normalisation.
+    Normed(Conv2d, BatchNorm),
+    /// Either, as it is once trained.
     Frozen(FrozenConv2d),
 }
 
-impl Normed {
+impl Layer {
     fn forward(&self, pass: &Pass<f32>, x: &Tensor) -> Tensor {
         match self {
-            Normed::Layers(convolution, norm) => norm.forward(pass, &convolution.forward(pass, x)),
-            Normed::Frozen(convolution) => convolution.forward(x),
+            Layer::Biased(convolution) => convolution.forward(pass, x),
+            Layer::Normed(convolution, norm) => norm.forward(pass, &convolution.forward(pass, x)),
+            Layer::Frozen(convolution) => convolution.forward(x),
         }
     }
 }
 
 /// A basic block of He et al. (2016).
 struct Block {
-    first: Normed,
-    second: Normed,
-    shortcut: Option<Normed>,
+    first: Layer,
+    second: Layer,
+    shortcut: Option<Layer>,
 }
 
 impl Block {
@@ -143,7 +151,7 @@ impl Block {
             None => x,
         };
         match &self.second {
-            Normed::Frozen(second) => second.forward_add_relu(&y, shortcut),
+            Layer::Frozen(second) => second.forward_add_relu(&y, shortcut),
             second => second.forward(pass, &y).add_relu(shortcut),
         }
     }
