@@ -27,6 +27,8 @@ EXAMPLES
   unfold run runs/text-spam 'Call now to win!'     use it
   unfold eval runs/text-spam new-mail.csv          measure it on other data
   unfold show runs/text-spam                       draw its curves and confusion matrix
+  unfold train language builtin:moby-dick          train a language model on a bundled novel
+  unfold run runs/language-moby-dick --prompt 'The whale'
 
 EXIT STATUS
   0 done    1 failed    2 a flag, path, recipe or file must be mended first    130 interrupted, all saved";
@@ -71,6 +73,8 @@ pub(crate) struct Train {
 pub(crate) enum TrainTask {
     /// Sort texts into classes
     Text(TrainText),
+    /// Learn to predict each next word of a text, and so to write
+    Language(TrainLanguage),
 }
 
 const TRAIN_TEXT_EXAMPLES: &str = "\
@@ -93,15 +97,47 @@ EXAMPLES
 pub(crate) struct TrainText {
     /// Labelled texts: a folder, an archive, a table or builtin:spam
     pub(crate) data: String,
+    #[command(flatten)]
+    pub(crate) columns: Columns,
+    #[command(flatten)]
+    pub(crate) training: Training,
+}
+
+const TRAIN_LANGUAGE_EXAMPLES: &str = "\
+DATA
+  builtin:moby-dick      a bundled novel
+  a file                 plain text, or JSON Lines with a text in each object (--set data.text=FIELD);
+                         may be compressed (gz, xz, zst)
+  a folder or archive    many of them; files named *train*, *valid* and *test* are taken as the split,
+                         else the end of the text is held out
+
+EXAMPLES
+  unfold train language builtin:moby-dick
+  unfold train language ptb.tar.gz --recipe recipes/ptb-small.toml --out runs/ptb
+  unfold train language book.txt --set tokens.tokenizer=characters --set window.length=100
+  unfold train language posts.jsonl --set tokens.tokenizer=bpe --set tokens.max_size=8000
+  unfold train language book.txt --out runs/book --resume      go on after Ctrl-C, a crash or a power cut";
+
+/// `unfold train language`.
+#[derive(Debug, Args)]
+#[command(after_help = TRAIN_LANGUAGE_EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct TrainLanguage {
+    /// Running text: a file, a folder, an archive or builtin:moby-dick
+    pub(crate) data: String,
+    #[command(flatten)]
+    pub(crate) training: Training,
+}
+
+/// What every training can be told.
+#[derive(Debug, Args)]
+pub(crate) struct Training {
     /// Read the model, training and seed from this TOML file
     #[arg(long, value_name = "FILE")]
     pub(crate) recipe: Option<PathBuf>,
     /// Change one value of the recipe; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    #[command(flatten)]
-    pub(crate) columns: Columns,
-    /// Put the run into this folder [default: runs/text-NAME, then runs/text-NAME-2, …]
+    /// Put the run into this folder [default: runs/TASK-NAME, then runs/TASK-NAME-2, …]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Go on with an interrupted run: that of --out, else the latest one on DATA
@@ -168,10 +204,16 @@ EXAMPLES
   unfold run runs/text-spam \"$(cat mail.txt)\"
   unfold run runs/text-spam < lines.txt > answers.tsv
   tail -f chat.log | unfold run runs/text-spam --json
+  unfold run runs/language-moby-dick --prompt 'The guardian of'
+  unfold run runs/language-moby-dick --prompt 'The whale' --temperature 0.8 --top-k 40 --seed 7
+  unfold run runs/language-moby-dick --prompt 'The whale' --beam 8 --length 20
+  unfold run runs/language-moby-dick --prompt 'The whale' --explain --length 8
+  unfold run runs/language-moby-dick --interactive
 
 OUTPUT
-  One line for each text: the label, a tab, and its probability. With --json one object for each text:
-  {\"label\":\"spam\",\"probability\":0.98,\"probabilities\":{\"spam\":0.98,\"ham\":0.02}}";
+  A text classifier prints one line for each text: the label, a tab, and its probability. With --json one
+  object for each text: {\"label\":\"spam\",\"probability\":0.98,\"probabilities\":{\"spam\":0.98,\"ham\":0.02}}
+  A language model prints the prompt and goes on with it, word by word as they come.";
 
 /// `unfold run`.
 #[derive(Debug, Args)]
@@ -182,10 +224,60 @@ pub(crate) struct Run {
     /// Texts to classify; without any, each line of standard input is one
     pub(crate) text: Vec<String>,
     #[command(flatten)]
+    pub(crate) writing: Writing,
+    #[command(flatten)]
     pub(crate) threads: Threads,
-    /// Print label and probabilities as one JSON object a line
+    /// Print answers as one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How a language model writes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Language models")]
+pub(crate) struct Writing {
+    /// The text to go on with; may be empty
+    #[arg(long, value_name = "TEXT", conflicts_with = "text")]
+    pub(crate) prompt: Option<String>,
+    /// Read prompts from the terminal, one after the other, as one text that goes on
+    #[arg(long, conflicts_with_all = ["prompt", "text", "beam", "explain"])]
+    pub(crate) interactive: bool,
+    /// Write at most so many words, characters or pieces [default: 100, of characters 500]
+    #[arg(long, value_name = "N")]
+    pub(crate) length: Option<usize>,
+    /// Below 1 likely words become likelier, 0 always takes the likeliest
+    #[arg(long, value_name = "X", default_value_t = 0.8)]
+    pub(crate) temperature: f64,
+    /// Always take the likeliest word: --temperature 0
+    #[arg(long, conflicts_with_all = ["beam", "temperature"])]
+    pub(crate) greedy: bool,
+    /// Draw from the N likeliest words alone
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) top_k: usize,
+    /// Draw from the fewest likeliest words that have this probability together
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    pub(crate) top_p: f64,
+    /// Draw from the words whose surprise is most usual, of this probability together
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    pub(crate) typical: f64,
+    /// Above 1, words of the last 64 become less likely
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    pub(crate) repetition_penalty: f64,
+    /// Search for the likeliest text with so many candidates at once, in place of drawing
+    #[arg(long, value_name = "WIDTH")]
+    pub(crate) beam: Option<usize>,
+    /// Stop before this word; may be repeated
+    #[arg(long, value_name = "WORD")]
+    pub(crate) stop: Vec<String>,
+    /// Stop at the end of the first sentence or text: shorthand for a single <eos>
+    #[arg(long)]
+    pub(crate) one: bool,
+    /// Show the five likeliest next words and their probabilities at each step
+    #[arg(long, conflicts_with = "beam")]
+    pub(crate) explain: bool,
+    /// Seed of what is drawn; the same seed writes the same text
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
 }
 
 const SHOW_EXAMPLES: &str = "\
@@ -295,7 +387,7 @@ mod tests {
         else {
             panic!("not train text")
         };
-        assert_eq!(train.set, ["a=1", "b.c=2"]);
+        assert_eq!(train.training.set, ["a=1", "b.c=2"]);
     }
 
     #[test]

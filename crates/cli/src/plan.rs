@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use unfold::tasks::Recipe;
-use unfold::tasks::text::Explain;
+use unfold::tasks::language::{LanguageRecipe, Sampling};
+use unfold::tasks::text::{Explain, TextRecipe};
 
 use crate::failure::unusable;
 use crate::flags::{self, Command, Method, Picture, TrainTask};
@@ -14,7 +15,9 @@ use crate::run_folder;
 #[derive(Debug)]
 pub(crate) enum Plan {
     /// Train a text classifier.
-    TrainText(Box<TrainText>),
+    TrainText(Box<Training<TextRecipe>>),
+    /// Train a language model.
+    TrainLanguage(Box<Training<LanguageRecipe>>),
     /// Measure a model.
     Eval(Eval),
     /// Answer texts.
@@ -27,11 +30,11 @@ pub(crate) enum Plan {
     Completions(clap_complete::Shell),
 }
 
-/// A training of a text classifier.
+/// A training.
 #[derive(Debug)]
-pub(crate) struct TrainText {
+pub(crate) struct Training<R> {
     pub(crate) data: String,
-    pub(crate) recipe: Recipe,
+    pub(crate) recipe: R,
     pub(crate) out: PathBuf,
     pub(crate) resume: bool,
     pub(crate) json: bool,
@@ -53,6 +56,10 @@ pub(crate) enum Input {
     Texts(Vec<String>),
     /// Standard input, a text a line.
     Lines,
+    /// A language model goes on with a prompt.
+    Prompt(String),
+    /// A language model goes on with what is typed.
+    Interactive,
 }
 
 /// Answers.
@@ -60,7 +67,23 @@ pub(crate) enum Input {
 pub(crate) struct Run {
     pub(crate) run: PathBuf,
     pub(crate) input: Input,
+    pub(crate) writing: Writing,
     pub(crate) json: bool,
+}
+
+/// How a language model writes.
+#[derive(Debug)]
+pub(crate) struct Writing {
+    pub(crate) sampling: Sampling,
+    /// Words at most; as many as suit its tokens when `None`.
+    pub(crate) length: Option<usize>,
+    pub(crate) beam: Option<usize>,
+    /// Words to stop before.
+    pub(crate) stop: Vec<String>,
+    /// Whether to stop at the first end of a text.
+    pub(crate) one: bool,
+    pub(crate) explain: bool,
+    pub(crate) seed: u64,
 }
 
 /// Measurements of speed.
@@ -111,6 +134,10 @@ impl Plan {
         Ok(match command {
             Command::Train(train) => match train.task {
                 TrainTask::Text(train) => Self::TrainText(Box::new(train_text(train)?)),
+                TrainTask::Language(train) => {
+                    let training = training(train.data, train.training, |_: &mut LanguageRecipe| {})?;
+                    Self::TrainLanguage(Box::new(training))
+                }
             },
             Command::Eval(eval) => {
                 use_threads(&eval.threads);
@@ -121,16 +148,18 @@ impl Plan {
                     json: eval.json,
                 })
             }
-            Command::Run(run) => {
+            Command::Run(mut run) => {
                 use_threads(&run.threads);
-                let input = if run.text.is_empty() {
-                    Input::Lines
-                } else {
-                    Input::Texts(run.text)
+                let input = match run.writing.prompt.take() {
+                    Some(prompt) => Input::Prompt(prompt),
+                    None if run.writing.interactive => Input::Interactive,
+                    None if run.text.is_empty() => Input::Lines,
+                    None => Input::Texts(run.text),
                 };
                 Self::Run(Run {
                     run: run.run,
                     input,
+                    writing: writing(run.writing)?,
                     json: run.json,
                 })
             }
@@ -162,34 +191,50 @@ fn check_data(data: &str) -> Result<()> {
     }
     Err(unusable(
         format!("{data}: there is no such file or folder"),
-        "check the path, or try the bundled builtin:spam",
+        "check the path, or try the bundled builtin:spam (texts with labels) or builtin:moby-dick (running text)",
     ))
 }
 
-fn train_text(flags: flags::TrainText) -> Result<TrainText> {
+fn train_text(flags: flags::TrainText) -> Result<Training<TextRecipe>> {
+    let columns = flags.columns;
+    let plan = training(flags.data, flags.training, |recipe: &mut TextRecipe| {
+        recipe.data.text = columns.text_column.or(recipe.data.text.take());
+        recipe.data.label = columns.label_column.or(recipe.data.label.take());
+    })?;
+    check_vectors(&plan.recipe)?;
+    Ok(plan)
+}
+
+/// A training; `adjust` is what further flags say of its recipe.
+fn training<R: Recipe + Default>(
+    data: String,
+    flags: flags::Training,
+    adjust: impl FnOnce(&mut R),
+) -> Result<Training<R>> {
     use_threads(&flags.threads);
-    check_data(&flags.data)?;
+    check_data(&data)?;
+    let task = R::TASK.name();
     let out = if flags.resume {
-        run_folder::for_resume(flags.out, "text", &flags.data)?
+        run_folder::for_resume(flags.out, task, &data)?
     } else {
-        run_folder::for_new(flags.out, "text", &flags.data)?
+        run_folder::for_new(flags.out, task, &data)?
     };
     // A resumed run goes on with its own recipe unless it is told another.
     let own = Some(out.join("recipe.toml")).filter(|own| flags.resume && own.exists());
     let mut recipe = match flags.recipe.or(own) {
         Some(path) => read_recipe(&path)?,
-        None => Recipe::default_text(),
+        None => R::default(),
     };
     for setting in &flags.set {
         recipe.set(setting)?;
     }
-    recipe.seed = flags.seed.unwrap_or(recipe.seed);
-    recipe.data.text = flags.columns.text_column.or(recipe.data.text);
-    recipe.data.label = flags.columns.label_column.or(recipe.data.label);
+    if let Some(seed) = flags.seed {
+        recipe.set_seed(seed);
+    }
+    adjust(&mut recipe);
     recipe.check()?;
-    check_vectors(&recipe)?;
-    Ok(TrainText {
-        data: flags.data,
+    Ok(Training {
+        data,
         recipe,
         out,
         resume: flags.resume,
@@ -198,7 +243,44 @@ fn train_text(flags: flags::TrainText) -> Result<TrainText> {
     })
 }
 
-fn check_vectors(recipe: &Recipe) -> Result<()> {
+fn writing(flags: flags::Writing) -> Result<Writing> {
+    let wrong = |flag: &str, value: f64, remedy: &str| {
+        Err(unusable(format!("--{flag} {value}: makes no sense"), remedy))
+    };
+    let temperature = if flags.greedy { 0.0 } else { flags.temperature };
+    if !(0.0..=100.0).contains(&temperature) {
+        return wrong("temperature", temperature, "choose a number from 0 to 100");
+    }
+    for (flag, share) in [("top-p", flags.top_p), ("typical", flags.typical)] {
+        if !(share > 0.0 && share <= 1.0) {
+            return wrong(flag, share, "choose a share above 0 and up to 1");
+        }
+    }
+    if !(flags.repetition_penalty > 0.0 && flags.repetition_penalty.is_finite()) {
+        let remedy = "choose a number above 0, such as 1.2";
+        return wrong("repetition-penalty", flags.repetition_penalty, remedy);
+    }
+    if let Some(width) = flags.beam.filter(|width| !(1..=1000).contains(width)) {
+        return wrong("beam", width as f64, "choose a whole number in 1..=1000");
+    }
+    Ok(Writing {
+        sampling: Sampling {
+            temperature,
+            top_k: flags.top_k,
+            top_p: flags.top_p,
+            typical: flags.typical,
+            repetition_penalty: flags.repetition_penalty,
+        },
+        length: flags.length,
+        beam: flags.beam,
+        stop: flags.stop,
+        one: flags.one,
+        explain: flags.explain,
+        seed: flags.seed,
+    })
+}
+
+fn check_vectors(recipe: &TextRecipe) -> Result<()> {
     let vectors = recipe
         .model
         .embedding()
@@ -212,14 +294,14 @@ fn check_vectors(recipe: &Recipe) -> Result<()> {
     }
 }
 
-fn read_recipe(path: &Path) -> Result<Recipe> {
+fn read_recipe<R: Recipe>(path: &Path) -> Result<R> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         unusable(
             format!("{}: cannot read the recipe: {error}", path.display()),
             "check the path after --recipe",
         )
     })?;
-    Ok(Recipe::from_toml(&text, &path.display().to_string())?)
+    Ok(R::from_toml(&text, &path.display().to_string())?)
 }
 
 fn plan_show(show: flags::Show) -> Result<Show> {

@@ -4,14 +4,21 @@ use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use unfold::train::{EpochEnd, Progress, Start};
+use unfold::train::{EpochEnd, Progress, Start, Unit};
 
 use crate::tell::tell;
 use crate::wording::{count, duration, percent};
 
 /// Tells the user about a training.
 #[derive(Debug)]
-pub(crate) enum Reporter {
+pub(crate) struct Reporter {
+    display: Display,
+    unit: Unit,
+}
+
+/// How it is told.
+#[derive(Debug)]
+enum Display {
     /// A bar that moves, with a line above it for each epoch.
     Bar(ProgressBar),
     /// A line for each epoch and now and then one between them.
@@ -22,7 +29,7 @@ pub(crate) enum Reporter {
 
 /// When the last line was printed, and since when the steps are timed.
 #[derive(Debug, Default)]
-pub(crate) struct Lines {
+struct Lines {
     printed: Option<Instant>,
     /// The first step seen and when it was done: a resumed training does not begin at 1.
     first: Option<(usize, Instant)>,
@@ -34,22 +41,27 @@ const LINE_GAP: Duration = Duration::from_secs(2);
 impl Reporter {
     /// The kind that suits standard error.
     pub(crate) fn new(quiet: bool) -> Self {
-        if quiet {
-            Self::Quiet
+        let display = if quiet {
+            Display::Quiet
         } else if std::io::stderr().is_terminal() {
-            Self::Bar(ProgressBar::hidden())
+            Display::Bar(ProgressBar::hidden())
         } else {
-            Self::Lines(Lines::default())
+            Display::Lines(Lines::default())
+        };
+        Self {
+            display,
+            unit: Unit::Examples,
         }
     }
 
     /// The training is about to begin.
     pub(crate) fn start(&mut self, start: &Start) {
+        self.unit = start.unit;
         for note in &start.notes {
             self.print(&format!("note: {note}"));
         }
         self.print(&describe(start));
-        if let Self::Bar(bar) = self {
+        if let Display::Bar(bar) = &self.display {
             let style = "{prefix}  {wide_bar:.blue/black.bright}  {msg}  {eta} left";
             let style = ProgressStyle::with_template(style).expect("the template is right");
             bar.set_style(style.progress_chars("━╸─"));
@@ -69,12 +81,12 @@ impl Reporter {
             examples_per_second,
             ..
         } = progress;
-        let speed = count(*examples_per_second as u64);
-        match self {
-            Self::Quiet => {}
-            Self::Bar(bar) => {
+        let speed = format!("{} {}/s", count(*examples_per_second as u64), name(self.unit));
+        match &mut self.display {
+            Display::Quiet => {}
+            Display::Bar(bar) => {
                 bar.set_prefix(format!("epoch {epoch}/{epochs}"));
-                bar.set_message(format!("loss {loss:.4}  {speed} examples/s"));
+                bar.set_message(format!("loss {loss:.4}  {speed}"));
                 let first = bar.position() == 0;
                 bar.set_position(*step as u64);
                 if first {
@@ -82,13 +94,13 @@ impl Reporter {
                     bar.reset_eta();
                 }
             }
-            Self::Lines(lines) => {
+            Display::Lines(lines) => {
                 if lines.due() {
                     let left = lines
                         .left(*step, *steps)
                         .map_or(String::new(), |left| format!("  {left} left"));
                     tell!(
-                        "epoch {epoch}/{epochs}  step {step}/{steps}  loss {loss:.4}  {speed} examples/s{left}"
+                        "epoch {epoch}/{epochs}  step {step}/{steps}  loss {loss:.4}  {speed}{left}"
                     );
                 } else if lines.first.is_none() {
                     lines.first = Some((*step, Instant::now()));
@@ -99,21 +111,21 @@ impl Reporter {
 
     /// An epoch is done.
     pub(crate) fn epoch(&mut self, end: &EpochEnd) {
-        self.print(&summarize(end));
+        self.print(&summarize(end, self.unit));
     }
 
     /// Nothing more will come.
     pub(crate) fn finish(&self) {
-        if let Self::Bar(bar) = self {
+        if let Display::Bar(bar) = &self.display {
             bar.finish_and_clear();
         }
     }
 
     fn print(&mut self, line: &str) {
-        match self {
-            Self::Quiet => {}
-            Self::Bar(bar) => bar.suspend(|| tell!("{line}")),
-            Self::Lines(lines) => {
+        match &mut self.display {
+            Display::Quiet => {}
+            Display::Bar(bar) => bar.suspend(|| tell!("{line}")),
+            Display::Lines(lines) => {
                 lines.printed = Some(Instant::now());
                 tell!("{line}");
             }
@@ -152,9 +164,16 @@ fn describe(start: &Start) -> String {
             parts.push(format!("{} {name}", count(examples as u64)));
         }
     }
+    let of = match start.unit {
+        Unit::Examples => "classes",
+        Unit::Words => "known words",
+        Unit::Characters => "known characters",
+        Unit::Tokens => "known pieces",
+    };
     format!(
-        "{} examples in {} classes; {} parameters; {} steps in {} epochs",
+        "{} {} in {} {of}; {} parameters; {} steps in {} epochs",
         parts.join(", "),
+        name(start.unit),
         count(start.classes as u64),
         count(start.parameters as u64),
         count(start.steps as u64),
@@ -162,7 +181,17 @@ fn describe(start: &Start) -> String {
     )
 }
 
-fn summarize(end: &EpochEnd) -> String {
+/// What examples are called.
+fn name(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Examples => "examples",
+        Unit::Words => "words",
+        Unit::Characters => "characters",
+        Unit::Tokens => "tokens",
+    }
+}
+
+fn summarize(end: &EpochEnd, unit: Unit) -> String {
     let width = end.epochs.to_string().len();
     let mut line = format!(
         "epoch {:>width$}/{}  training loss {:.4}",
@@ -170,6 +199,9 @@ fn summarize(end: &EpochEnd) -> String {
     );
     if let Some(loss) = end.valid_loss {
         line.push_str(&format!("  validation loss {loss:.4}"));
+    }
+    if let Some(loss) = end.valid_loss.filter(|_| unit != Unit::Examples) {
+        line.push_str(&format!("  perplexity {:.2}", loss.exp()));
     }
     if let Some(accuracy) = end.valid_accuracy {
         line.push_str(&format!("  accuracy {}", percent(accuracy)));
@@ -196,11 +228,11 @@ mod tests {
             seconds: 4.25,
         };
         assert_eq!(
-            summarize(&end),
+            summarize(&end, Unit::Examples),
             "epoch  3/10  training loss 0.2500  validation loss 0.5000  accuracy 93.25 %  4.2 s  * best"
         );
         (end.valid_loss, end.valid_accuracy, end.best) = (None, None, false);
-        assert_eq!(summarize(&end), "epoch  3/10  training loss 0.2500  4.2 s");
+        assert_eq!(summarize(&end, Unit::Examples), "epoch  3/10  training loss 0.2500  4.2 s");
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! How good a model is, as a small table.
 
 use anyhow::Result;
+use serde::Serialize;
+use unfold::tasks::language::LanguageReport;
 use unfold::tasks::text::TextReport;
+use unfold::train::Unit;
 
 use crate::wording::{count, duration, percent};
 
 /// The figures of a report, a line each.
-pub(crate) fn table(report: &TextReport) -> String {
+pub(crate) fn of_text(report: &TextReport) -> String {
     let mut rows = vec![("accuracy".to_owned(), percent(report.accuracy))];
     let of = report
         .positive
@@ -23,26 +26,43 @@ pub(crate) fn table(report: &TextReport) -> String {
     }
     rows.push(("macro F1".into(), percent(report.macro_f1)));
     rows.push(("loss".into(), format!("{:.4}  ", report.loss)));
-    let names = rows
-        .iter()
-        .map(|(name, _)| name.chars().count())
-        .max()
-        .unwrap_or(0);
-    let values = rows
-        .iter()
-        .map(|(_, value)| value.chars().count())
-        .max()
-        .unwrap_or(0);
-    let split = match report.split.as_str() {
+    let title = title(&report.split, report.examples, "text", report.seconds);
+    lines(&title, &rows)
+}
+
+/// The figures of a language model's report, a line each.
+pub(crate) fn of_language(report: &LanguageReport) -> String {
+    let unit = match report.unit {
+        Unit::Words => "word",
+        Unit::Characters => "character",
+        Unit::Tokens | Unit::Examples => "token",
+    };
+    let mut rows = vec![
+        (format!("perplexity, per {unit}"), format!("{:.2}", report.perplexity)),
+        (format!("nats per {unit}"), format!("{:.4}", report.nats_per_token)),
+    ];
+    if let Some(bits) = report.bits_per_character {
+        rows.push(("bits per character".into(), format!("{bits:.4}")));
+    }
+    rows.push((format!("unknown {unit}s"), percent(report.unknown)));
+    lines(&title(&report.split, report.tokens, unit, report.seconds), &rows)
+}
+
+fn title(split: &str, count_: usize, unit: &str, seconds: f64) -> String {
+    let split = match split {
         "valid" => "validation",
         other => other,
     };
-    let plural = if report.examples == 1 { "" } else { "s" };
-    let mut out = format!(
-        "{split}: {} text{plural}, {}\n",
-        count(report.examples as u64),
-        duration(report.seconds)
-    );
+    let plural = if count_ == 1 { "" } else { "s" };
+    format!("{split}: {} {unit}{plural}, {}\n", count(count_ as u64), duration(seconds))
+}
+
+/// Names and values below each other.
+fn lines(title: &str, rows: &[(String, String)]) -> String {
+    let width = |text: &str| text.chars().count();
+    let names = rows.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
+    let values = rows.iter().map(|(_, value)| width(value)).max().unwrap_or(0);
+    let mut out = title.to_owned();
     for (name, value) in rows {
         let line = format!("  {name:<names$}  {value:>values$}");
         out.push_str(line.trim_end());
@@ -52,7 +72,7 @@ pub(crate) fn table(report: &TextReport) -> String {
 }
 
 /// The whole report as one line of JSON.
-pub(crate) fn json(report: &TextReport) -> Result<String> {
+pub(crate) fn json(report: &impl Serialize) -> Result<String> {
     Ok(serde_json::to_string(report)? + "\n")
 }
 
@@ -78,7 +98,7 @@ mod tests {
             confusion: vec![vec![1, 0], vec![0, 1]],
         };
         assert_eq!(
-            table(&report),
+            of_text(&report),
             "test: 1,116 texts, 42.0 s\n  \
              accuracy              98.92 %\n  \
              precision of “spam”  100.00 %\n  \

@@ -59,6 +59,14 @@ impl<'a, E> Mat<'a, E> {
             col_stride: cols,
         }
     }
+    /// Its transpose.
+    pub fn transposed(self) -> Self {
+        Mat {
+            data: self.data,
+            row_stride: self.col_stride,
+            col_stride: self.row_stride,
+        }
+    }
     /// Whether a matrix of `rows x cols` lies inside the data.
     fn holds(&self, rows: usize, cols: usize) -> bool {
         rows == 0

@@ -2,12 +2,12 @@
 //!
 //! States and checks its result: more than 96 % of the held-out mails right.
 
-use unfold::tasks::Recipe;
-use unfold::tasks::text::{RunOptions, TextModel, train};
+use unfold::tasks::text::{TextModel, TextRecipe, train};
+use unfold::tasks::{Recipe as _, RunOptions};
 use unfold::train::Quiet;
 
 fn main() -> unfold::Result<()> {
-    let mut recipe = Recipe::default_text();
+    let mut recipe = TextRecipe::default();
     for setting in [
         "model.kind=bag",
         "train.epochs=4",

@@ -83,23 +83,38 @@ pub fn write<'a>(
     write_atomic(path, &file)
 }
 
-/// Reads the header and all tensors of `path`.
-///
-/// # Errors
-/// When the file cannot be read, is damaged or cut off, or its header is not of this form.
-pub fn read<H: DeserializeOwned>(path: &Path) -> Result<(H, Stored)> {
-    let damaged = |problem: String| {
-        Error::model(
-            path.display(),
-            problem,
-            "the file is damaged or was made by something else; copy it again or train again",
-        )
-    };
-    let cut = || damaged("not a whole safetensors file".into());
-    let unread = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => cut(),
-        _ => Error::io(path, "read", &error),
-    };
+/// A file whose beginning has been read.
+struct Opened {
+    file: File,
+    metadata: Metadata,
+    sealed: Sealed,
+}
+
+fn damaged(path: &Path, problem: String) -> Error {
+    Error::model(
+        path.display(),
+        problem,
+        "the file is damaged or was made by something else; copy it again or train again",
+    )
+}
+
+/// The error for a file that does not read on.
+fn unread(path: &Path, error: &std::io::Error) -> Error {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => damaged(path, "not a whole safetensors file".into()),
+        _ => Error::io(path, "read", error),
+    }
+}
+
+/// What the header is not of the expected form for.
+fn misread(path: &Path, error: &serde_json::Error) -> Error {
+    let problem = format!("its header cannot be understood ({error})");
+    damaged(path, problem)
+}
+
+fn open(path: &Path) -> Result<Opened> {
+    let unread = |error: std::io::Error| unread(path, &error);
+    let cut = || damaged(path, "not a whole safetensors file".into());
     let mut file = File::open(path).map_err(unread)?;
     let mut left = file.metadata().map_err(unread)?.len();
     let mut size = [0; 8];
@@ -110,15 +125,41 @@ pub fn read<H: DeserializeOwned>(path: &Path) -> Result<(H, Stored)> {
     let mut metadata = vec![0; usize::try_from(size).map_err(|_| cut())?];
     file.read_exact(&mut metadata).map_err(unread)?;
     let metadata: Metadata = serde_json::from_slice(&metadata)
-        .map_err(|error| damaged(format!("not a whole safetensors file ({error})")))?;
+        .map_err(|error| damaged(path, format!("not a whole safetensors file ({error})")))?;
     if metadata.data_len() as u64 != left {
         return Err(cut());
     }
     let Some(sealed) = metadata.metadata().as_ref().and_then(|m| m.get(HEADER)) else {
-        return Err(damaged("has no `unfold` header".into()));
+        return Err(damaged(path, "has no `unfold` header".into()));
     };
-    let misread = |error| damaged(format!("its header cannot be understood ({error})"));
-    let sealed: Sealed = serde_json::from_str(sealed).map_err(misread)?;
+    let sealed = serde_json::from_str(sealed).map_err(|error| misread(path, &error))?;
+    Ok(Opened {
+        file,
+        metadata,
+        sealed,
+    })
+}
+
+/// Reads the header of `path` alone, without its tensors and so without its checksum.
+///
+/// # Errors
+/// As [`read`].
+pub fn header<H: DeserializeOwned>(path: &Path) -> Result<H> {
+    let Opened { sealed, .. } = open(path)?;
+    serde_json::from_str(sealed.header.get()).map_err(|error| misread(path, &error))
+}
+
+/// Reads the header and all tensors of `path`.
+///
+/// # Errors
+/// When the file cannot be read, is damaged or cut off, or its header is not of this form.
+pub fn read<H: DeserializeOwned>(path: &Path) -> Result<(H, Stored)> {
+    let damaged = |problem| damaged(path, problem);
+    let Opened {
+        mut file,
+        metadata,
+        sealed,
+    } = open(path)?;
     let mut places = HashMap::new();
     for name in metadata.offset_keys() {
         let info = metadata.info(&name).expect("a key");
@@ -135,7 +176,8 @@ pub fn read<H: DeserializeOwned>(path: &Path) -> Result<(H, Stored)> {
     }
     // No longer than the file, whatever it says.
     let mut values = Buffer::scratch(metadata.data_len() / 4);
-    file.read_exact(values.bytes_mut()).map_err(unread)?;
+    file.read_exact(values.bytes_mut())
+        .map_err(|error| unread(path, &error))?;
     let parts = places.iter().map(|(name, Place { range, shape })| {
         let bytes = &values.bytes()[4 * range.start..4 * range.end];
         (name.as_str(), &shape[..], bytes)
@@ -149,7 +191,8 @@ pub fn read<H: DeserializeOwned>(path: &Path) -> Result<(H, Stored)> {
             *value = f32::from_bits(u32::from_le(value.to_bits()));
         });
     }
-    let header = serde_json::from_str(sealed.header.get()).map_err(misread)?;
+    let header = serde_json::from_str(sealed.header.get());
+    let header = header.map_err(|error| misread(path, &error))?;
     Ok((header, Stored { values, places }))
 }
 

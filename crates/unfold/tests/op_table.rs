@@ -243,6 +243,16 @@ fn product_rows() -> Vec<Row> {
             |x| add_rows(matmul(&x[0].reshape([6, 5]), &x[1]), &x[2]),
         ),
         row(
+            "linear_t",
+            vec![
+                values("x", [2, 3, 5]),
+                values("w", [4, 5]),
+                values("b", [4]),
+            ],
+            |x| x[0].linear_t(&x[1], Some(&x[2])),
+            |x| add_rows(matmul(&x[0].reshape([6, 5]), &x[1].transpose()), &x[2]),
+        ),
+        row(
             "linear, no bias",
             vec![values("x", [4, 4]), values("w", [4, 4])],
             |x| x[0].linear(&x[1], None),

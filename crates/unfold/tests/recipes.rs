@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use unfold::ErrorKind;
-use unfold::tasks::Recipe;
-use unfold::tasks::text::{self, RunOptions};
+use unfold::tasks::text::{self, TextRecipe};
+use unfold::tasks::{Recipe as _, RunOptions};
 use unfold::train::Quiet;
 
 #[test]
@@ -42,7 +42,7 @@ fn values_out_of_range_name_their_key() {
         (&["loss.label_smoothing=1.0"], "loss.label_smoothing: is 1"),
         (&["data.test_fraction=1.0"], "data.test_fraction"),
     ] {
-        let mut recipe = Recipe::default_text();
+        let mut recipe = TextRecipe::default();
         for setting in settings {
             recipe.set(setting).unwrap();
         }
@@ -66,7 +66,7 @@ fn filters_of_one_width_may_come_twice_and_checkpoints_never() {
         .map(|i| format!("{},word{} text\n", ["a", "b"][i % 2], i % 3))
         .collect();
     fs::write(&data, format!("label,text\n{rows}")).unwrap();
-    let mut recipe = Recipe::default_text();
+    let mut recipe = TextRecipe::default();
     recipe.set("model.widths=[2,2]").unwrap();
     recipe.set("train.checkpoint_seconds=inf").unwrap();
     let run = RunOptions {
@@ -92,7 +92,7 @@ fn the_projects_recipes_can_be_read() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|e| e == "toml") {
             let text = fs::read_to_string(&path).unwrap();
-            let recipe = Recipe::from_toml(&text, path.to_str().unwrap()).unwrap();
+            let recipe = TextRecipe::from_toml(&text, path.to_str().unwrap()).unwrap();
             recipe.check().unwrap();
             seen += 1;
         }

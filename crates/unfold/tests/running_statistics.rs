@@ -9,6 +9,7 @@ use unfold::train::{
 use unfold::{Key, Tensor, set_threads};
 
 const FEATURES: usize = 7;
+const BATCH: usize = 16;
 
 /// Is the sum of some numbers positive?
 struct Signs {
@@ -37,13 +38,13 @@ impl Signs {
 impl Task for Signs {
     type Batch = (Tensor, Vec<u32>);
 
-    fn examples(&self) -> usize {
-        60
+    fn steps(&self) -> usize {
+        60usize.div_ceil(BATCH)
     }
-    fn order(&self, batch_size: usize, key: Key) -> Vec<Vec<usize>> {
+    fn order(&self, key: Key) -> Vec<Vec<usize>> {
         let start = key.below(0, 60);
         let order: Vec<usize> = (start..start + 60).map(|i| i % 60).collect();
-        order.chunks(batch_size).map(<[usize]>::to_vec).collect()
+        order.chunks(BATCH).map(<[usize]>::to_vec).collect()
     }
     fn batch(&self, examples: &[usize], _: Key) -> Self::Batch {
         let value = |i: usize| Key::new(8).uniform(i as u64) as f32 - 0.4;
@@ -53,17 +54,20 @@ impl Task for Signs {
         let classes = x.chunks(FEATURES).map(class).collect();
         (Tensor::from_vec(x, [examples.len(), FEATURES]), classes)
     }
-    fn loss(&self, pass: &Pass, (x, classes): &Self::Batch) -> Tensor {
+    fn size(&self, (_, classes): &Self::Batch) -> usize {
+        classes.len()
+    }
+    fn loss(&self, pass: &Pass, (x, classes): &Self::Batch, _: &mut Vec<Tensor>) -> Tensor {
         let logits = self.logits(pass, x);
         logits.cross_entropy(classes, &Default::default())
     }
     fn validate(&self, params: &Params) -> Option<Evaluation> {
         let all: Vec<usize> = (0..60).collect();
         let batch = self.batch(&all, Key::new(0));
-        let loss = self.loss(&Pass::evaluation(params), &batch);
+        let loss = self.loss(&Pass::evaluation(params), &batch, &mut Vec::new());
         Some(Evaluation {
             loss: loss.item().into(),
-            accuracy: 0.0,
+            accuracy: None,
         })
     }
     fn constrain(&self, _: &mut Params) {}
@@ -90,7 +94,7 @@ impl Observer for StopAfter {
 fn running_statistics_survive_an_interruption() {
     let config = TrainConfig {
         epochs: 4,
-        batch_size: 16,
+        batch_size: BATCH,
         ..TrainConfig::default()
     };
     let folder = tempfile::tempdir().unwrap();

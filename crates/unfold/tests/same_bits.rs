@@ -8,8 +8,8 @@ use unfold::nn::{
     Conv2d, Linear, Optimizer, OptimizerConfig, Params, Pass, Recurrent, RecurrentConfig, States,
     through_time,
 };
-use unfold::tasks::Recipe;
-use unfold::tasks::text::{self, RunOptions};
+use unfold::tasks::text::{self, TextRecipe};
+use unfold::tasks::{Recipe as _, RunOptions};
 use unfold::train::{EpochEnd, Observer, Progress, Quiet, Start};
 use unfold::{ErrorKind, Key, Ragged, Tensor, ops, set_threads};
 
@@ -34,7 +34,7 @@ fn write_data(folder: &Path) -> String {
 }
 
 /// A small recipe for each kind of model; the sizes are odd so that no block comes out even.
-fn recipes() -> Vec<(&'static str, Recipe)> {
+fn recipes() -> Vec<(&'static str, TextRecipe)> {
     let kinds: [(&str, &[&str]); 6] = [
         (
             "bag",
@@ -77,7 +77,7 @@ fn recipes() -> Vec<(&'static str, Recipe)> {
         ),
     ];
     let build = |(name, settings): (&'static str, &[&str])| {
-        let mut recipe = Recipe::default_text();
+        let mut recipe = TextRecipe::default();
         for setting in settings {
             recipe.set(setting).unwrap();
         }
@@ -325,7 +325,7 @@ fn two_trainings_do_not_share_a_folder() {
 fn a_loss_that_is_not_finite_stops_with_step_layer_and_hint() {
     let folder = tempfile::tempdir().unwrap();
     let data = write_data(folder.path());
-    let mut recipe = Recipe::default_text();
+    let mut recipe = TextRecipe::default();
     for setting in [
         "model.kind=rnn",
         "model.cell=elman-relu",

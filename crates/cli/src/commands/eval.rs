@@ -1,18 +1,32 @@
 //! `unfold eval`.
 
 use anyhow::Result;
+use serde::Serialize;
+use unfold::tasks::language::LanguageModel;
 use unfold::tasks::text::TextModel;
+use unfold::tasks::{TaskKind, task_of};
 
 use crate::output;
 use crate::plan::Eval;
 use crate::report;
 
-/// Measures a model on labelled data.
+/// Measures a model on data.
 pub(super) fn eval(plan: &Eval) -> Result<()> {
-    let report = TextModel::load(&plan.run)?.evaluate(&plan.data)?;
-    if plan.json {
-        output::print(&report::json(&report)?)
-    } else {
-        output::print(&report::table(&report))
+    match task_of(&plan.run)? {
+        TaskKind::Text => {
+            let report = TextModel::load(&plan.run)?.evaluate(&plan.data)?;
+            tell(plan, &report, || report::of_text(&report))
+        }
+        TaskKind::Language => {
+            let report = LanguageModel::load(&plan.run)?.evaluate(&plan.data)?;
+            tell(plan, &report, || report::of_language(&report))
+        }
+    }
+}
+
+fn tell(plan: &Eval, report: &impl Serialize, table: impl Fn() -> String) -> Result<()> {
+    match plan.json {
+        true => output::print(&report::json(report)?),
+        false => output::print(&table()),
     }
 }

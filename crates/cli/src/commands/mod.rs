@@ -6,6 +6,7 @@ mod eval;
 mod run;
 mod show;
 mod train;
+mod write;
 
 use anyhow::Result;
 
@@ -15,6 +16,7 @@ use crate::plan::Plan;
 pub(crate) fn act(plan: Plan) -> Result<()> {
     match plan {
         Plan::TrainText(train) => train::text(&train),
+        Plan::TrainLanguage(train) => train::language(&train),
         Plan::Eval(eval) => eval::eval(&eval),
         Plan::Run(run) => run::run(&run),
         Plan::Show(show) => show::show(&show),

@@ -6,7 +6,10 @@ use std::mem::ManuallyDrop;
 use anyhow::{Context as _, Result};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use unfold::tasks::text::{Prediction, TextModel};
+use unfold::tasks::{TaskKind, task_of};
 
+use super::write;
+use crate::failure::unusable;
 use crate::output;
 use crate::plan::{Input, Run};
 use crate::tell::tell;
@@ -14,23 +17,39 @@ use crate::tell::tell;
 /// As many lines as are answered together, when so many wait.
 const MOST_LINES: usize = 256;
 
-/// Classifies texts, a line of output for each.
+/// Answers with whatever kind of model it is.
 pub(super) fn run(plan: &Run) -> Result<()> {
+    match (task_of(&plan.run)?, &plan.input) {
+        (TaskKind::Text, Input::Texts(texts)) => classify(plan, Some(texts)),
+        (TaskKind::Text, Input::Lines) => classify(plan, None),
+        (TaskKind::Text, Input::Prompt(_) | Input::Interactive) => Err(unusable(
+            format!("{}: this model sorts texts and cannot write", plan.run.display()),
+            "give texts without --prompt, or name a run of `unfold train language`",
+        )),
+        (TaskKind::Language, Input::Texts(_) | Input::Lines) => Err(unusable(
+            format!("{}: this model writes, it does not answer texts", plan.run.display()),
+            "give it the beginning of a text with --prompt '…', or talk to it with --interactive",
+        )),
+        (TaskKind::Language, Input::Prompt(prompt)) => write::go_on(plan, prompt),
+        (TaskKind::Language, Input::Interactive) => write::interactive(plan),
+    }
+}
+
+/// Classifies texts, a line of output for each.
+fn classify(plan: &Run, texts: Option<&Vec<String>>) -> Result<()> {
     // Never dropped: the end of the program gives everything back at once.
     let model = ManuallyDrop::new(TextModel::load(&plan.run)?);
-    match &plan.input {
-        Input::Texts(texts) => answer(&model, texts, plan.json),
-        Input::Lines => {
-            if std::io::stdin().is_terminal() {
-                tell!("type a text and press Enter; Ctrl-D ends");
-            }
-            let mut lines = Lines::new(std::io::stdin().lock());
-            while let Some(texts) = lines.waiting().context("standard input: cannot read")? {
-                answer(&model, &texts, plan.json)?;
-            }
-            Ok(())
-        }
+    if let Some(texts) = texts {
+        return answer(&model, texts, plan.json);
     }
+    if std::io::stdin().is_terminal() {
+        tell!("type a text and press Enter; Ctrl-D ends");
+    }
+    let mut lines = Lines::new(std::io::stdin().lock());
+    while let Some(texts) = lines.waiting().context("standard input: cannot read")? {
+        answer(&model, &texts, plan.json)?;
+    }
+    Ok(())
 }
 
 fn answer(model: &TextModel, texts: &[String], json: bool) -> Result<()> {

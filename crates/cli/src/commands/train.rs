@@ -3,30 +3,47 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use serde::Serialize;
 use unfold::files::write_atomic;
-use unfold::tasks::text::{RunOptions, train};
+use unfold::tasks::RunOptions;
+use unfold::tasks::language::{self, LanguageRecipe};
+use unfold::tasks::text::{self, TextRecipe};
 use unfold::train::{EpochEnd, Observer, Progress, Start};
 
 use crate::interrupt::Interrupt;
 use crate::metrics;
 use crate::output;
 use crate::pictures::curves;
-use crate::plan::TrainText;
+use crate::plan::Training;
 use crate::progress::Reporter;
 use crate::report;
 use crate::tell::tell;
 use crate::wording::shell;
 
 /// Trains a text classifier.
-pub(super) fn text(plan: &TrainText) -> Result<()> {
+pub(super) fn text(plan: &Training<TextRecipe>) -> Result<()> {
+    let report = watched(plan, text::train)?;
+    finish(plan, &report, report::of_text(&report), "'a text'")
+}
+
+/// Trains a language model.
+pub(super) fn language(plan: &Training<LanguageRecipe>) -> Result<()> {
+    let report = watched(plan, language::train)?;
+    finish(plan, &report, report::of_language(&report), "--prompt 'The'")
+}
+
+/// Trains while the user looks on.
+fn watched<R, T>(
+    plan: &Training<R>,
+    train: fn(&str, &R, &RunOptions, &mut dyn Observer) -> unfold::Result<T>,
+) -> Result<T> {
     let interrupt = Interrupt::install()?;
     let run = RunOptions {
         out: plan.out.clone(),
         resume: plan.resume,
     };
-    let reporter = Reporter::new(plan.quiet);
     let mut watch = Watch {
-        reporter,
+        reporter: Reporter::new(plan.quiet),
         interrupt,
         run: plan.out.clone(),
     };
@@ -34,24 +51,29 @@ pub(super) fn text(plan: &TrainText) -> Result<()> {
     watch.reporter.finish();
     let report = trained?;
     watch.draw_curves();
+    Ok(report)
+}
+
+/// Tells what came out.
+fn finish<R>(plan: &Training<R>, report: &impl Serialize, table: String, input: &str) -> Result<()> {
     if !plan.quiet {
-        tell!("\n{}{}", report::table(&report), next(&plan.out));
+        tell!("\n{table}{}", next(&plan.out, input));
     }
     if plan.json {
-        output::print(&report::json(&report)?)?;
+        output::print(&report::json(report)?)?;
     }
     Ok(())
 }
 
 /// What to type next.
-fn next(out: &Path) -> String {
+fn next(out: &Path, input: &str) -> String {
     let program = std::env::args_os()
         .next()
         .unwrap_or_else(|| "unfold".into());
     let (program, run) = (shell(Path::new(&program)), shell(out));
     format!(
         "\nrun folder  {run}\n\
-         next        {program} run  {run} 'a text'\n            \
+         next        {program} run  {run} {input}\n            \
          {program} eval {run} DATA\n            \
          {program} show {run}"
     )

@@ -32,6 +32,9 @@ struct TokenizerFile {
     json: String,
 }
 
+/// Hands each text of a set to its argument.
+pub type Reader<'a> = dyn FnMut(&mut dyn FnMut(&str) -> Result<()>) -> Result<()> + 'a;
+
 impl TokenizerFile {
     fn parse(json: String) -> std::result::Result<TokenizerFile, String> {
         let tokenizer = json
@@ -47,7 +50,19 @@ impl Encoder {
     /// # Errors
     /// When the configuration cannot be meant, the tokenizer's file cannot be read, or no word is
     /// left.
-    pub fn fit<'a>(texts: impl Iterator<Item = &'a str>, config: &TokenConfig) -> Result<Encoder> {
+    pub fn fit<'a>(
+        mut texts: impl Iterator<Item = &'a str>,
+        config: &TokenConfig,
+    ) -> Result<Encoder> {
+        Encoder::learn(&mut |visit| texts.try_for_each(|text| visit(text)), config)
+    }
+
+    /// [`Encoder::fit`] on texts that are handed out one after the other: `read` gives each to its
+    /// argument, and may be called twice.
+    ///
+    /// # Errors
+    /// As [`Encoder::fit`], and those of `read`.
+    pub fn learn(read: &mut Reader<'_>, config: &TokenConfig) -> Result<Encoder> {
         config.check()?;
         let file = config.file.as_deref().map(|path| {
             let json = missing::read(path)?;
@@ -69,9 +84,15 @@ impl Encoder {
             idf: Vec::new(),
             file: file.transpose()?,
         };
+        if config.tokenizer == TokenKind::Bpe {
+            let json = super::bpe::train(read, config)?;
+            encoder.file = Some(TokenizerFile::parse(json).map_err(|problem| {
+                Error::data("vocabulary", problem, "give more text")
+            })?);
+        }
         let mut words: HashMap<String, (Count, u32)> = HashMap::new();
         let mut buckets = vec![(0u32, 0u32); if config.hashes() { config.buckets } else { 0 }];
-        for text in texts {
+        read(&mut |text| {
             encoder.documents += 1;
             let now = encoder.documents;
             encoder.visit_words(text, &mut |_, word| {
@@ -90,7 +111,8 @@ impl Encoder {
                 *documents += u32::from(*last != now);
                 *last = now;
             });
-        }
+            Ok(())
+        })?;
         encoder.vocabulary = match &encoder.file {
             Some(file) => file_vocabulary(&file.tokenizer, &words),
             None => {
@@ -195,6 +217,13 @@ impl Encoder {
             ids.push(Vocabulary::UNKNOWN);
         }
         ids
+    }
+
+    /// The text of tokens that a `tokenizer.json` cut, by their numbers here; `None` for others.
+    pub(super) fn decode_file(&self, ids: &[u32]) -> Option<String> {
+        let file = self.file.as_ref()?;
+        let ids: Vec<u32> = ids.iter().filter_map(|id| id.checked_sub(2)).collect();
+        file.tokenizer.decode(&ids, true).ok()
     }
 
     /// [`Encoder::encode`] of many texts, on all cores.
@@ -348,7 +377,8 @@ impl TryFrom<Stored> for Encoder {
             tokenizer,
         } = stored;
         config.check().map_err(|error| error.to_string())?;
-        if tokenizer.is_some() != (config.tokenizer == TokenKind::File) {
+        let needed = matches!(config.tokenizer, TokenKind::File | TokenKind::Bpe);
+        if tokenizer.is_some() != needed {
             return Err("the tokenizer's own file is missing, or not expected".to_owned());
         }
         let ordered = buckets.windows(2).all(|pair| pair[0].0 < pair[1].0);

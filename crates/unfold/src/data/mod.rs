@@ -2,11 +2,15 @@
 
 mod archive;
 mod batch;
+mod bpe;
 mod builtin;
 mod clean;
+mod codec;
 mod columnar;
 mod concurrent;
+mod corpus;
 mod delimited;
+mod detokenize;
 mod encoder;
 mod encoding;
 mod features;
@@ -22,6 +26,7 @@ mod parts;
 mod remove;
 mod source;
 mod split;
+mod stream;
 mod table;
 mod text;
 mod tokens;
@@ -30,8 +35,12 @@ mod vectors;
 mod vocabulary;
 
 pub use batch::bucketed_batches;
-pub use encoder::Encoder;
+pub use codec::Codec;
+pub use corpus::{Corpus, CorpusPart, CorpusSource, Ends};
+pub use detokenize::Detokenizer;
+pub use encoder::{Encoder, Reader};
 pub use source::{Remove, TextSource};
+pub use stream::{TokenStream, TokenWriter};
 pub use text::{Example, TextData, read_text, read_text_split};
 pub use tokens::{Numbers, TokenConfig, TokenKind};
 pub use vectors::load_vectors;

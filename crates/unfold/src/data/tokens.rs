@@ -21,6 +21,9 @@ pub enum TokenKind {
     Characters,
     /// What a Hugging Face `tokenizer.json` says.
     File,
+    /// Pieces of words that are learned from the text: byte-level pair encoding (Sennrich et al.
+    /// 2016) of `max_size` pieces.
+    Bpe,
 }
 
 /// What happens to digits.
@@ -128,7 +131,7 @@ impl TokenConfig {
     }
 
     /// Calls `visit` with the place of each token until it says `false`. Not for
-    /// [`TokenKind::File`].
+    /// [`TokenKind::File`] and [`TokenKind::Bpe`].
     pub(super) fn cut(&self, text: &str, visit: &mut dyn FnMut(Range<usize>) -> bool) {
         match self.tokenizer {
             TokenKind::Words => words(text, self.punctuation, visit),
@@ -136,7 +139,7 @@ impl TokenConfig {
                 text.char_indices()
                     .all(|(at, c)| visit(at..at + c.len_utf8()));
             }
-            TokenKind::Whitespace | TokenKind::File => {
+            TokenKind::Whitespace | TokenKind::File | TokenKind::Bpe => {
                 let start = |word: &str| word.as_ptr() as usize - text.as_ptr() as usize;
                 text.split_whitespace()
                     .all(|word| visit(start(word)..start(word) + word.len()));

@@ -49,6 +49,7 @@ mod pass;
 mod pool;
 mod recurrent;
 mod schedule;
+mod step;
 mod through_time;
 
 pub use batch_norm::BatchNorm;
@@ -66,4 +67,5 @@ pub use pass::{Pass, Probe};
 pub use pool::Pool;
 pub use recurrent::{Recurrent, RecurrentConfig, RecurrentOutput, States};
 pub use schedule::{Anneal, Goal, Schedule, Scheduler};
+pub use step::RecurrentState;
 pub use through_time::through_time;

@@ -86,16 +86,16 @@ pub struct Recurrent {
     name: String,
     config: RecurrentConfig,
     /// Layer by layer, the forward direction first.
-    runs: Vec<RunParams>,
+    pub(super) runs: Vec<RunParams>,
 }
 
 /// The parameters of one layer in one direction.
 #[derive(Clone, Copy, Debug)]
-struct RunParams {
-    w_ih: ParamId,
-    w_hh: ParamId,
-    bias: ParamId,
-    bias_hn: Option<ParamId>,
+pub(super) struct RunParams {
+    pub(super) w_ih: ParamId,
+    pub(super) w_hh: ParamId,
+    pub(super) bias: ParamId,
+    pub(super) bias_hn: Option<ParamId>,
 }
 
 /// The states of all layers and directions between two steps, for a batch of sequences: layer by

@@ -1,7 +1,23 @@
 //! The jobs that Unfold does, from raw files to a trained model and its answers.
 
+mod cell;
+mod files;
+pub mod language;
 pub mod loss;
 pub mod recipe;
 pub mod text;
 
-pub use recipe::Recipe;
+use std::path::PathBuf;
+
+pub use cell::CellName;
+pub use files::task_of;
+pub use recipe::{Recipe, TaskKind};
+
+/// Where a training puts what it makes, and whether it goes on with an earlier one.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// The run's folder.
+    pub out: PathBuf,
+    /// Whether to go on from the checkpoint there.
+    pub resume: bool,
+}

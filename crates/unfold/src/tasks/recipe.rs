@@ -1,50 +1,9 @@
 //! A recipe says everything about a training but where its data lies.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{TextSource, TokenConfig};
 use crate::error::{Error, Result};
-use crate::tasks::loss::LossConfig;
-use crate::tasks::text::ModelConfig;
-use crate::train::TrainConfig;
-
-/// A whole recipe. In TOML:
-///
-/// ```toml
-/// task = "text"
-/// seed = 1
-///
-/// [data]
-/// remove = ["headers", "footers", "quotes"]
-///
-/// [tokens]
-/// min_count = 2
-///
-/// [model]
-/// kind = "cnn"
-///
-/// [train]
-/// epochs = 10
-/// optimizer = "adam"
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Recipe {
-    /// The job: `text`.
-    pub task: TaskKind,
-    /// Decides splits, initial values, the order of examples and everything random.
-    pub seed: u64,
-    /// How the data is read and split.
-    pub data: TextSource,
-    /// How text becomes tokens.
-    pub tokens: TokenConfig,
-    /// The network.
-    pub model: ModelConfig,
-    /// What is minimised.
-    pub loss: LossConfig,
-    /// How it is trained.
-    pub train: TrainConfig,
-}
 
 /// The jobs there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,51 +11,46 @@ pub struct Recipe {
 pub enum TaskKind {
     /// Text classification.
     Text,
+    /// Language modelling.
+    Language,
 }
 
-impl Default for Recipe {
-    fn default() -> Recipe {
-        Recipe::default_text()
-    }
-}
-
-impl Recipe {
-    /// The recipe for text classification when none is given: a convolutional network that does
-    /// well on most sets of some thousand texts.
-    pub fn default_text() -> Recipe {
-        Recipe {
-            task: TaskKind::Text,
-            seed: 1,
-            data: TextSource::default(),
-            // What a text is about mostly shows in its first few hundred words, and a word
-            // met once teaches nothing.
-            tokens: TokenConfig {
-                min_count: 2,
-                max_length: 400,
-                ..TokenConfig::default()
-            },
-            model: ModelConfig::default(),
-            loss: LossConfig::default(),
-            train: TrainConfig {
-                epochs: 6,
-                patience: 2,
-                ..TrainConfig::default()
-            },
+impl TaskKind {
+    /// The name in recipes and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            TaskKind::Text => "text",
+            TaskKind::Language => "language",
         }
     }
+}
+
+/// The recipe of one kind of task: plain data that TOML can hold, with a `task` that is [`Recipe::TASK`].
+pub trait Recipe: Serialize + DeserializeOwned {
+    /// The job it is for.
+    const TASK: TaskKind;
+
+    /// Sets the seed of everything random.
+    fn set_seed(&mut self, seed: u64);
+
+    /// Checks what the types cannot: that numbers make sense and fit together.
+    ///
+    /// # Errors
+    /// Naming the key and what it may be.
+    fn check(&self) -> Result<()>;
 
     /// Reads a recipe; `origin` names it in errors.
     ///
     /// # Errors
     /// When it is not TOML, or a key or value is unknown.
-    pub fn from_toml(text: &str, origin: &str) -> Result<Recipe> {
+    fn from_toml(text: &str, origin: &str) -> Result<Self> {
         let table: toml::Table = toml::from_str(text).map_err(|error: toml::de::Error| {
             let start = error.span().map_or(0, |span| span.start.min(text.len()));
             let line = text[..start].matches('\n').count() + 1;
             let message = error.message().trim();
             Error::recipe(format!("{origin}, line {line}"), message, "")
         })?;
-        Recipe::from_table(&table).map_err(|wrong| {
+        from_table(&table).map_err(|wrong| {
             let line = wrong
                 .key
                 .rsplit('.')
@@ -107,39 +61,9 @@ impl Recipe {
         })
     }
 
-    fn from_table(table: &toml::Table) -> std::result::Result<Recipe, Wrong> {
-        let read = |table: toml::Table| table.try_into::<Recipe>();
-        read(table.clone()).map_err(|error| {
-            // Which key it is about is not said: the one without which all is well, or else
-            // without which there is another complaint.
-            let message = error.message();
-            let left = |path: &Vec<String>| read(without(table.clone(), path)).err();
-            let paths = paths(table);
-            let key = paths.iter().find(|path| left(path).is_none()).or_else(|| {
-                paths
-                    .iter()
-                    .find(|path| left(path).is_some_and(|e| e.message() != message))
-            });
-            Wrong {
-                key: key.map(|path| path.join(".")).unwrap_or_default(),
-                message: message.trim().to_string(),
-            }
-        })
-    }
-
     /// The whole recipe as TOML.
-    pub fn to_toml(&self) -> String {
+    fn to_toml(&self) -> String {
         toml::to_string(self).expect("a recipe is plain data")
-    }
-
-    /// Checks what the types cannot: that numbers make sense and fit together.
-    ///
-    /// # Errors
-    /// Naming the key and what it may be.
-    pub fn check(&self) -> Result<()> {
-        self.model.check()?;
-        self.train.check()?;
-        self.loss.check()
     }
 
     /// Changes one value, written `key=value` with a dotted key such as `train.epochs=3`.
@@ -148,7 +72,7 @@ impl Recipe {
     ///
     /// # Errors
     /// When the key does not exist or the value does not fit it.
-    pub fn set(&mut self, setting: &str) -> Result<()> {
+    fn set(&mut self, setting: &str) -> Result<()> {
         let origin = format!("--set {setting}");
         let (key, value) = setting.split_once('=').ok_or_else(|| {
             Error::recipe(
@@ -172,9 +96,37 @@ impl Recipe {
             at.clear();
         }
         at.insert(last.to_string(), parse_value(value.trim()));
-        *self = Recipe::from_table(&table).map_err(|wrong| wrong.explain(&origin))?;
+        *self = from_table(&table).map_err(|wrong| wrong.explain(&origin))?;
         Ok(())
     }
+}
+
+/// The recipe that a table spells out.
+fn from_table<R: Recipe>(table: &toml::Table) -> std::result::Result<R, Wrong> {
+    let task = table.get("task").and_then(toml::Value::as_str);
+    if let Some(other) = task.filter(|task| *task != R::TASK.name()) {
+        return Err(Wrong {
+            key: "task".into(),
+            message: format!("is `{other}`, not `{}`", R::TASK.name()),
+        });
+    }
+    let read = |table: toml::Table| table.try_into::<R>();
+    read(table.clone()).map_err(|error| {
+        // Which key it is about is not said: the one without which all is well, or else
+        // without which there is another complaint.
+        let message = error.message();
+        let left = |path: &Vec<String>| read(without(table.clone(), path)).err();
+        let paths = paths(table);
+        let key = paths.iter().find(|path| left(path).is_none()).or_else(|| {
+            paths
+                .iter()
+                .find(|path| left(path).is_some_and(|e| e.message() != message))
+        });
+        Wrong {
+            key: key.map(|path| path.join(".")).unwrap_or_default(),
+            message: message.trim().to_string(),
+        }
+    })
 }
 
 /// A TOML value; whatever is not one counts as a string.
@@ -263,17 +215,18 @@ fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tasks::text::{ModelConfig, TextRecipe};
 
     #[test]
     fn survives_toml() {
-        let recipe = Recipe::default_text();
-        assert_eq!(Recipe::from_toml(&recipe.to_toml(), "x").unwrap(), recipe);
-        assert_eq!(Recipe::from_toml("", "x").unwrap(), recipe);
+        let recipe = TextRecipe::default();
+        assert_eq!(TextRecipe::from_toml(&recipe.to_toml(), "x").unwrap(), recipe);
+        assert_eq!(TextRecipe::from_toml("", "x").unwrap(), recipe);
     }
 
     #[test]
     fn sets_one_value() {
-        let mut recipe = Recipe::default_text();
+        let mut recipe = TextRecipe::default();
         recipe.set("train.epochs=3").unwrap();
         assert_eq!(recipe.train.epochs, 3);
         recipe.set("model.kind=rnn").unwrap();
@@ -284,7 +237,7 @@ mod tests {
 
     #[test]
     fn names_the_key_and_its_line() {
-        let said = |text: &str| Recipe::from_toml(text, "a.toml").unwrap_err().to_string();
+        let said = |text: &str| TextRecipe::from_toml(text, "a.toml").unwrap_err().to_string();
         let inside = said("seed = 1\n[model]\nkind = \"cnn\"\n# mapps = 2\nmapps = 3\n");
         assert!(
             inside.contains("line 5: model.mapps: unknown field"),
@@ -303,14 +256,14 @@ mod tests {
 
     #[test]
     fn names_the_nearest_key() {
-        let error = Recipe::from_toml("[train]\n\nepoch = 3\n", "a.toml").unwrap_err();
+        let error = TextRecipe::from_toml("[train]\n\nepoch = 3\n", "a.toml").unwrap_err();
         let said = error.to_string();
         assert!(
             said.starts_with("a.toml, line 3: train.epoch: unknown field `epoch`"),
             "{said}"
         );
         assert!(said.ends_with("did you mean `epochs`?"), "{said}");
-        let error = Recipe::default_text().set("train.epochs=many").unwrap_err();
+        let error = TextRecipe::default().set("train.epochs=many").unwrap_err();
         assert!(
             error.to_string().contains("--set train.epochs=many"),
             "{error}"

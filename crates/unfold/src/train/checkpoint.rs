@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Evaluation;
+use crate::Tensor;
 use crate::error::{Error, Result};
 use crate::tensors;
 
@@ -18,6 +19,8 @@ pub struct Checkpoint {
     pub loss_sum: f64,
     /// Epochs since the best one.
     pub stale: usize,
+    /// What the last step left to the next one of its epoch.
+    pub carried: Vec<Tensor>,
     /// The best parameters so far.
     pub best: Option<Best>,
     /// The schedule's memory.
@@ -48,7 +51,8 @@ struct Header {
     loss_sum: u64,
     stale: usize,
     scheduler: Vec<u64>,
-    best: Option<(usize, u64, u64)>,
+    best: Option<(usize, u64, Option<u64>)>,
+    carried: usize,
     optimizer: Vec<String>,
 }
 
@@ -75,8 +79,9 @@ impl Checkpoint {
             scheduler: self.scheduler.iter().map(|v| v.to_bits()).collect(),
             best: self.best.as_ref().map(|best| {
                 let Evaluation { loss, accuracy } = best.evaluation;
-                (best.epoch, loss.to_bits(), accuracy.to_bits())
+                (best.epoch, loss.to_bits(), accuracy.map(f64::to_bits))
             }),
+            carried: self.carried.len(),
             optimizer: optimizer.iter().map(|(name, _)| name.to_string()).collect(),
         };
         let flat = |name: String, values| -> (String, Vec<usize>, &[f32]) {
@@ -87,6 +92,8 @@ impl Checkpoint {
         if let Some(best) = &self.best {
             all.push(flat(BEST.into(), &best.values));
         }
+        let carried = self.carried.iter().enumerate();
+        all.extend(carried.map(|(i, t)| (carried_name(i), t.dims().to_vec(), t.data())));
         let buffers = optimizer.iter();
         all.extend(buffers.map(|(name, values)| flat(buffer_name(name), values)));
         tensors::write(path, &header, all)
@@ -108,14 +115,16 @@ impl Checkpoint {
                 "resume with the recipe, seed and data it began with, or start anew with another --out",
             ));
         }
+        let lacks = |name: &str| {
+            Error::model(
+                path.display(),
+                format!("the checkpoint lacks `{name}`"),
+                "the file is damaged; start anew with another --out",
+            )
+        };
         let take = |name: &str| {
-            stored.get(name).map(<[f32]>::to_vec).ok_or_else(|| {
-                Error::model(
-                    path.display(),
-                    format!("the checkpoint lacks `{name}`"),
-                    "the file is damaged; start anew with another --out",
-                )
-            })
+            let values = stored.get(name).map(<[f32]>::to_vec);
+            values.ok_or_else(|| lacks(name))
         };
         let values = take(VALUES)?;
         let best = match header.best {
@@ -124,11 +133,18 @@ impl Checkpoint {
                 epoch,
                 evaluation: Evaluation {
                     loss: f64::from_bits(loss),
-                    accuracy: f64::from_bits(accuracy),
+                    accuracy: accuracy.map(f64::from_bits),
                 },
                 values: take(BEST)?,
             }),
         };
+        let carried = (0..header.carried).map(|i| {
+            let name = carried_name(i);
+            let place = stored.places.get(&name).ok_or_else(|| lacks(&name))?;
+            let values = &stored.values[place.range.clone()];
+            Ok(Tensor::from_slice(values, &place.shape[..]))
+        });
+        let carried = carried.collect::<Result<_>>()?;
         let optimizer = header.optimizer.into_iter().map(|name| {
             let values = take(&buffer_name(&name))?;
             Ok((name, values))
@@ -139,10 +155,15 @@ impl Checkpoint {
             stale: header.stale,
             optimizer: optimizer.collect::<Result<_>>()?,
             scheduler: header.scheduler.into_iter().map(f64::from_bits).collect(),
+            carried,
             best,
             values,
         }))
     }
+}
+
+fn carried_name(i: usize) -> String {
+    format!("carried.{i}")
 }
 
 fn buffer_name(name: &str) -> String {

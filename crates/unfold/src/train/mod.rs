@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 pub use checkpoint::Checkpoint;
-pub use observer::{EpochEnd, Observer, Progress, Quiet, Start};
+pub use observer::{EpochEnd, Observer, Progress, Quiet, Start, Unit};
 pub use run::RunFolder;
 
 use crate::error::{Error, Result};
@@ -116,7 +116,7 @@ const LARGEST_COUNT: usize = 1_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Select {
-    /// The highest accuracy; the lower loss among equals.
+    /// The highest accuracy; the lower loss among equals, or where no accuracy is counted.
     Accuracy,
     /// The lowest loss.
     Loss,
@@ -146,8 +146,8 @@ impl Default for TrainConfig {
 pub struct Evaluation {
     /// The mean loss.
     pub loss: f64,
-    /// The share of right answers, 0..=1.
-    pub accuracy: f64,
+    /// The share of right answers, 0..=1; `None` for a task that counts none.
+    pub accuracy: Option<f64>,
 }
 
 impl Evaluation {
@@ -165,18 +165,23 @@ pub trait Task: Sync {
     /// A prepared batch.
     type Batch: Send;
 
-    /// The number of training examples.
-    fn examples(&self) -> usize;
+    /// How many steps an epoch takes; every epoch takes as many.
+    fn steps(&self) -> usize;
 
-    /// The examples of each batch of one epoch, by number, in order. Every epoch has the same
-    /// number of batches, [`steps_per_epoch`].
-    fn order(&self, batch_size: usize, key: Key) -> Vec<Vec<usize>>;
+    /// What each step of one epoch is about, in order: numbers that [`Task::batch`] understands,
+    /// such as those of examples.
+    fn order(&self, key: Key) -> Vec<Vec<usize>>;
 
     /// Prepares a batch; called on a background thread.
-    fn batch(&self, examples: &[usize], key: Key) -> Self::Batch;
+    fn batch(&self, numbers: &[usize], key: Key) -> Self::Batch;
 
-    /// The mean loss of a batch.
-    fn loss(&self, pass: &Pass<f32>, batch: &Self::Batch) -> Tensor;
+    /// How many examples a batch has, or whatever its task counts speed in.
+    fn size(&self, batch: &Self::Batch) -> usize;
+
+    /// The mean loss of a batch. `carried` is what this epoch's step before left, nothing at its
+    /// first step: a recurrent network's states, say, cut off from how they were made. It is
+    /// part of a checkpoint.
+    fn loss(&self, pass: &Pass<f32>, batch: &Self::Batch, carried: &mut Vec<Tensor>) -> Tensor;
 
     /// Measures the model on the validation split; `None` without one.
     fn validate(&self, params: &Params<f32>) -> Option<Evaluation>;
@@ -186,11 +191,6 @@ pub trait Task: Sync {
 
     /// Changes when the data or the model do, so that a checkpoint of others is refused.
     fn fingerprint(&self) -> u64;
-}
-
-/// How many steps an epoch takes.
-pub fn steps_per_epoch(examples: usize, batch_size: usize) -> usize {
-    examples.div_ceil(batch_size)
 }
 
 /// What a training came to.
@@ -219,7 +219,7 @@ pub fn fit<T: Task>(
     resume: bool,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
-    let per_epoch = steps_per_epoch(task.examples(), config.batch_size);
+    let per_epoch = task.steps();
     let total = per_epoch * config.epochs;
     let mut training = Training {
         task,
@@ -281,28 +281,25 @@ impl<T: Task> Training<'_, T> {
     ) -> Result<()> {
         let epoch = self.state.step / self.per_epoch;
         let (task, key) = (self.task, self.key);
-        let order = task.order(
-            self.config.batch_size,
-            key.named("order").child(epoch as u64),
-        );
+        let order = task.order(key.named("order").child(epoch as u64));
         assert_eq!(order.len(), self.per_epoch, "batches of an epoch");
         let rest = &order[self.state.step % self.per_epoch..];
         let (first, began) = (self.state.step, Instant::now());
         std::thread::scope(|scope| {
             let (sender, batches) = mpsc::sync_channel(2);
             scope.spawn(move || {
-                for (i, examples) in rest.iter().enumerate() {
+                for (i, numbers) in rest.iter().enumerate() {
                     let key = key.named("batch").child((first + i) as u64);
                     // The loop has gone when it stopped early; nobody wants more.
-                    if sender.send(task.batch(examples, key)).is_err() {
+                    if sender.send(task.batch(numbers, key)).is_err() {
                         break;
                     }
                 }
             });
             let mut examples = 0;
-            for (batch, numbers) in batches.into_iter().zip(rest) {
+            for batch in batches {
                 let step = self.step(params, &batch)?;
-                examples += numbers.len();
+                examples += task.size(&batch);
                 let seconds = began.elapsed().as_secs_f64();
                 let progress = Progress {
                     step: self.state.step,
@@ -340,7 +337,7 @@ impl<T: Task> Training<'_, T> {
         let number = self.state.step;
         let key = self.key.named("pass").child(number as u64);
         let pass = Pass::training(params, key);
-        let loss = self.task.loss(&pass, batch);
+        let loss = self.task.loss(&pass, batch, &mut self.state.carried);
         let value = f64::from(loss.item());
         params.backward(&pass, &loss);
         drop(loss);
@@ -378,13 +375,14 @@ impl<T: Task> Training<'_, T> {
         let validation = self.task.validate(params);
         let train_loss = self.state.loss_sum / self.per_epoch as f64;
         self.state.loss_sum = 0.0;
+        self.state.carried.clear();
         let mut best = false;
         if let Some(evaluation) = validation {
             self.scheduler.observe(match self.config.schedule {
                 Schedule::Plateau {
                     goal: Goal::Highest,
                     ..
-                } => evaluation.accuracy,
+                } => evaluation.accuracy.unwrap_or(-evaluation.loss),
                 _ => evaluation.loss,
             });
             let select = self.config.select;
@@ -406,7 +404,7 @@ impl<T: Task> Training<'_, T> {
             step: self.state.step,
             train_loss,
             valid_loss: validation.map(|v| v.loss),
-            valid_accuracy: validation.map(|v| v.accuracy),
+            valid_accuracy: validation.and_then(|v| v.accuracy),
             best,
             seconds,
         };

@@ -2,16 +2,32 @@
 
 use serde::Serialize;
 
+/// What examples are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// Whole examples, each with its label.
+    Examples,
+    /// Words that are predicted one after the other.
+    Words,
+    /// Characters, likewise.
+    Characters,
+    /// Pieces of words, likewise.
+    Tokens,
+}
+
 /// What is about to be trained.
 #[derive(Clone, Debug, Serialize)]
 pub struct Start {
+    /// What examples are.
+    pub unit: Unit,
     /// Training examples.
     pub examples: usize,
     /// Validation examples.
     pub valid_examples: usize,
     /// Test examples.
     pub test_examples: usize,
-    /// Classes.
+    /// Classes; for predictions how many words there are to choose from.
     pub classes: usize,
     /// Parameters of the model.
     pub parameters: usize,

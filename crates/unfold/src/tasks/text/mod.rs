@@ -5,35 +5,28 @@ mod config;
 mod explain;
 mod model;
 mod network;
+mod recipe;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 pub use config::{
-    BagConfig, CellName, CnnConfig, EmbeddingConfig, ModelConfig, PoolName, RnnConfig, Weighting,
+    BagConfig, CnnConfig, EmbeddingConfig, ModelConfig, PoolName, RnnConfig, Weighting,
 };
 pub use explain::Explain;
 pub use model::{Prediction, TextModel, TextReport};
+pub use recipe::TextRecipe;
 
 use self::batch::{Encoded, Input, assemble};
-use self::model::hash;
 use crate::data::{Encoder, Example, bucketed_batches, read_text};
 use crate::error::Result;
 use crate::nn::{Params, Pass};
 use crate::random::Key;
-use crate::tasks::Recipe;
+use crate::tasks::files::hash;
+use crate::tasks::{Recipe as _, RunOptions};
 use crate::tasks::loss::Loss;
 use crate::tensor::Tensor;
-use crate::train::{self, Evaluation, Observer, RunFolder, Start, Task};
-
-/// Where a training puts what it makes, and whether it goes on with an earlier one.
-#[derive(Clone, Debug)]
-pub struct RunOptions {
-    /// The run's folder.
-    pub out: PathBuf,
-    /// Whether to go on from the checkpoint there.
-    pub resume: bool,
-}
+use crate::train::{self, Evaluation, Observer, RunFolder, Start, Task, Unit};
 
 /// Trains a text classifier on `data` (a path, or `builtin:spam`) and measures it on the test
 /// split. Leaves `recipe.toml`, `metrics.jsonl`, `checkpoint/` and `model.safetensors` in the
@@ -44,13 +37,13 @@ pub struct RunOptions {
 /// observer asks to stop.
 pub fn train(
     data: &str,
-    recipe: &Recipe,
+    recipe: &TextRecipe,
     run: &RunOptions,
     observer: &mut dyn Observer,
 ) -> Result<TextReport> {
     let began = Instant::now();
     recipe.check()?;
-    let recipe = &Recipe {
+    let recipe = &TextRecipe {
         data: recipe.data.resolved(Path::new(data)),
         ..recipe.clone()
     };
@@ -65,14 +58,14 @@ pub fn train(
 
     let mut params = model.params.clone();
     let training = Training::new(&model, recipe, &texts.train, texts.valid.as_deref());
-    let per_epoch = train::steps_per_epoch(texts.train.len(), recipe.train.batch_size);
     observer.start(&Start {
+        unit: Unit::Examples,
         examples: texts.train.len(),
         valid_examples: texts.valid.as_ref().map_or(0, Vec::len),
         test_examples: texts.test.as_ref().map_or(0, Vec::len),
         classes: texts.labels.len(),
         parameters: params.len(),
-        steps: per_epoch * recipe.train.epochs,
+        steps: training.steps() * recipe.train.epochs,
         epochs: recipe.train.epochs,
         notes: texts.notes.clone(),
     });
@@ -105,6 +98,7 @@ struct Training<'a> {
     loss: Loss,
     /// Share of features or words left out while training.
     dropout: f64,
+    batch_size: usize,
     train: Vec<Encoded>,
     labels: Vec<usize>,
     lengths: Vec<usize>,
@@ -121,7 +115,7 @@ struct Batch {
 impl<'a> Training<'a> {
     fn new(
         model: &'a TextModel,
-        recipe: &Recipe,
+        recipe: &TextRecipe,
         train: &[Example],
         valid: Option<&[Example]>,
     ) -> Training<'a> {
@@ -139,6 +133,7 @@ impl<'a> Training<'a> {
             model,
             loss: recipe.loss.over(&labels, model.labels().len()),
             dropout,
+            batch_size: recipe.train.batch_size,
             lengths: encoded.iter().map(Encoded::len).collect(),
             train: encoded,
             labels,
@@ -151,12 +146,12 @@ impl<'a> Training<'a> {
 impl Task for Training<'_> {
     type Batch = Batch;
 
-    fn examples(&self) -> usize {
-        self.train.len()
+    fn steps(&self) -> usize {
+        self.train.len().div_ceil(self.batch_size)
     }
 
-    fn order(&self, batch_size: usize, key: Key) -> Vec<Vec<usize>> {
-        bucketed_batches(&self.lengths, batch_size, key)
+    fn order(&self, key: Key) -> Vec<Vec<usize>> {
+        bucketed_batches(&self.lengths, self.batch_size, key)
     }
 
     fn batch(&self, examples: &[usize], key: Key) -> Batch {
@@ -170,7 +165,11 @@ impl Task for Training<'_> {
         }
     }
 
-    fn loss(&self, pass: &Pass<f32>, batch: &Batch) -> Tensor {
+    fn size(&self, batch: &Batch) -> usize {
+        batch.targets.len()
+    }
+
+    fn loss(&self, pass: &Pass<f32>, batch: &Batch, _: &mut Vec<Tensor>) -> Tensor {
         let logits = self.model.network.forward(pass, &batch.input);
         self.loss.of(&logits, &batch.targets)
     }
@@ -191,7 +190,7 @@ impl Task for Training<'_> {
 }
 
 /// A number that changes with anything that decides the course of a training.
-fn course(recipe: &Recipe, trained_on: u64) -> u64 {
+fn course(recipe: &TextRecipe, trained_on: u64) -> u64 {
     let mut recipe = recipe.clone();
     // How often it is saved does not.
     recipe.train.checkpoint_seconds = 0.0;

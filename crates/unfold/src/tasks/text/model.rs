@@ -1,39 +1,30 @@
 //! A trained text classifier: its file, its answers.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use super::batch::{Encoded, assemble, encode};
 use super::config::{LARGEST, ModelConfig};
 use super::network::Network;
+use super::recipe::TextRecipe;
 use crate::data::{Encoder, Example, TextData, TextSource, read_text, read_text_split};
 use crate::error::{Error, Result};
 use crate::metrics::Confusion;
 use crate::nn::{Params, Pass};
 use crate::ops::CrossEntropy;
-use crate::tasks::Recipe;
+use crate::tasks::files::{self, Card as _, hash, mix};
 use crate::tensors;
 use crate::train::Evaluation;
 
 /// Texts that go through the network together when nothing is trained.
 const EVALUATION_BATCH: usize = 64;
 
-/// The version of the model file that this code writes and reads.
-const FORMAT: u32 = 1;
-
 /// A text classifier with everything it needs: labels, vocabulary, preprocessing, weights.
 pub struct TextModel {
     pub(super) card: Card,
     pub(super) params: Params<f32>,
     pub(super) network: Network,
-}
-
-/// What the header of every model file has.
-#[derive(Deserialize)]
-struct Task {
-    task: String,
 }
 
 /// What a model file says of itself besides the weights.
@@ -54,6 +45,23 @@ pub(super) struct Card {
     /// [`fingerprint`] of the training texts.
     pub(super) trained_on: u64,
     pub(super) encoder: Encoder,
+}
+
+impl files::Card for Card {
+    const TASK: &'static str = "text";
+    const FORMAT: u32 = 1;
+
+    fn format(&self) -> u32 {
+        self.format
+    }
+
+    fn check(&self) -> Result<()> {
+        self.model.check()?;
+        if self.size > LARGEST || self.labels.is_empty() {
+            return Err(Error::recipe("model", "its sizes cannot be meant", ""));
+        }
+        Ok(())
+    }
 }
 
 /// One answer.
@@ -106,7 +114,7 @@ pub struct TextReport {
 impl TextModel {
     /// A new classifier with initial weights; word vectors are read from the file that the
     /// recipe names.
-    pub(super) fn new(recipe: &Recipe, encoder: Encoder, texts: &TextData) -> Result<TextModel> {
+    pub(super) fn new(recipe: &TextRecipe, encoder: Encoder, texts: &TextData) -> Result<TextModel> {
         let model = &recipe.model;
         let vectors = match model.embedding().and_then(|e| e.vectors.as_ref()) {
             Some(path) => Some(crate::data::load_vectors(path, encoder.vocabulary())?),
@@ -120,8 +128,8 @@ impl TextModel {
         let size = vectors.as_ref().map_or(chosen, |(size, _)| *size);
         model.check_size(rows, size, texts.labels.len())?;
         let card = Card {
-            format: FORMAT,
-            task: "text".into(),
+            format: Card::FORMAT,
+            task: Card::TASK.into(),
             labels: texts.labels.clone(),
             model: model.clone(),
             size,
@@ -156,38 +164,13 @@ impl TextModel {
     /// # Errors
     /// When there is none, or the file is damaged, of another task or of a newer version.
     pub fn load(path: &Path) -> Result<TextModel> {
-        let file = model_file(path)?;
-        let wrong = |problem: String, remedy: &str| Error::model(file.display(), problem, remedy);
-        const AGAIN: &str = "the file is damaged; copy it again or train again";
-        let (header, stored) = tensors::read::<Box<RawValue>>(&file)?;
-        let header = header.get();
-        match serde_json::from_str(header) {
-            Ok(Task { task }) if task == "text" => {}
-            Ok(Task { task: other }) => {
-                let problem = format!("this is a model for the task `{other}`, not `text`");
-                return Err(wrong(problem, "name a model made by `unfold train text`"));
-            }
-            Err(_) => return Err(wrong("it does not say its task".into(), AGAIN)),
-        }
-        let card: Card = serde_json::from_str(header)
-            .map_err(|error| wrong(format!("its header cannot be understood ({error})"), AGAIN))?;
-        if card.format > FORMAT {
-            let problem = format!(
-                "its format {} is newer than this program's {FORMAT}",
-                card.format
-            );
-            return Err(wrong(problem, "use a newer version of unfold"));
-        }
-        card.model
-            .check()
-            .map_err(|e| wrong(e.to_string(), AGAIN))?;
-        if card.size > LARGEST || card.labels.is_empty() {
-            return Err(wrong("its sizes cannot be meant".into(), AGAIN));
-        }
+        let (file, card, stored) = files::load::<Card>(path)?;
         // Layers take their values from the file; what is not in it is never allocated.
         let mut params = Params::restoring(stored);
         let network = build(&mut params, &card);
-        params.restored().map_err(|problem| wrong(problem, AGAIN))?;
+        params
+            .restored()
+            .map_err(|problem| files::damaged(&file, problem))?;
         Ok(TextModel {
             card,
             params,
@@ -200,11 +183,7 @@ impl TextModel {
     /// # Errors
     /// When the system cannot write; an earlier file is then untouched.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let tensors = self.params.entries().map(|entry| {
-            let values = &self.params.values()[entry.range.clone()];
-            (entry.name.clone(), entry.shape.dims().to_vec(), values)
-        });
-        tensors::write(path, &self.card, tensors)
+        tensors::write(path, &self.card, files::tensors(&self.params))
     }
 
     /// The labels, in the order of the model's outputs.
@@ -329,7 +308,7 @@ impl TextModel {
         let scores = self.scores(params, texts);
         let right = scores.iter().zip(truth).filter(|(s, t)| best(s) == **t);
         Evaluation {
-            accuracy: right.count() as f64 / truth.len().max(1) as f64,
+            accuracy: Some(right.count() as f64 / truth.len().max(1) as f64),
             loss: mean_loss(&scores, truth),
         }
     }
@@ -354,35 +333,6 @@ fn build(params: &mut Params<f32>, card: &Card) -> Network {
         _ => card.encoder.size(),
     };
     Network::new(params, &card.model, card.size, rows, card.labels.len())
-}
-
-/// The model file that `path` means.
-fn model_file(path: &Path) -> Result<PathBuf> {
-    let missing = |problem: &str, remedy: &str| Err(Error::model(path.display(), problem, remedy));
-    if path.is_dir() {
-        let file = path.join("model.safetensors");
-        if file.exists() {
-            return Ok(file);
-        }
-        return if path.join("metrics.jsonl").exists() {
-            missing(
-                "this run is not finished: it has no model.safetensors yet",
-                "go on with `unfold train … --resume`",
-            )
-        } else {
-            missing(
-                "this folder is not a run: it has no model.safetensors",
-                "name the folder that `unfold train` printed",
-            )
-        };
-    }
-    if !path.exists() {
-        return missing(
-            "there is no such run or model",
-            "name the folder that `unfold train` printed, or a model.safetensors file",
-        );
-    }
-    Ok(path.to_path_buf())
 }
 
 /// The place of the largest logit; the first of equals.
@@ -419,16 +369,5 @@ pub(super) fn fingerprint(examples: &[Example]) -> u64 {
     examples.iter().fold(hash(&[]), |state, example| {
         let label = (example.label as u64).to_le_bytes();
         mix(mix(mix(state, example.text.as_bytes()), &[0xff]), &label)
-    })
-}
-
-/// The FNV-1a hash of some bytes, 64 bits.
-pub(super) fn hash(bytes: &[u8]) -> u64 {
-    mix(0xcbf2_9ce4_8422_2325, bytes)
-}
-
-fn mix(state: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(state, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }

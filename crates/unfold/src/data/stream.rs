@@ -1,0 +1,154 @@
+//! A long row of token numbers, in memory or, past a size, in a file of its own.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+
+/// Numbers kept in memory; more go to a nameless file.
+const IN_MEMORY: usize = 1 << 27;
+/// Numbers written to the file at once.
+const BLOCK: usize = 1 << 16;
+
+/// The tokens of a text from its first to its last.
+#[derive(Debug)]
+pub struct TokenStream {
+    memory: Vec<u32>,
+    file: Option<File>,
+    len: usize,
+}
+
+impl TokenStream {
+    /// How many tokens there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Some of them, into `out`.
+    ///
+    /// # Panics
+    /// When they lie outside, or the file that holds them cannot be read any more.
+    pub fn read(&self, range: Range<usize>, out: &mut Vec<u32>) {
+        assert!(
+            range.end <= self.len,
+            "tokens {range:?} of {} were asked for",
+            self.len
+        );
+        let Some(file) = &self.file else {
+            out.extend_from_slice(&self.memory[range]);
+            return;
+        };
+        let mut bytes = vec![0; 4 * range.len()];
+        read_at(file, &mut bytes, 4 * range.start as u64).expect("a temporary file stays readable");
+        let number = |bytes: &[u8]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        out.extend(bytes.chunks_exact(4).map(number));
+    }
+}
+
+/// Fills a [`TokenStream`].
+#[derive(Debug)]
+pub struct TokenWriter {
+    stream: TokenStream,
+    limit: usize,
+}
+
+impl Default for TokenWriter {
+    fn default() -> TokenWriter {
+        TokenWriter::with_limit(IN_MEMORY)
+    }
+}
+
+impl TokenWriter {
+    fn with_limit(limit: usize) -> TokenWriter {
+        TokenWriter {
+            stream: TokenStream {
+                memory: Vec::new(),
+                file: None,
+                len: 0,
+            },
+            limit,
+        }
+    }
+
+    /// Adds tokens at the end.
+    ///
+    /// # Errors
+    /// When there is no room for them on disk.
+    pub fn push(&mut self, tokens: &[u32]) -> Result<()> {
+        let stream = &mut self.stream;
+        stream.memory.extend_from_slice(tokens);
+        stream.len += tokens.len();
+        if stream.memory.len() > self.limit || stream.file.is_some() && stream.memory.len() >= BLOCK
+        {
+            self.spill()?;
+        }
+        Ok(())
+    }
+
+    /// The stream.
+    ///
+    /// # Errors
+    /// As [`TokenWriter::push`].
+    pub fn finish(mut self) -> Result<TokenStream> {
+        if self.stream.file.is_some() {
+            self.spill()?;
+        }
+        Ok(self.stream)
+    }
+
+    fn spill(&mut self) -> Result<()> {
+        let stream = &mut self.stream;
+        let bytes: Vec<u8> = stream.memory.iter().flat_map(|id| id.to_le_bytes()).collect();
+        let written = stream
+            .file
+            .take()
+            .map_or_else(tempfile::tempfile, Ok)
+            .and_then(|mut file| file.write_all(&bytes).map(|()| file));
+        let unwritten = |error| Error::io(std::env::temp_dir(), "write", &error);
+        stream.file = Some(written.map_err(unwritten)?);
+        stream.memory.clear();
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, at)
+}
+
+#[cfg(not(unix))]
+fn read_at(mut file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
+    use std::io::{Read, Seek, SeekFrom};
+    file.seek(SeekFrom::Start(at))?;
+    file.read_exact(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn disk_and_memory_give_the_same() {
+        let mut memory = TokenWriter::default();
+        let mut disk = TokenWriter::with_limit(10);
+        for i in 0..20_000u32 {
+            let some: Vec<u32> = (i..i + 7).collect();
+            memory.push(&some).unwrap();
+            disk.push(&some).unwrap();
+        }
+        let (memory, disk) = (memory.finish().unwrap(), disk.finish().unwrap());
+        assert!(memory.file.is_none() && disk.file.is_some() && disk.memory.is_empty());
+        for range in [0..140_000, 3..3, 139_990..140_000, 65_530..65_545] {
+            let (mut a, mut b) = (Vec::new(), Vec::new());
+            memory.read(range.clone(), &mut a);
+            disk.read(range, &mut b);
+            assert_eq!(a, b);
+        }
+    }
+}

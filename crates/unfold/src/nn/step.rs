@@ -1,0 +1,193 @@
+//! Recurrent layers one step at a time: for streams that go on as long as anybody listens.
+
+use unfold_kernels::{self as kernels, Buffer, Mat, MatMut};
+
+use crate::nn::{Params, Recurrent};
+use crate::ops::Cell;
+use crate::{Float, Ragged};
+
+/// The states of B streams between two steps, and the room that a step needs: its size does not
+/// depend on how many steps are taken. A clone goes its own way from here.
+#[derive(Clone, Debug)]
+pub struct RecurrentState<E: Float = f32> {
+    sequences: Ragged,
+    layers: Vec<LayerState<E>>,
+    gates: Buffer<E>,
+    hn: Buffer<E>,
+}
+
+#[derive(Clone, Debug)]
+struct LayerState<E: Float> {
+    h: Buffer<E>,
+    c: Buffer<E>,
+    /// Where the next states go.
+    next_h: Buffer<E>,
+    next_c: Buffer<E>,
+}
+
+impl<E: Float> RecurrentState<E> {
+    /// How many streams there are, B.
+    pub fn batch(&self) -> usize {
+        self.sequences.batch()
+    }
+
+    /// Forgets everything: zeros, as before the first step.
+    pub fn reset(&mut self) {
+        for layer in &mut self.layers {
+            layer.h.fill(E::ZERO);
+            layer.c.fill(E::ZERO);
+        }
+    }
+
+    /// Gives stream b the states that stream `from[b]` had.
+    ///
+    /// # Panics
+    /// Unless `from` names a stream for each.
+    pub fn select(&mut self, from: &[usize]) {
+        assert_eq!(from.len(), self.batch(), "a source for each stream");
+        for layer in &mut self.layers {
+            let rows = |old: &Buffer<E>, new: &mut Buffer<E>| {
+                let size = old.len() / from.len();
+                for (new, &b) in new.chunks_exact_mut(size.max(1)).zip(from) {
+                    new.copy_from_slice(&old[b * size..][..size]);
+                }
+            };
+            rows(&layer.h, &mut layer.next_h);
+            rows(&layer.c, &mut layer.next_c);
+            layer.turn();
+        }
+    }
+
+    /// The hidden states of a layer, `[B, D]`.
+    pub fn hidden(&self, layer: usize) -> &[E] {
+        &self.layers[layer].h
+    }
+}
+
+impl<E: Float> LayerState<E> {
+    fn turn(&mut self) {
+        std::mem::swap(&mut self.h, &mut self.next_h);
+        std::mem::swap(&mut self.c, &mut self.next_c);
+    }
+}
+
+impl Recurrent {
+    /// States of zeros for B streams.
+    ///
+    /// # Panics
+    /// For layers that run in both directions: they need whole sequences.
+    pub fn stream<E: Float>(&self, batch: usize) -> RecurrentState<E> {
+        let config = self.config();
+        assert!(
+            !config.bidirectional,
+            "stream: layers in both directions need whole sequences"
+        );
+        let (d, gates) = (config.hidden_size, config.cell.gates());
+        let of = |kept: bool| Buffer::zeros(batch * d * usize::from(kept));
+        let lstm = config.cell == Cell::Lstm;
+        let layer = || LayerState {
+            h: of(true),
+            c: of(lstm),
+            next_h: of(true),
+            next_c: of(lstm),
+        };
+        RecurrentState {
+            sequences: Ragged::new(&vec![1; batch]),
+            layers: (0..config.layers).map(|_| layer()).collect(),
+            gates: Buffer::zeros(batch * d * gates),
+            hn: of(config.cell == Cell::Gru),
+        }
+    }
+
+    /// One step of B streams with inputs `x` `[B, C]`; gives the last layer's new hidden states,
+    /// `[B, D]`. Nothing is allocated.
+    ///
+    /// # Panics
+    /// When shapes do not fit.
+    pub fn step<'s, E: Float>(
+        &self,
+        params: &Params<E>,
+        x: &[E],
+        state: &'s mut RecurrentState<E>,
+    ) -> &'s [E] {
+        let config = self.config();
+        let (d, cell, batch) = (config.hidden_size, config.cell, state.batch());
+        let width = d * cell.gates();
+        let RecurrentState {
+            sequences,
+            layers,
+            gates,
+            hn,
+        } = state;
+        let mut below: Option<&LayerState<E>> = None;
+        for (layer, run) in layers.iter_mut().zip(&self.runs) {
+            let x = below.map_or(x, |below| &below.h);
+            let w_ih = params.get(run.w_ih);
+            let c = w_ih.len() / width.max(1);
+            assert_eq!(x.len(), batch * c, "step: an input of {c} for each stream");
+            let out = MatMut::new(gates, width);
+            let (x, w_ih) = (Mat::new(x, c), Mat::new(w_ih, width));
+            kernels::gemm_bias(batch, width, c, x, w_ih, params.get(run.bias), out);
+            kernels::rnn_forward(
+                cell,
+                sequences,
+                d,
+                false,
+                gates,
+                params.get(run.w_hh),
+                run.bias_hn.map(|id| params.get(id)),
+                &layer.h,
+                &layer.c,
+                &mut layer.next_h,
+                &mut layer.next_c,
+                hn,
+            );
+            layer.turn();
+            below = Some(layer);
+        }
+        below.map_or(&[], |last| &last.h)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::{Pass, RecurrentConfig};
+    use crate::random::Key;
+    use crate::tensor::Tensor;
+
+    #[test]
+    fn steps_are_the_sequence() {
+        const T: usize = 5;
+        for cell in [Cell::ElmanTanh, Cell::ElmanRelu, Cell::Gru, Cell::Lstm] {
+            for batch in [1, 2, 7] {
+                let mut params = Params::<f64>::new(3);
+                let config = RecurrentConfig {
+                    layers: 2,
+                    ..RecurrentConfig::new(cell, 6)
+                };
+                let layers = Recurrent::new(&mut params.scope("r"), 4, config);
+                let key = Key::new(1);
+                let values: Vec<f64> = (0..T * batch * 4).map(|i| key.normal(i as u64)).collect();
+                let x = Tensor::from_slice(&values, [T * batch, 4]);
+                let sequences = Ragged::new(&vec![T; batch]);
+                let whole = layers.forward(&Pass::evaluation(&params), &x, &sequences, None);
+                let mut state = layers.stream(batch);
+                for t in 0..T {
+                    let row = batch * 4;
+                    let h = layers.step(&params, &values[t * row..][..row], &mut state);
+                    let expected = &whole.y.data()[t * batch * 6..][..batch * 6];
+                    for (a, b) in h.iter().zip(expected) {
+                        assert!((a - b).abs() < 1e-12, "{cell:?} {batch}: {a} {b}");
+                    }
+                }
+                state.select(&vec![batch - 1; batch]);
+                let last = whole.states.h[1].data();
+                assert_eq!(state.hidden(1)[..6], state.hidden(1)[(batch - 1) * 6..]);
+                assert!((state.hidden(1)[0] - last[(batch - 1) * 6]).abs() < 1e-12);
+                state.reset();
+                assert!(state.hidden(0).iter().all(|&h| h == 0.0));
+            }
+        }
+    }
+}

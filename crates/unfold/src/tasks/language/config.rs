@@ -1,0 +1,137 @@
+//! The networks of language models, as recipes describe them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::ops::Cell;
+use crate::tasks::CellName;
+
+/// A recurrent language model: word vectors, recurrent layers, a softmax over all words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LanguageConfig {
+    /// The kind of recurrent cell.
+    pub cell: CellName,
+    /// Units in each layer, D.
+    pub hidden_size: usize,
+    /// Recurrent layers on top of each other.
+    pub layers: usize,
+    /// Length of the word vectors, C.
+    pub embedding_size: usize,
+    /// Whether the word vectors are also the weights of the softmax (Inan et al. 2017; Press and
+    /// Wolf 2017). Where D differs from C, the last layer has C units.
+    pub tied: bool,
+    /// Initial weights are drawn evenly from -init to init; when absent, each layer has its usual
+    /// ones.
+    pub init: Option<f64>,
+    /// What is left out while training.
+    pub dropout: DropoutConfig,
+}
+
+/// Shares of what is left out while training.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DropoutConfig {
+    /// Of the word vectors' values.
+    pub input: f64,
+    /// Of the states between layers.
+    pub hidden: f64,
+    /// Of the last layer's states.
+    pub output: f64,
+}
+
+impl Default for LanguageConfig {
+    fn default() -> LanguageConfig {
+        LanguageConfig {
+            cell: CellName::Lstm,
+            hidden_size: 256,
+            layers: 1,
+            embedding_size: 256,
+            tied: true,
+            init: None,
+            dropout: DropoutConfig::default(),
+        }
+    }
+}
+
+/// The most a size may be: beyond it a recipe is wrong.
+const LARGEST: usize = 1 << 20;
+/// The most parameters.
+const MOST: u128 = 1 << 30;
+
+impl LanguageConfig {
+    /// Units of layer `layer`.
+    pub(super) fn units(&self, layer: usize) -> usize {
+        match self.tied && layer + 1 == self.layers {
+            true => self.embedding_size,
+            false => self.hidden_size,
+        }
+    }
+
+    /// Whether the numbers make sense.
+    ///
+    /// # Errors
+    /// Naming the key that does not.
+    pub fn check(&self) -> Result<()> {
+        let sizes = [
+            ("hidden_size", self.hidden_size, LARGEST),
+            ("embedding_size", self.embedding_size, LARGEST),
+            ("layers", self.layers, 64),
+        ];
+        for (key, value, most) in sizes {
+            if !(1..=most).contains(&value) {
+                return Err(Error::recipe(
+                    format!("model.{key}"),
+                    format!("is {value}"),
+                    format!("choose a whole number in 1..={most}"),
+                ));
+            }
+        }
+        let shares = [
+            ("input", self.dropout.input),
+            ("hidden", self.dropout.hidden),
+            ("output", self.dropout.output),
+        ];
+        for (key, value) in shares {
+            if !(0.0..1.0).contains(&value) {
+                return Err(Error::recipe(
+                    format!("model.dropout.{key}"),
+                    format!("is {value}"),
+                    "choose a share from 0 up to, but not, 1",
+                ));
+            }
+        }
+        if let Some(init) = self.init.filter(|init| !(*init > 0.0 && init.is_finite())) {
+            let remedy = "choose a number above 0, such as 0.1, or leave it out";
+            return Err(Error::recipe("model.init", format!("is {init}"), remedy));
+        }
+        Ok(())
+    }
+
+    /// Refuses what no memory holds, once the number of words is known.
+    pub(super) fn check_size(&self, classes: usize) -> Result<()> {
+        let wide = |n: usize| n as u128;
+        let gates = wide(Cell::from(self.cell).gates());
+        let mut inputs = wide(self.embedding_size);
+        let mut parameters = wide(classes) * (inputs + 1);
+        for layer in 0..self.layers {
+            let d = wide(self.units(layer));
+            parameters += gates * d * (inputs + d + 2);
+            inputs = d;
+        }
+        if !self.tied {
+            parameters += wide(classes) * inputs;
+        }
+        if parameters <= MOST {
+            return Ok(());
+        }
+        Err(Error::recipe(
+            "model",
+            format!(
+                "has {parameters} parameters; training them takes {} GiB of memory",
+                (parameters * 20) >> 30
+            ),
+            format!("choose smaller sizes or fewer words; {MOST} parameters are the most"),
+        ))
+    }
+}

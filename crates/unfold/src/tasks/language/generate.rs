@@ -1,0 +1,116 @@
+//! Writing: a model's own words fed back to it.
+
+use super::model::LanguageModel;
+use super::sample::{Sampler, Sampling};
+use super::step::{Stepper, StreamState};
+use crate::data::Codec;
+use crate::random::Key;
+
+/// How many of the last words the repetition penalty is for.
+const RECENT: usize = 64;
+
+/// A text that goes on: an iterator over the model's words, without end.
+///
+/// The unknown word is never written.
+pub struct Generator<'m> {
+    stepper: Stepper<'m>,
+    sampler: Sampler,
+    state: StreamState,
+    key: Key,
+    drawn: u64,
+    recent: Vec<u32>,
+    logits: Vec<f32>,
+    banned: Vec<u32>,
+}
+
+/// A word that might have come next, and how likely it was.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Candidate {
+    /// Its number.
+    pub word: u32,
+    /// Its probability under the model, before any [`Sampling`].
+    pub probability: f64,
+}
+
+impl<'m> Generator<'m> {
+    pub(super) fn new(model: &'m LanguageModel, sampling: Sampling, seed: u64) -> Generator<'m> {
+        let stepper = Stepper::new(model);
+        let mut generator = Generator {
+            state: stepper.start(1),
+            stepper,
+            sampler: Sampler::new(sampling),
+            key: Key::new(seed).named("generation"),
+            drawn: 0,
+            recent: Vec::new(),
+            logits: vec![0.0; model.codec().classes()],
+            banned: vec![Codec::UNKNOWN],
+        };
+        if let Some(eos) = model.codec().eos() {
+            // Texts begin where another one ended.
+            generator.read(&[eos]);
+        }
+        generator
+    }
+
+    /// Never writes these words; none takes all bans back but that of the unknown word.
+    pub fn ban(&mut self, words: &[u32]) {
+        self.banned.truncate(1);
+        self.banned.extend_from_slice(words);
+    }
+
+    /// Reads some words, as if it had written them.
+    pub fn read(&mut self, words: &[u32]) {
+        for &word in words {
+            let logits = self.stepper.step(&[word], &mut self.state);
+            self.logits.copy_from_slice(logits);
+            if self.recent.len() == RECENT {
+                self.recent.remove(0);
+            }
+            self.recent.push(word);
+        }
+    }
+
+    /// The likeliest next words, likeliest first.
+    pub fn candidates(&self, count: usize) -> Vec<Candidate> {
+        let log_sum = log_sum(&self.logits);
+        let mut all: Vec<Candidate> = (0..)
+            .zip(&self.logits)
+            .map(|(word, &logit)| Candidate {
+                word,
+                probability: (f64::from(logit) - log_sum).exp(),
+            })
+            .collect();
+        let order = |a: &Candidate, b: &Candidate| {
+            b.probability
+                .total_cmp(&a.probability)
+                .then(a.word.cmp(&b.word))
+        };
+        let count = count.min(all.len());
+        if count > 0 && count < all.len() {
+            all.select_nth_unstable_by(count - 1, order);
+        }
+        all.truncate(count);
+        all.sort_unstable_by(order);
+        all
+    }
+}
+
+impl Iterator for Generator<'_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let word =
+            self.sampler
+                .draw(&self.logits, &self.recent, &self.banned, self.key, self.drawn);
+        self.drawn += 1;
+        self.read(&[word]);
+        Some(word)
+    }
+}
+
+/// ln of the sum of e to each score.
+pub(super) fn log_sum(logits: &[f32]) -> f64 {
+    let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = logits.iter().map(|&x| f64::from(x - best).exp()).sum();
+    f64::from(best) + sum.ln()
+}

@@ -1,0 +1,241 @@
+//! Language modelling: from running text to a model that predicts each next word, and so writes.
+
+mod beam;
+mod columns;
+mod config;
+mod generate;
+mod model;
+mod network;
+mod recipe;
+mod sample;
+mod step;
+
+use std::path::Path;
+use std::time::Instant;
+
+pub use beam::Continuation;
+pub use config::{DropoutConfig, LanguageConfig};
+pub use generate::{Candidate, Generator};
+pub use model::{LanguageModel, LanguageReport};
+pub use recipe::{LanguageRecipe, WindowConfig};
+pub use sample::{Sampler, Sampling};
+pub use step::{Stepper, StreamState};
+
+use self::columns::Columns;
+use self::model::fingerprint;
+use self::network::Window;
+use crate::data::{Codec, Corpus, CorpusPart, TokenKind, TokenStream};
+use crate::error::{Error, Result};
+use crate::nn::{Params, Pass, States, through_time};
+use crate::random::Key;
+use crate::tasks::{Recipe as _, RunOptions};
+use crate::tensor::Tensor;
+use crate::train::{self, Evaluation, Observer, RunFolder, Start, Task, Unit};
+
+/// Trains a language model on `data` (a path, or `builtin:moby-dick`) and measures it on the test
+/// part, or on the validation part where there is none. Leaves `recipe.toml`, `metrics.jsonl`,
+/// `checkpoint/` and `model.safetensors` in the run's folder.
+///
+/// # Errors
+/// When the text or the recipe cannot be used, the folder is taken, training diverges, or the
+/// observer asks to stop.
+pub fn train(
+    data: &str,
+    recipe: &LanguageRecipe,
+    run: &RunOptions,
+    observer: &mut dyn Observer,
+) -> Result<LanguageReport> {
+    let began = Instant::now();
+    recipe.check()?;
+    let corpus = Corpus::read(Path::new(data), &recipe.data)?;
+    let codec = Codec::fit(&corpus, recipe.data.eos, &recipe.tokens)?;
+    let stream = codec.stream(&corpus, CorpusPart::Train)?;
+    let mut model = LanguageModel::new(recipe, codec, fingerprint(&stream))?;
+    let training = Training::new(&model, recipe, &corpus, stream)?;
+    let mut folder = RunFolder::open(&run.out, run.resume)?;
+    // Beside a checkpoint stands the recipe it was made with; a wrong one must not replace it.
+    if !folder.checkpoint().exists() {
+        folder.write_recipe(&recipe.to_toml())?;
+    }
+    let mut params = model.params.clone();
+    let count = |part| match corpus.has(part) {
+        true => model.codec().stream(&corpus, part).map(|s| s.len()),
+        false => Ok(0),
+    };
+    observer.start(&Start {
+        unit: unit(recipe.tokens.tokenizer),
+        examples: training.tokens,
+        valid_examples: training.valid.as_ref().map_or(0, |v| v.len() * v.count()),
+        test_examples: count(CorpusPart::Test)?,
+        classes: model.codec().classes(),
+        parameters: params.len(),
+        steps: training.steps() * recipe.train.epochs,
+        epochs: recipe.train.epochs,
+        notes: corpus.notes.clone(),
+    });
+    train::fit(
+        &training,
+        &mut params,
+        &recipe.train,
+        recipe.seed,
+        &mut folder,
+        run.resume,
+        observer,
+    )?;
+    drop(training);
+    model.params = params;
+    model.save(&folder.model())?;
+    let part = model::part_to_measure(&corpus);
+    let report = model.report(&corpus, part, began)?;
+    folder.log("report", &report)?;
+    Ok(report)
+}
+
+fn unit(tokens: TokenKind) -> Unit {
+    match tokens {
+        TokenKind::Words | TokenKind::Whitespace => Unit::Words,
+        TokenKind::Characters => Unit::Characters,
+        TokenKind::File | TokenKind::Bpe => Unit::Tokens,
+    }
+}
+
+/// What the training loop sees of a language model.
+struct Training<'a> {
+    model: &'a LanguageModel,
+    window: WindowConfig,
+    train: Columns,
+    valid: Option<Columns>,
+    /// Tokens in the training part.
+    tokens: usize,
+    fingerprint: u64,
+}
+
+/// Columns in which the validation part is read while training: fewer steps of more work each.
+const VALID_COLUMNS: usize = 16;
+
+impl<'a> Training<'a> {
+    fn new(
+        model: &'a LanguageModel,
+        recipe: &LanguageRecipe,
+        corpus: &Corpus,
+        stream: TokenStream,
+    ) -> Result<Training<'a>> {
+        let codec = model.codec();
+        let tokens = stream.len();
+        let columns = Columns::new(stream, recipe.train.batch_size);
+        if tokens < 2 {
+            return Err(Error::data(
+                corpus.name(),
+                "the training part is a single token, after which nothing comes",
+                "give more text",
+            ));
+        }
+        let valid = match corpus.has(CorpusPart::Valid) {
+            true => Some(codec.stream(corpus, CorpusPart::Valid)?),
+            false => None,
+        };
+        Ok(Training {
+            model,
+            window: recipe.window.clone(),
+            train: columns,
+            valid: valid
+                .filter(|stream| stream.len() > 1)
+                .map(|stream| Columns::new(stream, VALID_COLUMNS)),
+            tokens,
+            fingerprint: model.course(recipe),
+        })
+    }
+}
+
+impl Task for Training<'_> {
+    type Batch = Window;
+
+    fn steps(&self) -> usize {
+        self.train.len().div_ceil(self.window.length)
+    }
+
+    fn order(&self, key: Key) -> Vec<Vec<usize>> {
+        let cuts = cuts(self.train.len(), self.steps(), self.window.drawn.then_some(key));
+        cuts.windows(2).map(<[usize]>::to_vec).collect()
+    }
+
+    fn batch(&self, cut: &[usize], _: Key) -> Window {
+        self.train.window(cut[0], cut[1])
+    }
+
+    fn size(&self, window: &Window) -> usize {
+        window.words.len()
+    }
+
+    fn loss(&self, pass: &Pass<f32>, window: &Window, carried: &mut Vec<Tensor>) -> Tensor {
+        let network = &self.model.network;
+        let states = self.model.states(self.train.count(), carried);
+        let (loss, states) = match self.window.checkpoint {
+            None => network.loss(pass, window, &states),
+            Some(segment) => {
+                let (network, window) = (network.clone(), window.clone());
+                let (steps, columns) = (window.sequences.steps(), self.train.count());
+                let run = move |pass: &Pass<f32>, steps: std::ops::Range<usize>, states: &_| {
+                    let rows = steps.start * columns..steps.end * columns;
+                    let part = Window {
+                        words: window.words[rows.clone()].to_vec(),
+                        next: window.next[rows].to_vec(),
+                        sequences: crate::Ragged::new(&vec![steps.len(); columns]),
+                    };
+                    network.loss(pass, &part, states)
+                };
+                through_time(pass, steps, Some(segment.min(steps)), &states, run)
+            }
+        };
+        let States { h, c, .. } = states.detach();
+        *carried = h.into_iter().chain(c).collect();
+        loss
+    }
+
+    fn validate(&self, params: &Params<f32>) -> Option<Evaluation> {
+        let columns = self.valid.as_ref()?;
+        Some(Evaluation {
+            loss: self.model.measure(params, columns),
+            accuracy: None,
+        })
+    }
+
+    fn constrain(&self, _: &mut Params<f32>) {}
+
+    fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+}
+
+/// Where a column of `len` steps is cut into `pieces` windows: evenly, or each window between a
+/// half and one and a half times as long as another.
+fn cuts(len: usize, pieces: usize, key: Option<Key>) -> Vec<usize> {
+    let weight = |i: usize| key.map_or(1.0, |key| 0.5 + key.uniform(i as u64));
+    let all: f64 = (0..pieces).map(weight).sum();
+    let mut sum = 0.0;
+    let mut cuts = vec![0];
+    for i in 0..pieces {
+        sum += weight(i);
+        let left = pieces - 1 - i;
+        let at = (len as f64 * sum / all).round() as usize;
+        // No window is empty.
+        cuts.push(at.clamp(cuts[i] + 1, len - left));
+    }
+    cuts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_cover_a_column() {
+        for (len, pieces) in [(1, 1), (10, 3), (7, 7), (1000, 29)] {
+            for key in [None, Some(Key::new(3))] {
+                let cuts = cuts(len, pieces, key);
+                assert_eq!((cuts.len(), cuts[0], cuts[pieces]), (pieces + 1, 0, len));
+                assert!(cuts.windows(2).all(|cut| cut[0] < cut[1]));
+            }
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! A trained language model: its file, and how well it predicts.
+
+use std::path::Path;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::beam::{self, Continuation};
+use super::columns::Columns;
+use super::config::LanguageConfig;
+use super::generate::Generator;
+use super::network::Network;
+use super::recipe::LanguageRecipe;
+use super::sample::Sampling;
+use super::step::Stepper;
+use super::unit;
+use crate::data::{Codec, Corpus, CorpusPart, CorpusSource, TokenStream};
+use crate::error::{Error, Result};
+use crate::nn::{Params, Pass, States};
+use crate::tasks::Recipe as _;
+use crate::tasks::files::{self, Card as _, hash, mix};
+use crate::tensor::Tensor;
+use crate::tensors;
+use crate::train::Unit;
+
+/// A language model with everything it needs: vocabulary, preprocessing, weights.
+pub struct LanguageModel {
+    card: Card,
+    pub(super) params: Params<f32>,
+    pub(super) network: Network,
+}
+
+/// What a model file says of itself besides the weights.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Card {
+    format: u32,
+    task: String,
+    model: LanguageConfig,
+    source: CorpusSource,
+    /// [`fingerprint`] of the training part.
+    trained_on: u64,
+    codec: Codec,
+}
+
+impl files::Card for Card {
+    const TASK: &'static str = "language";
+    const FORMAT: u32 = 1;
+
+    fn format(&self) -> u32 {
+        self.format
+    }
+
+    fn check(&self) -> Result<()> {
+        self.model.check()?;
+        self.model.check_size(self.codec.classes())
+    }
+}
+
+/// How well a model predicts a text.
+#[derive(Clone, Debug, Serialize)]
+pub struct LanguageReport {
+    /// `language`.
+    pub task: &'static str,
+    /// What was measured: `test`, `valid` or `train`, a part of the data; `given`, all of it.
+    pub split: String,
+    /// e to the power of `nats_per_token`: among how many equally likely words the model is as
+    /// unsure.
+    pub perplexity: f64,
+    /// The mean of -ln p(next token) over every token but the first.
+    pub nats_per_token: f64,
+    /// With characters: the same in bits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bits_per_character: Option<f64>,
+    /// Tokens predicted.
+    pub tokens: usize,
+    /// The share of them that the model does not know.
+    pub unknown: f64,
+    /// What tokens are.
+    pub unit: Unit,
+    /// Seconds: of training and testing, or of testing alone.
+    pub seconds: f64,
+}
+
+/// Tokens of each column that go through the network together when nothing is trained.
+const EVALUATION_STEPS: usize = 256;
+
+/// The part that says how good a model is.
+pub(super) fn part_to_measure(corpus: &Corpus) -> CorpusPart {
+    let parts = [CorpusPart::Test, CorpusPart::Valid];
+    let held_out = parts.into_iter().find(|&part| corpus.has(part));
+    held_out.unwrap_or(CorpusPart::Train)
+}
+
+impl LanguageModel {
+    /// A new model with initial weights.
+    pub(super) fn new(
+        recipe: &LanguageRecipe,
+        codec: Codec,
+        trained_on: u64,
+    ) -> Result<LanguageModel> {
+        if codec.classes() < 2 + usize::from(codec.eos().is_some()) {
+            return Err(Error::data(
+                "vocabulary",
+                "there is nothing to predict: the text has a single word",
+                "give more text, or lower tokens.min_count",
+            ));
+        }
+        recipe.model.check_size(codec.classes())?;
+        let card = Card {
+            format: Card::FORMAT,
+            task: Card::TASK.into(),
+            model: recipe.model.clone(),
+            source: recipe.data.clone(),
+            trained_on,
+            codec,
+        };
+        let mut params = Params::new(recipe.seed);
+        let network = Network::new(&mut params, &card.model, card.codec.classes());
+        Ok(LanguageModel {
+            card,
+            params,
+            network,
+        })
+    }
+
+    /// Reads a model: the file itself or the folder of a finished run.
+    ///
+    /// # Errors
+    /// When there is none, or the file is damaged, of another task or of a newer version.
+    pub fn load(path: &Path) -> Result<LanguageModel> {
+        let (file, card, stored) = files::load::<Card>(path)?;
+        // Layers take their values from the file; what is not in it is never allocated.
+        let mut params = Params::restoring(stored);
+        let network = Network::new(&mut params, &card.model, card.codec.classes());
+        params.restored().map_err(|problem| files::damaged(&file, problem))?;
+        Ok(LanguageModel {
+            card,
+            params,
+            network,
+        })
+    }
+
+    /// Writes the model to `path`, all or nothing.
+    ///
+    /// # Errors
+    /// When the system cannot write; an earlier file is then untouched.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        tensors::write(path, &self.card, files::tensors(&self.params))
+    }
+
+    /// Its words, and text to them and back.
+    pub fn codec(&self) -> &Codec {
+        &self.card.codec
+    }
+
+    /// The network's sizes.
+    pub fn config(&self) -> &LanguageConfig {
+        &self.card.model
+    }
+
+    /// How many parameters there are.
+    pub fn parameters(&self) -> usize {
+        self.params.len()
+    }
+
+    /// The model word by word, for streams of its own or others' words.
+    pub fn stepper(&self) -> Stepper<'_> {
+        Stepper::new(self)
+    }
+
+    /// Writes on and on, drawing words as `sampling` says; equal seeds write alike.
+    pub fn generate(&self, sampling: Sampling, seed: u64) -> Generator<'_> {
+        Generator::new(self, sampling, seed)
+    }
+
+    /// The likeliest continuations of a prompt that a beam search of some width finds, likeliest
+    /// first; each has at most `length` words.
+    ///
+    /// # Panics
+    /// With a beam of width 0.
+    pub fn beam(&self, prompt: &[u32], width: usize, length: usize) -> Vec<Continuation> {
+        assert!(width > 0, "beam: expected a width of at least 1, got 0");
+        beam::search(self, prompt, width, length)
+    }
+
+    /// A number that changes with anything that decides the course of a training.
+    pub(super) fn course(&self, recipe: &LanguageRecipe) -> u64 {
+        let mut recipe = recipe.clone();
+        // How often it is saved does not.
+        recipe.train.checkpoint_seconds = 0.0;
+        hash(recipe.to_toml().as_bytes()) ^ self.card.trained_on
+    }
+
+    /// The states that `tensors` hold, hidden ones first; zeros where there is none.
+    pub(super) fn states(&self, batch: usize, tensors: &[Tensor]) -> States {
+        let mut states = self.network.recurrent().zero_states(batch);
+        if !tensors.is_empty() {
+            let (h, c) = tensors.split_at(states.h.len());
+            (states.h, states.c) = (h.to_vec(), c.to_vec());
+        }
+        states
+    }
+
+    /// The mean of -ln p(next token) over columns read from their first to their last token.
+    pub(super) fn measure(&self, params: &Params<f32>, columns: &Columns) -> f64 {
+        let mut states = self.states(columns.count(), &[]);
+        let mut sum = 0.0;
+        for from in (0..columns.len()).step_by(EVALUATION_STEPS) {
+            let to = columns.len().min(from + EVALUATION_STEPS);
+            let pass = Pass::evaluation(params);
+            let window = columns.window(from, to);
+            let (loss, after) = self.network.loss(&pass, &window, &states);
+            sum += f64::from(loss.item()) * (to - from) as f64;
+            states = after;
+        }
+        sum / columns.len().max(1) as f64
+    }
+
+    /// Measures the model on text, read as the training text was: on its test part where it has
+    /// one by the names of its files, on the end held out in training where it is the very text
+    /// that the model was trained on, else on all of it. Every token but the first is predicted,
+    /// with states carried from the first to the last.
+    ///
+    /// # Errors
+    /// When the text cannot be read, or has no two tokens.
+    pub fn evaluate(&self, data: &str) -> Result<LanguageReport> {
+        let began = Instant::now();
+        let path = Path::new(data);
+        let corpus = Corpus::read(path, &self.card.source)?;
+        if corpus.has(CorpusPart::Train) {
+            let train = self.codec().stream(&corpus, CorpusPart::Train);
+            if train.is_ok_and(|train| fingerprint(&train) == self.card.trained_on) {
+                return self.report(&corpus, part_to_measure(&corpus), began);
+            }
+        }
+        let whole = CorpusSource {
+            test_fraction: 0.0,
+            valid_fraction: 0.0,
+            ..self.card.source.clone()
+        };
+        let corpus = Corpus::read(path, &whole)?;
+        let mut report = self.report(&corpus, part_to_measure(&corpus), began)?;
+        if report.split == CorpusPart::Train.name() {
+            report.split = "given".into();
+        }
+        Ok(report)
+    }
+
+    /// Measures the model on a part of a corpus.
+    pub(super) fn report(
+        &self,
+        corpus: &Corpus,
+        part: CorpusPart,
+        began: Instant,
+    ) -> Result<LanguageReport> {
+        let stream = self.card.codec.stream(corpus, part)?;
+        let tokens = stream.len() - 1;
+        if tokens == 0 {
+            let problem = format!("the {} part is a single token", part.name());
+            return Err(Error::data(corpus.name(), problem, "give more text"));
+        }
+        let mut ids = Vec::new();
+        stream.read(1..stream.len(), &mut ids);
+        let unknown = ids.iter().filter(|&&id| id == Codec::UNKNOWN).count();
+        let nats = self.measure(&self.params, &Columns::new(stream, 1));
+        let unit = unit(self.card.codec.encoder().config().tokenizer);
+        Ok(LanguageReport {
+            task: "language",
+            split: part.name().into(),
+            perplexity: nats.exp(),
+            nats_per_token: nats,
+            bits_per_character: (unit == Unit::Characters).then(|| nats / std::f64::consts::LN_2),
+            tokens,
+            unknown: unknown as f64 / tokens as f64,
+            unit,
+            seconds: began.elapsed().as_secs_f64(),
+        })
+    }
+}
+
+/// A number that changes with any token.
+pub(super) fn fingerprint(stream: &TokenStream) -> u64 {
+    const BLOCK: usize = 1 << 16;
+    let mut state = hash(&[]);
+    let mut tokens = Vec::new();
+    for start in (0..stream.len()).step_by(BLOCK) {
+        tokens.clear();
+        stream.read(start..stream.len().min(start + BLOCK), &mut tokens);
+        for token in &tokens {
+            state = mix(state, &token.to_le_bytes());
+        }
+    }
+    state
+}

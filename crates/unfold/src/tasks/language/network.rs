@@ -1,0 +1,133 @@
+//! The network of a language model: word vectors, recurrent layers, scores for all words.
+
+use super::config::LanguageConfig;
+use crate::nn::{
+    Dropout, Embedding, Init, Linear, ParamId, Params, Pass, Recurrent, RecurrentConfig, States,
+};
+use crate::ops::CrossEntropy;
+use crate::ragged::Ragged;
+use crate::tensor::Tensor;
+
+/// Predicts each next word from all words before it.
+#[derive(Clone, Debug)]
+pub(super) struct Network {
+    table: Embedding,
+    recurrent: Recurrent,
+    head: Head,
+    input: Dropout,
+    output: Dropout,
+}
+
+/// From the last layer's states to the scores of all words.
+#[derive(Clone, Debug)]
+enum Head {
+    Own(Linear),
+    /// The word vectors again, and a bias for each word.
+    Tied { table: ParamId, bias: ParamId },
+}
+
+impl Network {
+    /// Adds the network's parameters to `params`, for `classes` words.
+    pub(super) fn new(
+        params: &mut Params<f32>,
+        config: &LanguageConfig,
+        classes: usize,
+    ) -> Network {
+        let spread = config.init.map_or(Init::Normal(0.1), Init::Uniform);
+        let mut scope = params.scope("embedding");
+        let table = Embedding::with_init(&mut scope, classes, config.embedding_size, spread);
+        let layers = RecurrentConfig {
+            layers: config.layers,
+            dropout: config.dropout.hidden,
+            ..RecurrentConfig::new(config.cell.into(), config.hidden_size)
+        };
+        let mut scope = params.scope("recurrent");
+        let recurrent = Recurrent::new(&mut scope, config.embedding_size, layers);
+        let mut scope = params.scope("head");
+        let head = match config.tied {
+            true => Head::Tied {
+                table: table.weight(),
+                bias: scope.add("bias", [classes], Init::Zeros),
+            },
+            false => Head::Own(Linear::new(&mut scope, recurrent.config().outputs(), classes)),
+        };
+        Network {
+            table,
+            recurrent,
+            head,
+            input: Dropout::new(config.dropout.input),
+            output: Dropout::new(config.dropout.output),
+        }
+    }
+
+    /// The word vectors, `[V, C]`.
+    pub(super) fn table(&self) -> ParamId {
+        self.table.weight()
+    }
+
+    /// Whether the word vectors are the weights of the softmax.
+    pub(super) fn tied(&self) -> bool {
+        matches!(self.head, Head::Tied { .. })
+    }
+
+    /// The weights and the bias of the softmax: `[D, V]`, or `[V, D]` when tied, and `[V]`.
+    pub(super) fn head(&self) -> (ParamId, ParamId) {
+        match &self.head {
+            Head::Own(linear) => (linear.weight(), linear.bias().expect("it has one")),
+            Head::Tied { table, bias } => (*table, *bias),
+        }
+    }
+
+    /// The recurrent layers.
+    pub(super) fn recurrent(&self) -> &Recurrent {
+        &self.recurrent
+    }
+
+    /// The last layer's states after each word, `[N, D]`, and all states after the last ones.
+    pub(super) fn read(
+        &self,
+        pass: &Pass<f32>,
+        words: &[u32],
+        sequences: &Ragged,
+        states: &States,
+    ) -> (Tensor, States) {
+        let x = self.table.forward(pass, words); // [N, C]
+        let x = self.input.forward(pass, &x);
+        let out = self.recurrent.forward(pass, &x, sequences, Some(states));
+        (out.y, out.states)
+    }
+
+    /// The scores of all words after states `[N, D]`: `[N, V]`.
+    pub(super) fn logits(&self, pass: &Pass<f32>, y: &Tensor) -> Tensor {
+        let y = self.output.forward(pass, y);
+        match &self.head {
+            Head::Own(linear) => linear.forward(pass, &y),
+            Head::Tied { table, bias } => {
+                let logits = y.linear_t(&pass.param(*table), Some(&pass.param(*bias)));
+                pass.watch("head", logits)
+            }
+        }
+    }
+
+    /// The mean of -ln p(next word) over all places, and the states after them.
+    pub(super) fn loss(
+        &self,
+        pass: &Pass<f32>,
+        window: &Window,
+        states: &States,
+    ) -> (Tensor, States) {
+        let (y, states) = self.read(pass, &window.words, &window.sequences, states);
+        let loss = self
+            .logits(pass, &y)
+            .cross_entropy(&window.next, &CrossEntropy::default());
+        (loss, states)
+    }
+}
+
+/// Some words of each column, and the words that follow each, time by time.
+#[derive(Clone, Debug)]
+pub(super) struct Window {
+    pub(super) words: Vec<u32>,
+    pub(super) next: Vec<u32>,
+    pub(super) sequences: Ragged,
+}

@@ -1,0 +1,155 @@
+//! The recipe of a language model.
+
+use serde::{Deserialize, Serialize};
+
+use super::{DropoutConfig, LanguageConfig};
+use crate::data::{CorpusSource, TokenConfig};
+use crate::error::{Error, Result};
+use crate::nn::{AdamW, OptimizerConfig, Schedule};
+use crate::tasks::{Recipe, TaskKind};
+use crate::train::{Select, TrainConfig};
+
+/// Everything about the training of a language model but where its data lies. In TOML:
+///
+/// ```toml
+/// task = "language"
+/// seed = 1
+///
+/// [data]
+/// eos = "line"
+///
+/// [tokens]
+/// tokenizer = "words"
+/// max_size = 10000
+///
+/// [model]
+/// cell = "lstm"
+/// hidden_size = 200
+/// layers = 2
+///
+/// [window]
+/// length = 35
+///
+/// [train]
+/// batch_size = 20
+/// optimizer = "sgd"
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LanguageRecipe {
+    /// The job: `language`.
+    pub task: TaskKind,
+    /// Decides initial values and everything random.
+    pub seed: u64,
+    /// How the text is read and split.
+    pub data: CorpusSource,
+    /// How text becomes tokens.
+    pub tokens: TokenConfig,
+    /// The network.
+    pub model: LanguageConfig,
+    /// How far back errors travel.
+    pub window: WindowConfig,
+    /// How it is trained. `batch_size` is the number of columns that the text is cut into, B;
+    /// each goes on where it stopped, from one step to the next.
+    pub train: TrainConfig,
+}
+
+/// The windows through which a column is read: truncated back-propagation through time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WindowConfig {
+    /// Tokens of each column in a step, T.
+    pub length: usize,
+    /// Whether lengths are drawn around `length` (Merity et al. 2017): so words do not always
+    /// stand at the same place in a window.
+    pub drawn: bool,
+    /// Steps of time whose values are kept at once; the others are computed again on the way
+    /// back. Memory grows with this, not with `length`. When absent all are kept.
+    pub checkpoint: Option<usize>,
+}
+
+impl Default for WindowConfig {
+    fn default() -> WindowConfig {
+        WindowConfig {
+            length: 35,
+            drawn: false,
+            checkpoint: None,
+        }
+    }
+}
+
+impl Default for LanguageRecipe {
+    /// A small LSTM over words that writes readable sentences after some minutes with a novel.
+    fn default() -> LanguageRecipe {
+        LanguageRecipe {
+            task: TaskKind::Language,
+            seed: 1,
+            data: CorpusSource::default(),
+            tokens: TokenConfig {
+                lowercase: false,
+                min_count: 3,
+                max_size: 50_000,
+                max_length: 0,
+                ..TokenConfig::default()
+            },
+            model: LanguageConfig {
+                dropout: DropoutConfig {
+                    input: 0.4,
+                    hidden: 0.3,
+                    output: 0.4,
+                },
+                ..LanguageConfig::default()
+            },
+            window: WindowConfig::default(),
+            train: TrainConfig {
+                epochs: 12,
+                batch_size: 20,
+                optimizer: OptimizerConfig::AdamW(AdamW::default()),
+                learning_rate: 4e-3,
+                schedule: Schedule::OneCycle {
+                    rise: 0.2,
+                    start: 0.04,
+                    end: 0.004,
+                    anneal: crate::nn::Anneal::Cosine,
+                },
+                clip_norm: Some(1.0),
+                select: Select::Loss,
+                ..TrainConfig::default()
+            },
+        }
+    }
+}
+
+impl Recipe for LanguageRecipe {
+    const TASK: TaskKind = TaskKind::Language;
+
+    fn set_seed(&mut self, seed: u64) {
+        self.seed = seed;
+    }
+
+    fn check(&self) -> Result<()> {
+        self.data.check()?;
+        self.model.check()?;
+        self.train.check()?;
+        let WindowConfig {
+            length, checkpoint, ..
+        } = self.window;
+        let counts = [
+            ("length", Some(length)),
+            ("checkpoint", checkpoint),
+        ];
+        for (key, value) in counts {
+            if let Some(value) = value.filter(|value| !(1..=LONGEST).contains(value)) {
+                return Err(Error::recipe(
+                    format!("window.{key}"),
+                    format!("is {value}"),
+                    format!("choose a whole number in 1..={LONGEST}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The longest window.
+const LONGEST: usize = 1 << 20;
