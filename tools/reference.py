@@ -3,6 +3,7 @@
 
     pip install torch numpy
     python tools/reference.py            # writes crates/unfold/tests/reference/*.json
+    python tools/reference.py recurrent  # writes that one alone
 
 Everything is computed in float64 on the CPU from a fixed seed; inputs and parameters are rounded to three
 decimals, so that the files stay small. A file is `{"torch": version, "cases": [case…]}`; a case has a
@@ -19,6 +20,7 @@ then those at time 1, … (the order of PyTorch's PackedSequence). Images are [B
 
 import json
 import pathlib
+import sys
 
 import torch
 from torch import nn
@@ -351,6 +353,7 @@ def recurrent():
         for layers, bidirectional, states in [(1, False, False), (1, False, True), (1, True, True), (2, True, True)]
     ]
     grid += [(cell, 1, False, True, wide) for cell in CELLS]
+    grid += [(cell, 2, False, True, small) for cell in CELLS]
     for cell, layers, bidirectional, states, size in grid:
         lengths, c, d = size["lengths"], size["input_size"], size["hidden_size"]
         batch, dirs = len(lengths), 2 if bidirectional else 1
@@ -581,8 +584,10 @@ def schedule():
 
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
+    wanted = sys.argv[1:]  # all topics, or those named
     for number, topic in enumerate(
         [linear, embedding, conv1d, pool, layer_norm, recurrent, loss, optimizer, clip, schedule, pool2d, batch_norm, conv2d]
     ):
         torch.manual_seed(number)  # a topic's values do not depend on the others
-        topic()
+        if not wanted or topic.__name__ in wanted:
+            topic()

@@ -4,8 +4,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use unfold::nn::{
-    Conv1d, Conv2d, Embedding, Linear, Optimizer, OptimizerConfig, Params, Pass, Recurrent,
-    RecurrentConfig, clip_norm,
+    Conv1d, Conv2d, Embedding, Linear, LockedDropout, Optimizer, OptimizerConfig, Params, Pass,
+    Recurrent, RecurrentConfig, clip_norm,
 };
 use unfold::{Key, Ragged, Tensor, ops};
 
@@ -114,9 +114,12 @@ fn textcnn() -> (usize, usize) {
 
 fn language_model() -> (usize, usize) {
     let mut params = Params::new(1);
-    let words = Embedding::new(&mut params.scope("words"), V, 32);
+    let words = Embedding::new(&mut params.scope("words"), V, 32).with_dropout(0.1);
     let cells = RecurrentConfig {
         layers: 2,
+        dropout: 0.3,
+        locked: true,
+        weight_dropout: 0.3,
         ..RecurrentConfig::new(ops::Cell::Lstm, 32)
     };
     let lstm = Recurrent::new(&mut params.scope("lstm"), 32, cells);
@@ -125,6 +128,7 @@ fn language_model() -> (usize, usize) {
     let sequences = Ragged::new(&[20; 8]);
     steady(params, move |pass| {
         let x = words.forward(pass, &ids);
+        let x = LockedDropout::new(0.3).forward(pass, &x, &sequences);
         let y = lstm.forward(pass, &x, &sequences, None).y;
         let logits = head.forward(pass, &y);
         logits.cross_entropy(&targets, &Default::default())

@@ -4,8 +4,8 @@
 use std::ops::Range;
 
 use unfold::nn::{
-    BatchNorm, Conv1d, Conv2d, Dropout, Embedding, Init, LayerNorm, Linear, Params, Pass, Pool,
-    Recurrent, RecurrentConfig, States, through_time,
+    BatchNorm, Conv1d, Conv2d, Dropout, Embedding, Init, LayerNorm, Linear, LockedDropout, Params,
+    Pass, Pool, Recurrent, RecurrentConfig, States, through_time,
 };
 use unfold::ops::{self, Cell, CrossEntropy};
 use unfold::random::Key;
@@ -115,6 +115,12 @@ fn embedding() {
     check("bag", params, &[], |pass, _| {
         layer.bag(pass, &[4, 0, 4, 2], &[0.5, -1.0, 2.0, 1.5], &[0, 3, 3, 4])
     });
+    let (params, layer) = made(|scope| Embedding::new(scope, 9, 3).with_dropout(0.4));
+    check("embedding with dropout", params, &[], |pass, _| {
+        let weights = [0.5, -1.0, 2.0, 1.5];
+        let bags = layer.bag(pass, &[4, 7, 4, 2], &weights, &[0, 3, 3, 4]);
+        Tensor::concat(&[&layer.forward(pass, &[8, 0, 8, 2, 5, 1]), &bags], 0)
+    });
 }
 
 #[test]
@@ -125,6 +131,13 @@ fn dropout() {
         Params::new(0),
         &[values("x", [5, 4])],
         |pass, x| layer.forward(pass, &x[0]).square(),
+    );
+    let (layer, sequences) = (LockedDropout::new(0.4), Ragged::new(&[4, 2, 2, 1]));
+    check(
+        "locked_dropout",
+        Params::new(0),
+        &[values("x", [9, 4])],
+        |pass, x| layer.forward(pass, &x[0], &sequences).square(),
     );
 }
 
@@ -219,15 +232,21 @@ fn recurrent() {
         for bidirectional in [false, true] {
             let config = RecurrentConfig {
                 layers: 2,
+                last_size: Some(2),
                 bidirectional,
                 dropout: 0.3,
+                locked: bidirectional,
+                weight_dropout: 0.3,
                 ..RecurrentConfig::new(cell, 3)
             };
             let (params, layer) = made(|scope| Recurrent::new(scope, 2, config));
-            let runs = if bidirectional { 4 } else { 2 };
-            let states = if cell == Cell::Lstm { 2 * runs } else { runs };
+            let zeros: States<f64> = layer.zero_states(3);
+            let runs = zeros.h.len();
             let mut inputs = vec![values("x", [sequences.rows(), 2])];
-            inputs.extend((0..states).map(|i| values(&format!("state {i}"), [3, 3])));
+            for state in zeros.h.iter().chain(&zeros.c) {
+                let name = format!("state {}", inputs.len());
+                inputs.push(values(&name, state.shape()));
+            }
             let name = format!("{cell:?}, bidirectional: {bidirectional}");
             check(&name, params, &inputs, |pass, inputs| {
                 let mut initial: States<f64> = layer.zero_states(3);

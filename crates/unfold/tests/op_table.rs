@@ -403,6 +403,26 @@ fn sequence_rows() -> Vec<Row> {
     };
     vec![
         row(
+            "locked_dropout",
+            vec![values("x", [12, 3])],
+            |x| x[0].locked_dropout(0.4, Key::new(7), &sequences()),
+            |x| {
+                let limit = (0.4 * f64::from(u32::MAX)) as u32;
+                let kept = |i: usize| Key::new(7).word(i as u64) >= limit;
+                let s = sequences();
+                let mut y = vec![0.0; 36];
+                for b in 0..s.batch() {
+                    for t in 0..s.lengths()[b] {
+                        for c in (0..3).filter(|c| kept(b * 3 + c)) {
+                            let at = s.row(t, b) * 3 + c;
+                            y[at] = x[0].data()[at] / 0.6;
+                        }
+                    }
+                }
+                y
+            },
+        ),
+        row(
             "seq_max",
             vec![values("x", [12, 2])],
             |x| x[0].seq_max(&sequences()),

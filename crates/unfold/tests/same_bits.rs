@@ -209,11 +209,14 @@ fn any_number_of_threads_gives_the_same_bits_through_time() {
         let mut params = Params::<f32>::new(3);
         let config = RecurrentConfig {
             layers: 2,
+            last_size: Some(17),
             dropout: 0.3,
+            locked: true,
+            weight_dropout: 0.3,
             ..RecurrentConfig::new(ops::Cell::Lstm, 19)
         };
         let lstm = Recurrent::new(&mut params.scope("lstm"), 3, config);
-        let head = Linear::new(&mut params.scope("head"), 19, 4);
+        let head = Linear::new(&mut params.scope("head"), 17, 4);
         let pass = Pass::training(&params, Key::new(4));
         let initial = lstm.zero_states(B);
         let run = move |pass: &Pass, steps: Range<usize>, states: &States| {

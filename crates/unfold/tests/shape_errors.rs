@@ -3,7 +3,7 @@
 use std::panic::catch_unwind;
 
 use unfold::ops::{BatchNorm, Conv1d, Conv2d, CrossEntropy, Pool2d};
-use unfold::{Ragged, Tensor};
+use unfold::{Key, Ragged, Tensor};
 
 fn said(f: impl Fn() + std::panic::UnwindSafe) -> String {
     let panic = catch_unwind(f).expect_err("a shape mistake panics");
@@ -35,6 +35,10 @@ fn errors_name_what_was_expected_and_what_came() {
     assert_eq!(
         said(|| drop(t(&[2, 3]).gather(&[0, 2]))),
         "gather: expected ids below 2 for table [2, 3], got 2"
+    );
+    assert_eq!(
+        said(|| drop(t(&[4, 2]).locked_dropout(0.5, Key::new(1), &Ragged::new(&[3, 2])))),
+        "locked_dropout: expected input [5, C] for 5 steps, got [4, 2]"
     );
     let geometry = Conv1d {
         kernel: 5,

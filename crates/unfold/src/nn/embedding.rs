@@ -1,5 +1,7 @@
 //! Vectors for words, characters or whatever else has a number.
 
+use unfold_kernels::Buffer;
+
 use crate::nn::{Init, ParamId, Pass, Scope};
 use crate::{Float, Tensor};
 
@@ -22,6 +24,7 @@ use crate::{Float, Tensor};
 pub struct Embedding {
     name: String,
     weight: ParamId,
+    dropout: f64,
 }
 
 impl Embedding {
@@ -40,6 +43,7 @@ impl Embedding {
         Embedding {
             name: scope.path().to_string(),
             weight: scope.add("weight", [vocabulary, size], init),
+            dropout: 0.0,
         }
     }
 
@@ -64,7 +68,24 @@ impl Embedding {
         Embedding {
             name: scope.path().to_string(),
             weight,
+            dropout: 0.0,
         }
+    }
+
+    /// In training drops whole rows of the table: each entry's vector is 0 wherever it stands in a pass with
+    /// this probability p, and divided by 1 - p otherwise (Gal and Ghahramani 2016; Merity et al.
+    /// 2017). Rows that a pass does not use cost nothing.
+    ///
+    /// # Panics
+    /// Unless `probability` is in 0..1.
+    #[track_caller]
+    pub fn with_dropout(mut self, probability: f64) -> Embedding {
+        assert!(
+            (0.0..1.0).contains(&probability),
+            "embedding: expected a dropout of at least 0 and below 1, got {probability}"
+        );
+        self.dropout = probability;
+        self
     }
 
     /// The table `[V, C]`.
@@ -75,7 +96,12 @@ impl Embedding {
     /// The vectors of `ids`: `[N, C]`.
     #[track_caller]
     pub fn forward<E: Float>(&self, pass: &Pass<E>, ids: &[u32]) -> Tensor<E> {
-        let y = pass.param(self.weight).gather(ids); // [N, C]
+        let table = pass.param(self.weight);
+        let y = match self.scales(pass, ids) {
+            // Each row is a bag of its own.
+            Some(scales) => table.bag(ids, &scales, &(0..=ids.len()).collect::<Vec<_>>()),
+            None => table.gather(ids),
+        }; // [N, C]
         pass.watch(&self.name, y)
     }
 
@@ -89,8 +115,33 @@ impl Embedding {
         weights: &[E],
         offsets: &[usize],
     ) -> Tensor<E> {
-        let y = pass.param(self.weight).bag(ids, weights, offsets); // [B, C]
+        let table = pass.param(self.weight);
+        let y = match self.scales(pass, ids) {
+            Some(scales) => {
+                let mut weights = Buffer::from_slice(weights);
+                for (weight, &scale) in weights.iter_mut().zip(scales.iter()) {
+                    *weight = *weight * scale;
+                }
+                table.bag(ids, &weights, offsets)
+            }
+            None => table.bag(ids, weights, offsets),
+        }; // [B, C]
         pass.watch(&self.name, y)
+    }
+
+    /// What dropout multiplies the vectors of `ids` by: the same for each place of an id.
+    fn scales<E: Float>(&self, pass: &Pass<E>, ids: &[u32]) -> Option<Buffer<E>> {
+        if self.dropout == 0.0 {
+            return None;
+        }
+        let key = pass.key()?;
+        let keep = E::from_f64(1.0 / (1.0 - self.dropout));
+        let mut scales = Buffer::scratch(ids.len());
+        for (scale, &id) in scales.iter_mut().zip(ids) {
+            let kept = key.uniform(id.into()) >= self.dropout;
+            *scale = if kept { keep } else { E::ZERO };
+        }
+        Some(scales)
     }
 }
 
@@ -114,5 +165,27 @@ mod tests {
         params.backward(&pass, &y.sum());
         assert_eq!(params.grad(frozen.weight()), Some(&[0.0; 4][..]));
         assert_eq!(params.grad(tuned.weight()), Some(&[0.0, 0.0, 2.0, 2.0][..]));
+    }
+    #[test]
+    fn dropout_takes_whole_rows_in_training_alone() {
+        const V: u32 = 400;
+        let vectors = Tensor::full([V as usize, 2], 1.0);
+        let mut params = Params::<f64>::new(0);
+        let words = Embedding::pretrained(&mut params.scope("words"), &vectors).with_dropout(0.75);
+        let ids: Vec<u32> = (0..V).chain(0..V).collect();
+        let pass = Pass::training(&params, Key::new(1));
+        let y = words.forward(&pass, &ids).to_vec();
+        let (first, second) = y.split_at(2 * V as usize);
+        assert_eq!(first, second);
+        assert!(
+            first
+                .chunks(2)
+                .all(|row| row == [0.0, 0.0] || row == [4.0, 4.0])
+        );
+        let kept = first.iter().filter(|&&v| v > 0.0).count() as f64 / first.len() as f64;
+        assert!((kept - 0.25).abs() < 0.07, "{kept}");
+        assert_ne!(words.forward(&pass, &ids).to_vec(), y);
+        let plain = words.forward(&Pass::evaluation(&params), &ids);
+        assert!(plain.data().iter().all(|&v| v == 1.0));
     }
 }

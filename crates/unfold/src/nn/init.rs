@@ -3,6 +3,7 @@
 use unfold_kernels::parallel_rows;
 
 use crate::Float;
+use crate::ops::Cell;
 use crate::random::Key;
 use crate::shape::Shape;
 
@@ -39,6 +40,17 @@ pub enum Init {
         /// How many blocks the last axis is cut into.
         blocks: usize,
     },
+    /// 1 on the diagonal of a matrix, 0 elsewhere.
+    Identity,
+    /// The bias `[G D]` of a gated recurrent cell, 0 but for ln u in the gate that keeps states, an LSTM's
+    /// f or a GRU's z, and -ln u in an LSTM's gate i, with u uniform in 1..`longest` - 1 for each unit
+    /// (Tallec and Ollivier 2018).
+    Chrono {
+        /// A GRU or LSTM.
+        cell: Cell,
+        /// The longest dependency expected, in steps.
+        longest: f64,
+    },
     /// These values.
     Values(Vec<f64>),
 }
@@ -47,8 +59,8 @@ impl Init {
     /// Writes the first values of a parameter; `key` should name it.
     ///
     /// # Panics
-    /// When given values are not as many as the shape's, or an orthogonal weight is not a matrix
-    /// that falls into its blocks.
+    /// When given values are not as many as the shape's, an orthogonal weight is not a matrix that
+    /// falls into its blocks, or a cell has no gate for a chrono bias.
     pub(crate) fn fill<E: Float>(&self, key: Key, shape: Shape, out: &mut [E]) {
         let outputs = shape.last();
         let fan_in = (shape.len() / outputs.max(1)).max(1);
@@ -82,6 +94,27 @@ impl Init {
                     orthogonal(key, *rows, width, &mut |i, j, value| {
                         out[i * columns + block * width + j] = E::from_f64(value);
                     });
+                }
+            }
+            Init::Identity => {
+                out.fill(E::ZERO);
+                let diagonal = out.iter_mut().step_by(outputs + 1).take(outputs);
+                diagonal.for_each(|value| *value = E::ONE);
+            }
+            Init::Chrono { cell, longest } => {
+                assert!(
+                    cell.gates() > 1,
+                    "chrono: expected a GRU or LSTM, got {cell:?}"
+                );
+                let d = out.len() / cell.gates();
+                out.fill(E::ZERO);
+                for unit in 0..d {
+                    let time = 1.0 + key.uniform(unit as u64) * (longest - 2.0);
+                    // Gates lie in the order i, f, g, o or r, z, n.
+                    out[d + unit] = E::from_f64(time.ln());
+                    if *cell == Cell::Lstm {
+                        out[unit] = E::from_f64(-time.ln());
+                    }
                 }
             }
             Init::Values(values) => {

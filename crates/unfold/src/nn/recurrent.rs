@@ -1,52 +1,8 @@
 //! The recurrent layers: Elman, GRU and LSTM.
 
-use crate::nn::{Init, ParamId, Pass, Scope};
+use crate::nn::{Dropout, Init, LockedDropout, ParamId, Pass, RecurrentConfig, Scope};
 use crate::ops::{Cell, Recurrent as Run};
 use crate::{Float, Ragged, Tensor};
-
-/// What a [`Recurrent`] layer is made of.
-///
-/// ```
-/// use unfold::nn::RecurrentConfig;
-/// use unfold::ops::Cell;
-/// let config = RecurrentConfig { layers: 2, bidirectional: true, ..RecurrentConfig::new(Cell::Gru, 64) };
-/// assert_eq!(config.outputs(), 128);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RecurrentConfig {
-    /// The kind of cell.
-    pub cell: Cell,
-    /// Units in each layer and direction, D.
-    pub hidden_size: usize,
-    /// Layers on top of each other, at least 1.
-    pub layers: usize,
-    /// Whether each layer also runs from the last step to the first, beside the usual direction.
-    pub bidirectional: bool,
-    /// Dropout between layers: its probability, in 0..1.
-    pub dropout: f64,
-}
-
-impl RecurrentConfig {
-    /// One layer of `hidden_size` units in the usual direction.
-    pub fn new(cell: Cell, hidden_size: usize) -> RecurrentConfig {
-        RecurrentConfig {
-            cell,
-            hidden_size,
-            layers: 1,
-            bidirectional: false,
-            dropout: 0.0,
-        }
-    }
-
-    /// Features of the output at each step: D, or 2 D when bidirectional.
-    pub fn outputs(&self) -> usize {
-        self.hidden_size * self.directions()
-    }
-
-    fn directions(&self) -> usize {
-        1 + usize::from(self.bidirectional)
-    }
-}
 
 /// Recurrent layers over ragged sequences: any number of them on top of each other, in one
 /// direction or both.
@@ -62,11 +18,10 @@ impl RecurrentConfig {
 /// Shapes, with B sequences, C features in, D units, G gates (1, 3 or 4): x `[sum(len), C]`,
 /// output `[sum(len), D]`, or `[sum(len), 2 D]` when bidirectional (forward first). For each layer
 /// l and direction, `layer{l}.forward` or `layer{l}.backward`, parameters are `w_ih` `[C, G D]`
-/// (U; for layers after the first C is the output's width), `w_hh` `[D, G D]` (W), `bias` `[G D]`
-/// and, for a GRU, `bias_hn` `[D]`. Gates lie in the order r, z, n or i, f, g, o.
+/// (U; for layers after the first C is the width of the one below), `w_hh` `[D, G D]` (W), `bias`
+/// `[G D]` and, for a GRU, `bias_hn` `[D]`. Gates lie in the order r, z, n or i, f, g, o.
 ///
-/// U starts uniform as Glorot and Bengio have it for each gate, W with orthogonal gates, biases
-/// with 0, but an LSTM's forget gate with 1 (Jozefowicz et al. 2015).
+/// How they start and what is dropped in training is the [`RecurrentConfig`]'s.
 ///
 /// ```
 /// use unfold::nn::{Params, Pass, Recurrent, RecurrentConfig};
@@ -163,29 +118,23 @@ impl Recurrent {
     /// Layers that take `inputs` features.
     ///
     /// # Panics
-    /// When there is no layer, or dropout is not in 0..1.
+    /// When there is no layer, a dropout is not in 0..1, or the cell cannot start as told.
     #[track_caller]
     pub fn new<E: Float>(
         scope: &mut Scope<'_, E>,
         inputs: usize,
         config: RecurrentConfig,
     ) -> Recurrent {
-        assert!(
-            config.layers > 0,
-            "recurrent: expected at least 1 layer, got 0"
-        );
-        assert!(
-            (0.0..1.0).contains(&config.dropout),
-            "recurrent: expected dropout of at least 0 and below 1, got {}",
-            config.dropout
-        );
+        config.check();
         let mut runs = Vec::new();
+        let mut inputs = inputs;
         for layer in 0..config.layers {
-            let inputs = if layer == 0 { inputs } else { config.outputs() };
+            let size = config.size(layer);
             for direction in ["forward", "backward"].iter().take(config.directions()) {
                 let mut scope = scope.scope(&format!("layer{layer}.{direction}"));
-                runs.push(RunParams::new(&mut scope, inputs, &config));
+                runs.push(RunParams::new(&mut scope, inputs, size, &config));
             }
+            inputs = size * config.directions();
         }
         Recurrent {
             name: scope.path().to_string(),
@@ -201,14 +150,18 @@ impl Recurrent {
 
     /// States of zeros for `batch` sequences: what `None` means to [`Recurrent::forward`].
     pub fn zero_states<E: Float>(&self, batch: usize) -> States<E> {
-        let zeros = vec![Tensor::zeros([batch, self.config.hidden_size]); self.runs.len()];
+        let directions = self.config.directions();
+        let size = |run| self.config.size(run / directions);
+        let zeros: Vec<_> = (0..self.runs.len())
+            .map(|run| Tensor::zeros([batch, size(run)]))
+            .collect();
         States {
             c: match self.config.cell {
                 Cell::Lstm => zeros.clone(),
                 _ => Vec::new(),
             },
             h: zeros,
-            directions: self.config.directions(),
+            directions,
         }
     }
 
@@ -231,15 +184,20 @@ impl Recurrent {
                 "recurrent: expected {expected} initial states, got {got}"
             );
         }
+        let RecurrentConfig {
+            dropout,
+            weight_dropout,
+            ..
+        } = self.config;
         let directions = self.config.directions();
         let mut y = x.clone();
         let (mut h, mut c) = (Vec::new(), Vec::new());
         for layer in 0..self.config.layers {
-            if layer > 0
-                && self.config.dropout > 0.0
-                && let Some(key) = pass.key()
-            {
-                y = y.dropout(self.config.dropout, key);
+            if layer > 0 {
+                y = match self.config.locked {
+                    true => LockedDropout::new(dropout).forward(pass, &y, sequences),
+                    false => Dropout::new(dropout).forward(pass, &y),
+                };
             }
             let mut outputs = Vec::with_capacity(directions);
             for direction in 0..directions {
@@ -250,13 +208,14 @@ impl Recurrent {
                     bias,
                     bias_hn,
                 } = self.runs[i];
+                let w_hh = Dropout::new(weight_dropout).forward(pass, &pass.param(w_hh));
                 let run = y.recurrent(
                     sequences,
                     &Run {
                         cell: self.config.cell,
                         reverse: direction == 1,
                         w_ih: &pass.param(w_ih),
-                        w_hh: &pass.param(w_hh),
+                        w_hh: &w_hh,
                         bias: &pass.param(bias),
                         bias_hn: bias_hn.map(|id| pass.param(id)).as_ref(),
                         h0: initial.map(|states| &states.h[i]),
@@ -282,26 +241,14 @@ impl RunParams {
     fn new<E: Float>(
         scope: &mut Scope<'_, E>,
         inputs: usize,
+        d: usize,
         config: &RecurrentConfig,
     ) -> RunParams {
-        let (d, gates) = (config.hidden_size, config.cell.gates());
-        let width = gates * d;
-        let bound = (6.0 / (inputs + d).max(1) as f64).sqrt();
-        let bias = match config.cell {
-            // The second gate is the forget gate.
-            Cell::Lstm => {
-                let forget = d..2 * d;
-                Init::Values(
-                    (0..width)
-                        .map(|i| f64::from(u8::from(forget.contains(&i))))
-                        .collect(),
-                )
-            }
-            _ => Init::Zeros,
-        };
+        let width = config.cell.gates() * d;
+        let [w_ih, w_hh, bias] = config.inits(inputs, d);
         RunParams {
-            w_ih: scope.add("w_ih", [inputs, width], Init::Uniform(bound)),
-            w_hh: scope.add("w_hh", [d, width], Init::Orthogonal { blocks: gates }),
+            w_ih: scope.add("w_ih", [inputs, width], w_ih),
+            w_hh: scope.add("w_hh", [d, width], w_hh),
             bias: scope.add("bias", [width], bias),
             bias_hn: (config.cell == Cell::Gru).then(|| scope.add("bias_hn", [d], Init::Zeros)),
         }
@@ -315,15 +262,11 @@ mod tests {
     use crate::random::Key;
 
     #[test]
-    fn the_forget_gate_starts_open() {
+    fn weight_decay_spares_biases() {
         let mut params = Params::<f32>::new(0);
-        Recurrent::new(
-            &mut params.scope("lstm"),
-            3,
-            RecurrentConfig::new(Cell::Lstm, 2),
-        );
+        let config = RecurrentConfig::new(Cell::Lstm, 2);
+        Recurrent::new(&mut params.scope("lstm"), 3, config);
         let bias = params.id("lstm.layer0.forward.bias").expect("a bias");
-        assert_eq!(params.get(bias), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
         assert!(!params.entry(bias).decay);
     }
 
@@ -351,25 +294,66 @@ mod tests {
         assert_eq!(second.states.last().data(), whole.states.last().data());
     }
 
+    /// The outputs `[3, D]` of such a layer over one sequence of three equal steps.
+    fn outputs(config: RecurrentConfig, training: bool) -> Vec<f64> {
+        let mut params = Params::<f64>::new(3);
+        let layer = Recurrent::new(&mut params.scope("layer"), 2, config);
+        let pass = match training {
+            true => Pass::training(&params, Key::new(1)),
+            false => Pass::evaluation(&params),
+        };
+        let x = Tensor::full([3, 2], 1.0);
+        let out = layer.forward(&pass, &x, &Ragged::new(&[3]), None);
+        out.y.to_vec()
+    }
+
     #[test]
     fn dropout_lies_between_layers_in_training_alone() {
-        let run = |layers, training| {
-            let mut params = Params::<f64>::new(3);
-            let config = RecurrentConfig {
-                layers,
-                dropout: 0.5,
-                ..RecurrentConfig::new(Cell::Gru, 8)
-            };
-            let gru = Recurrent::new(&mut params.scope("gru"), 2, config);
-            let pass = match training {
-                true => Pass::training(&params, Key::new(1)),
-                false => Pass::evaluation(&params),
-            };
-            gru.forward(&pass, &Tensor::full([3, 2], 1.0), &Ragged::new(&[3]), None)
-                .y
-                .to_vec()
+        let config = |layers, locked| RecurrentConfig {
+            layers,
+            dropout: 0.5,
+            locked,
+            ..RecurrentConfig::new(Cell::Gru, 8)
         };
-        assert_eq!(run(1, true), run(1, false));
-        assert_ne!(run(2, true), run(2, false));
+        let trained = |layers, locked| outputs(config(layers, locked), true);
+        let evaluated = |layers, locked| outputs(config(layers, locked), false);
+        for locked in [false, true] {
+            assert_eq!(trained(1, locked), evaluated(1, locked));
+            assert_ne!(trained(2, locked), evaluated(2, locked));
+        }
+        assert_ne!(trained(2, false), trained(2, true));
+    }
+
+    #[test]
+    fn weight_dropout_takes_recurrent_weights_in_training_alone() {
+        let config = |weight_dropout| RecurrentConfig {
+            weight_dropout,
+            ..RecurrentConfig::new(Cell::Lstm, 8)
+        };
+        let (plain, dropped) = (outputs(config(0.0), true), outputs(config(0.5), true));
+        // The first step reads no weight between states, the second one does.
+        assert_eq!(plain[..8], dropped[..8]);
+        assert_ne!(plain[8..16], dropped[8..16]);
+        assert_eq!(outputs(config(0.5), false), plain);
+    }
+
+    #[test]
+    fn the_last_layer_may_have_another_size() {
+        let mut params = Params::<f32>::new(0);
+        let config = RecurrentConfig {
+            layers: 3,
+            last_size: Some(5),
+            bidirectional: true,
+            ..RecurrentConfig::new(Cell::Lstm, 4)
+        };
+        let lstm = Recurrent::new(&mut params.scope("lstm"), 2, config);
+        let sequences = Ragged::new(&[2, 1]);
+        let pass = Pass::evaluation(&params);
+        let zeros = lstm.zero_states(2);
+        let out = lstm.forward(&pass, &Tensor::full([3, 2], 1.0), &sequences, Some(&zeros));
+        assert_eq!(out.y.dims(), [3, 10]);
+        assert_eq!(out.states.last().dims(), [2, 10]);
+        let widths: Vec<_> = zeros.h.iter().map(|h| h.dim(1)).collect();
+        assert_eq!(widths, [4, 4, 4, 4, 5, 5]);
     }
 }

@@ -28,23 +28,7 @@ impl<E: Float> Op<E> for Dropout<E> {
     fn forward(&mut self, inputs: &[&Tensor<E>], outputs: &mut [Buffer<E>]) {
         let x = inputs[0].data();
         self.mask = Buffer::scratch(x.len());
-        let Dropout { p, key, .. } = *self;
-        let keep = E::from_f64(if p < 1.0 { 1.0 / (1.0 - p) } else { 0.0 });
-        // One random word an element; an element drops where its word is below p 2^32.
-        let limit = (p * f64::from(u32::MAX)) as u32;
-        const BLOCK: usize = 4096;
-        kernels::parallel_rows(&mut self.mask, 1, BLOCK, |first, mask| {
-            for (i, four) in mask.chunks_mut(4).enumerate() {
-                let words = key.block((first / 4 + i) as u64);
-                for (m, word) in four.iter_mut().zip(words) {
-                    *m = if word < limit || p >= 1.0 {
-                        E::ZERO
-                    } else {
-                        keep
-                    };
-                }
-            }
-        });
+        draw_mask(self.p, self.key, &mut self.mask);
         kernels::binary(BinaryOp::Mul, x, &self.mask, &mut outputs[0]);
     }
 
@@ -62,6 +46,26 @@ impl<E: Float> Op<E> for Dropout<E> {
             kernels::binary(BinaryOp::Mul, only(gradients).data(), &self.mask, dx);
         })]
     }
+}
+
+/// Fills `mask` with 0 with probability p, else 1 / (1 - p).
+pub(super) fn draw_mask<E: Float>(p: f64, key: Key, mask: &mut [E]) {
+    let keep = E::from_f64(if p < 1.0 { 1.0 / (1.0 - p) } else { 0.0 });
+    // One random word an element; an element drops where its word is below p 2^32.
+    let limit = (p * f64::from(u32::MAX)) as u32;
+    const BLOCK: usize = 4096;
+    kernels::parallel_rows(mask, 1, BLOCK, |first, mask| {
+        for (i, four) in mask.chunks_mut(4).enumerate() {
+            let words = key.block((first / 4 + i) as u64);
+            for (m, word) in four.iter_mut().zip(words) {
+                *m = if word < limit || p >= 1.0 {
+                    E::ZERO
+                } else {
+                    keep
+                };
+            }
+        }
+    });
 }
 
 impl<E: Float> Tensor<E> {

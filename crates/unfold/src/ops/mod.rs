@@ -21,6 +21,7 @@ mod dropout;
 mod gather;
 mod layer_norm;
 mod linear;
+mod locked_dropout;
 mod matmul;
 mod narrow;
 mod pool2d;

@@ -6,18 +6,17 @@ use unfold::{Ragged, Tensor};
 use crate::{Case, Precision, cases};
 
 fn run<E: Precision>(case: &Case) {
+    let cell = match case.setting::<String>("cell").as_str() {
+        "elman_tanh" => Cell::ElmanTanh,
+        "elman_relu" => Cell::ElmanRelu,
+        "gru" => Cell::Gru,
+        "lstm" => Cell::Lstm,
+        other => panic!("{}: cell {other}", case.name),
+    };
     let config = RecurrentConfig {
-        cell: match case.setting::<String>("cell").as_str() {
-            "elman_tanh" => Cell::ElmanTanh,
-            "elman_relu" => Cell::ElmanRelu,
-            "gru" => Cell::Gru,
-            "lstm" => Cell::Lstm,
-            other => panic!("{}: cell {other}", case.name),
-        },
-        hidden_size: case.setting("hidden_size"),
         layers: case.setting("layers"),
         bidirectional: case.setting("bidirectional"),
-        dropout: 0.0,
+        ..RecurrentConfig::new(cell, case.setting("hidden_size"))
     };
     let mut params = Params::<E>::new(0);
     let layer = Recurrent::new(&mut params.scope("rnn"), case.setting("input_size"), config);

@@ -186,11 +186,8 @@ const CHARACTERS: LanguageModel = LanguageModel {
     vocabulary: 65,
     size: 64,
     cells: RecurrentConfig {
-        cell: Cell::Lstm,
-        hidden_size: 128,
         layers: 2,
-        bidirectional: false,
-        dropout: 0.0,
+        ..RecurrentConfig::new(Cell::Lstm, 128)
     },
 };
 
@@ -386,11 +383,8 @@ struct BiLstm {
 impl BiLstm {
     const SIZE: usize = 128;
     const CELLS: RecurrentConfig = RecurrentConfig {
-        cell: Cell::Lstm,
-        hidden_size: 128,
-        layers: 1,
         bidirectional: true,
-        dropout: 0.0,
+        ..RecurrentConfig::new(Cell::Lstm, 128)
     };
 
     fn new(params: &mut Params<f32>) -> BiLstm {

@@ -245,11 +245,10 @@ impl Rnn {
         classes: usize,
     ) -> Rnn {
         let recurrent = RecurrentConfig {
-            cell: config.cell.into(),
-            hidden_size: config.hidden_size,
             layers: config.layers,
             bidirectional: config.bidirectional,
             dropout: config.dropout,
+            ..RecurrentConfig::new(config.cell.into(), config.hidden_size)
         };
         let outputs = recurrent.outputs();
         Rnn {
