@@ -287,6 +287,8 @@ EXAMPLES
   unfold show runs/text-spam confusion --data next-month.csv
   unfold show runs/text-spam words --text 'Call now to win!'
   unfold show runs/text-spam words --text \"$(cat mail.txt)\" --method occlusion --label ham
+  unfold show runs/language-moby-dick --text 'The whale rose from the sea.' --word whale
+  unfold show runs/language-moby-dick gates --text 'The whale rose.' --layer 1
 
 Each picture is written as SVG and as PNG; the paths are printed.";
 
@@ -298,7 +300,7 @@ pub(crate) struct Show {
     pub(crate) run: PathBuf,
     /// What to draw [default: all that there is something to draw for]
     pub(crate) picture: Option<Picture>,
-    /// The text whose words are coloured (words)
+    /// The text to read (words, surprise, states, gates, gradients)
     #[arg(long)]
     pub(crate) text: Option<String>,
     /// How to find out what a word contributed (words)
@@ -307,6 +309,12 @@ pub(crate) struct Show {
     /// The class to explain [default: the answer] (words)
     #[arg(long)]
     pub(crate) label: Option<String>,
+    /// The word whose neighbours are looked for (neighbours)
+    #[arg(long)]
+    pub(crate) word: Option<String>,
+    /// Which recurrent layer, from 1 [default: the last] (states, gates)
+    #[arg(long, value_name = "N")]
+    pub(crate) layer: Option<usize>,
     /// Count on this labelled data instead of the run's own test split (confusion)
     #[arg(long, value_name = "DATA")]
     pub(crate) data: Option<String>,
@@ -326,6 +334,22 @@ pub(crate) enum Picture {
     Confusion,
     /// Which words of a text decided
     Words,
+    /// A text coloured by how little a language model expected each word
+    Surprise,
+    /// The hidden states of a language model over a text
+    States,
+    /// How far the gates of a language model open over a text
+    Gates,
+    /// How strongly the last word's loss depends on the states at each word before
+    Gradients,
+    /// The words that a language model places nearest to --word
+    Neighbours,
+}
+
+/// The name of a picture on the command line.
+pub(crate) fn name(picture: Picture) -> String {
+    let value = picture.to_possible_value();
+    value.map_or(String::new(), |value| value.get_name().to_owned())
 }
 
 /// How the contribution of a word is found.

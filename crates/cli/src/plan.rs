@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use unfold::tasks::Recipe;
+use unfold::tasks::{Recipe, TaskKind, task_of};
 use unfold::tasks::language::{LanguageRecipe, Sampling};
 use unfold::tasks::text::{Explain, TextRecipe};
 
@@ -117,6 +117,19 @@ pub(crate) enum Pictures {
     Confusion,
     /// The words that decided.
     Words(Words),
+    /// What a language model shows.
+    Language(Language),
+}
+
+/// What to show of a language model.
+#[derive(Debug)]
+pub(crate) struct Language {
+    /// Everything there is a text or a word for when `None`.
+    pub(crate) picture: Option<Picture>,
+    pub(crate) text: Option<String>,
+    pub(crate) word: Option<String>,
+    /// From 1; the last one when `None`.
+    pub(crate) layer: Option<usize>,
 }
 
 /// A text to explain.
@@ -304,21 +317,13 @@ fn read_recipe<R: Recipe>(path: &Path) -> Result<R> {
     Ok(R::from_toml(&text, &path.display().to_string())?)
 }
 
-fn plan_show(show: flags::Show) -> Result<Show> {
-    use_threads(&show.threads);
-    if let Some(data) = &show.data {
-        check_data(data)?;
-    }
-    let method = match show.method {
-        Method::Gradient => Explain::Gradient,
-        Method::Occlusion => Explain::Occlusion,
-    };
-    let words = show.text.map(|text| Words {
+fn text_pictures(show: &flags::Show, method: Explain) -> Result<Pictures> {
+    let words = show.text.clone().map(|text| Words {
         text,
         method,
-        label: show.label,
+        label: show.label.clone(),
     });
-    let pictures = match (show.picture, words) {
+    Ok(match (show.picture, words) {
         (None, words) => Pictures::All(words),
         (Some(Picture::Curves), _) => Pictures::Curves,
         (Some(Picture::Confusion), _) => Pictures::Confusion,
@@ -329,6 +334,54 @@ fn plan_show(show: flags::Show) -> Result<Show> {
                 "add one with --text '…'",
             ));
         }
+        (Some(other), _) => {
+            let name = flags::name(other);
+            return Err(unusable(
+                format!("{name}: only a language model has such a picture"),
+                "draw curves, confusion or words of this one",
+            ));
+        }
+    })
+}
+
+fn language_pictures(show: &flags::Show) -> Result<Pictures> {
+    let wanted = show.picture;
+    match wanted {
+        Some(Picture::Curves) => return Ok(Pictures::Curves),
+        Some(picture @ (Picture::Confusion | Picture::Words)) => {
+            let name = flags::name(picture);
+            return Err(unusable(
+                format!("{name}: only a text classifier has such a picture"),
+                "draw curves, surprise, states, gates, gradients or neighbours of this one",
+            ));
+        }
+        Some(Picture::Neighbours) if show.word.is_none() => {
+            let remedy = "add one with --word '…'";
+            return Err(unusable("neighbours: there is no word to start from", remedy));
+        }
+        Some(picture) if show.text.is_none() && picture != Picture::Neighbours => {
+            let name = flags::name(picture);
+            let problem = format!("{name}: there is no text to read");
+            return Err(unusable(problem, "add one with --text '…'"));
+        }
+        _ => {}
+    }
+    Ok(Pictures::Language(Language {
+        picture: wanted,
+        text: show.text.clone(),
+        word: show.word.clone(),
+        layer: show.layer,
+    }))
+}
+
+fn plan_show(show: flags::Show) -> Result<Show> {
+    use_threads(&show.threads);
+    if let Some(data) = &show.data {
+        check_data(data)?;
+    }
+    let method = match show.method {
+        Method::Gradient => Explain::Gradient,
+        Method::Occlusion => Explain::Occlusion,
     };
     if !show.run.exists() {
         return Err(unusable(
@@ -336,6 +389,11 @@ fn plan_show(show: flags::Show) -> Result<Show> {
             "name the folder that `unfold train` printed",
         ));
     }
+    let pictures = match task_of(&show.run) {
+        Ok(TaskKind::Language) => language_pictures(&show)?,
+        // A run that is not finished has no model yet; its curves can be drawn.
+        Ok(TaskKind::Text) | Err(_) => text_pictures(&show, method)?,
+    };
     let folder = if show.run.is_dir() {
         show.run.as_path()
     } else {

@@ -1,5 +1,7 @@
 //! `unfold show`.
 
+mod language;
+
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -20,6 +22,7 @@ pub(super) fn show(plan: &Show) -> Result<()> {
         Pictures::Curves => drawn.push(("curves", draw_curves(&plan.run)?)),
         Pictures::Confusion => drawn.push(("confusion", draw_confusion(plan)?)),
         Pictures::Words(words) => drawn.push(("words", draw_words(&plan.run, words)?)),
+        Pictures::Language(language) => drawn.extend(language::draw(&plan.run, language)?),
         Pictures::All(words) => {
             let diary = plan.run.join("metrics.jsonl").exists();
             if diary || (words.is_none() && plan.data.is_none()) {
@@ -43,7 +46,7 @@ pub(super) fn show(plan: &Show) -> Result<()> {
     Ok(())
 }
 
-fn draw_curves(run: &Path) -> Result<Canvas> {
+pub(super) fn draw_curves(run: &Path) -> Result<Canvas> {
     let records = read_metrics(run)?;
     curves::draw(&run.display().to_string(), &records).ok_or_else(|| {
         unusable(

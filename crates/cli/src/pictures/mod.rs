@@ -10,9 +10,12 @@ pub(crate) mod confusion;
 pub(crate) mod curves;
 mod flow;
 pub(crate) mod font;
+pub(crate) mod heat;
+pub(crate) mod neighbours;
 mod png;
+pub(crate) mod surprise;
 mod svg;
-mod ticks;
+pub(crate) mod ticks;
 pub(crate) mod words;
 
 #[cfg(test)]

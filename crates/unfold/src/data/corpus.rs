@@ -354,26 +354,29 @@ impl Piece {
         }
     }
 
-    /// Where the line after byte `at` begins; in text without lines, a letter.
-    fn line_after(&self, at: u64) -> Result<u64> {
+    /// The first line that begins at byte `at`, which is inside, or after it; in text without
+    /// lines, the next letter.
+    fn line_from(&self, at: u64) -> Result<u64> {
+        // The end of the line before tells.
+        let before = at.saturating_sub(1);
         match &self.text {
             Text::Memory(text) => {
-                let mut at = at as usize;
-                while !text.is_char_boundary(at) {
-                    at += 1;
+                let rest = &text.as_bytes()[before as usize..];
+                let near = &rest[..rest.len().min(NEAR)];
+                if let Some(end) = near.iter().position(|&byte| byte == b'\n') {
+                    return Ok(before + end as u64 + 1);
                 }
-                let line = text[at..].find('\n').map(|line| at + line + 1);
-                let near = line.filter(|line| line - at < NEAR);
-                Ok(near.unwrap_or(at) as u64)
+                let letter = |at: &u64| text.is_char_boundary(*at as usize);
+                Ok((at..).find(letter).expect("the end is one"))
             }
             Text::Disk(path) => {
                 let unread = |error| Error::io(path, "read", &error);
                 let mut file = fs::File::open(path).map_err(unread)?;
-                file.seek(SeekFrom::Start(at)).map_err(unread)?;
+                file.seek(SeekFrom::Start(before)).map_err(unread)?;
                 let mut rest = Vec::new();
                 let read = BufReader::new(file).read_until(b'\n', &mut rest);
                 read.map_err(unread)?;
-                Ok(at + rest.len() as u64)
+                Ok(before + rest.len() as u64)
             }
         }
     }
@@ -393,7 +396,8 @@ fn take_end(from: &mut Vec<Piece>, fraction: f64) -> Result<Vec<Piece>> {
             break;
         };
         if length(&piece) > left {
-            let cut = piece.line_after(piece.range.end - left)?.min(piece.range.end);
+            let cut = piece.line_from(piece.range.end - left)?;
+            let cut = cut.min(piece.range.end);
             left = 0;
             let kept = Piece {
                 range: piece.range.start..cut,
@@ -518,7 +522,7 @@ mod tests {
             of(CorpusPart::Valid),
             of(CorpusPart::Test),
         );
-        assert_eq!((train.len(), valid.len(), test.len()), (86, 5, 9));
+        assert_eq!((train.len(), valid.len(), test.len()), (86, 4, 10));
         let all = [train, valid, test].concat();
         assert_eq!(all.join("\n") + "\n", text);
     }

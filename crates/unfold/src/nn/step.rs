@@ -12,7 +12,6 @@ use crate::{Float, Ragged};
 pub struct RecurrentState<E: Float = f32> {
     sequences: Ragged,
     layers: Vec<LayerState<E>>,
-    gates: Buffer<E>,
     hn: Buffer<E>,
 }
 
@@ -23,6 +22,7 @@ struct LayerState<E: Float> {
     /// Where the next states go.
     next_h: Buffer<E>,
     next_c: Buffer<E>,
+    gates: Buffer<E>,
 }
 
 impl<E: Float> RecurrentState<E> {
@@ -62,6 +62,12 @@ impl<E: Float> RecurrentState<E> {
     pub fn hidden(&self, layer: usize) -> &[E] {
         &self.layers[layer].h
     }
+
+    /// The activated gates of a layer at the last step, `[B, G D]` in the order of
+    /// [`Recurrent`]'s equations.
+    pub fn gates(&self, layer: usize) -> &[E] {
+        &self.layers[layer].gates
+    }
 }
 
 impl<E: Float> LayerState<E> {
@@ -82,20 +88,21 @@ impl Recurrent {
             !config.bidirectional,
             "stream: layers in both directions need whole sequences"
         );
-        let (d, gates) = (config.hidden_size, config.cell.gates());
-        let of = |kept: bool| Buffer::zeros(batch * d * usize::from(kept));
-        let lstm = config.cell == Cell::Lstm;
-        let layer = || LayerState {
-            h: of(true),
-            c: of(lstm),
-            next_h: of(true),
-            next_c: of(lstm),
+        let zeros = |d: usize| Buffer::zeros(batch * d);
+        let cells = usize::from(config.cell == Cell::Lstm);
+        let layer = |d: usize| LayerState {
+            h: zeros(d),
+            c: zeros(d * cells),
+            next_h: zeros(d),
+            next_c: zeros(d * cells),
+            gates: zeros(d * config.cell.gates()),
         };
+        let sizes = (0..config.layers).map(|layer| config.size(layer));
+        let widest = sizes.clone().max().unwrap_or(0);
         RecurrentState {
             sequences: Ragged::new(&vec![1; batch]),
-            layers: (0..config.layers).map(|_| layer()).collect(),
-            gates: Buffer::zeros(batch * d * gates),
-            hn: of(config.cell == Cell::Gru),
+            layers: sizes.map(layer).collect(),
+            hn: zeros(widest * usize::from(config.cell == Cell::Gru)),
         }
     }
 
@@ -111,21 +118,21 @@ impl Recurrent {
         state: &'s mut RecurrentState<E>,
     ) -> &'s [E] {
         let config = self.config();
-        let (d, cell, batch) = (config.hidden_size, config.cell, state.batch());
-        let width = d * cell.gates();
+        let (cell, batch) = (config.cell, state.batch());
         let RecurrentState {
             sequences,
             layers,
-            gates,
             hn,
         } = state;
         let mut below: Option<&LayerState<E>> = None;
         for (layer, run) in layers.iter_mut().zip(&self.runs) {
             let x = below.map_or(x, |below| &below.h);
             let w_ih = params.get(run.w_ih);
+            let d = layer.h.len() / batch.max(1);
+            let width = d * cell.gates();
             let c = w_ih.len() / width.max(1);
             assert_eq!(x.len(), batch * c, "step: an input of {c} for each stream");
-            let out = MatMut::new(gates, width);
+            let out = MatMut::new(&mut layer.gates, width);
             let (x, w_ih) = (Mat::new(x, c), Mat::new(w_ih, width));
             kernels::gemm_bias(batch, width, c, x, w_ih, params.get(run.bias), out);
             kernels::rnn_forward(
@@ -133,14 +140,14 @@ impl Recurrent {
                 sequences,
                 d,
                 false,
-                gates,
+                &mut layer.gates,
                 params.get(run.w_hh),
                 run.bias_hn.map(|id| params.get(id)),
                 &layer.h,
                 &layer.c,
                 &mut layer.next_h,
                 &mut layer.next_c,
-                hn,
+                &mut hn[..batch * d * usize::from(cell == Cell::Gru)],
             );
             layer.turn();
             below = Some(layer);
@@ -164,6 +171,7 @@ mod tests {
                 let mut params = Params::<f64>::new(3);
                 let config = RecurrentConfig {
                     layers: 2,
+                    last_size: Some(5),
                     ..RecurrentConfig::new(cell, 6)
                 };
                 let layers = Recurrent::new(&mut params.scope("r"), 4, config);
@@ -176,15 +184,15 @@ mod tests {
                 for t in 0..T {
                     let row = batch * 4;
                     let h = layers.step(&params, &values[t * row..][..row], &mut state);
-                    let expected = &whole.y.data()[t * batch * 6..][..batch * 6];
+                    let expected = &whole.y.data()[t * batch * 5..][..batch * 5];
                     for (a, b) in h.iter().zip(expected) {
                         assert!((a - b).abs() < 1e-12, "{cell:?} {batch}: {a} {b}");
                     }
                 }
                 state.select(&vec![batch - 1; batch]);
                 let last = whole.states.h[1].data();
-                assert_eq!(state.hidden(1)[..6], state.hidden(1)[(batch - 1) * 6..]);
-                assert!((state.hidden(1)[0] - last[(batch - 1) * 6]).abs() < 1e-12);
+                assert_eq!(state.hidden(1)[..5], state.hidden(1)[(batch - 1) * 5..]);
+                assert!((state.hidden(1)[0] - last[(batch - 1) * 5]).abs() < 1e-12);
                 state.reset();
                 assert!(state.hidden(0).iter().all(|&h| h == 0.0));
             }

@@ -24,6 +24,8 @@ pub struct LanguageConfig {
     /// Initial weights are drawn evenly from -init to init; when absent, each layer has its usual
     /// ones.
     pub init: Option<f64>,
+    /// Where the biases of an LSTM's forget gates start.
+    pub forget_bias: f64,
     /// What is left out while training.
     pub dropout: DropoutConfig,
 }
@@ -32,12 +34,19 @@ pub struct LanguageConfig {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DropoutConfig {
+    /// Of the words: a word's whole vector, wherever it stands in a window.
+    pub words: f64,
     /// Of the word vectors' values.
     pub input: f64,
     /// Of the states between layers.
     pub hidden: f64,
     /// Of the last layer's states.
     pub output: f64,
+    /// Of the recurrent weights W (Merity et al. 2017).
+    pub weights: f64,
+    /// Whether `input`, `hidden` and `output` leave out the same values at all steps of a window
+    /// (Gal and Ghahramani 2016).
+    pub locked: bool,
 }
 
 impl Default for LanguageConfig {
@@ -49,6 +58,7 @@ impl Default for LanguageConfig {
             embedding_size: 256,
             tied: true,
             init: None,
+            forget_bias: 1.0,
             dropout: DropoutConfig::default(),
         }
     }
@@ -88,6 +98,8 @@ impl LanguageConfig {
             }
         }
         let shares = [
+            ("words", self.dropout.words),
+            ("weights", self.dropout.weights),
             ("input", self.dropout.input),
             ("hidden", self.dropout.hidden),
             ("output", self.dropout.output),
@@ -100,6 +112,10 @@ impl LanguageConfig {
                     "choose a share from 0 up to, but not, 1",
                 ));
             }
+        }
+        if !self.forget_bias.is_finite() {
+            let problem = format!("is {}", self.forget_bias);
+            return Err(Error::recipe("model.forget_bias", problem, "choose a number, such as 1"));
         }
         if let Some(init) = self.init.filter(|init| !(*init > 0.0 && init.is_finite())) {
             let remedy = "choose a number above 0, such as 0.1, or leave it out";

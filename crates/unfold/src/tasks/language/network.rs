@@ -1,8 +1,9 @@
 //! The network of a language model: word vectors, recurrent layers, scores for all words.
 
-use super::config::LanguageConfig;
+use super::config::{DropoutConfig, LanguageConfig};
 use crate::nn::{
-    Dropout, Embedding, Init, Linear, ParamId, Params, Pass, Recurrent, RecurrentConfig, States,
+    Dropout, Embedding, GateBias, Init, Linear, LockedDropout, ParamId, Params, Pass, Recurrent,
+    RecurrentConfig, RecurrentInit, States,
 };
 use crate::ops::CrossEntropy;
 use crate::ragged::Ragged;
@@ -14,8 +15,31 @@ pub(super) struct Network {
     table: Embedding,
     recurrent: Recurrent,
     head: Head,
-    input: Dropout,
-    output: Dropout,
+    input: Drop,
+    output: Drop,
+}
+
+/// Dropout, drawn anew at each step or the same at all steps of a window.
+#[derive(Clone, Debug)]
+enum Drop {
+    Plain(Dropout),
+    Locked(LockedDropout),
+}
+
+impl Drop {
+    fn new(probability: f64, locked: bool) -> Drop {
+        match locked {
+            true => Drop::Locked(LockedDropout::new(probability)),
+            false => Drop::Plain(Dropout::new(probability)),
+        }
+    }
+
+    fn forward(&self, pass: &Pass<f32>, x: &Tensor, sequences: &Ragged) -> Tensor {
+        match self {
+            Drop::Plain(dropout) => dropout.forward(pass, x),
+            Drop::Locked(dropout) => dropout.forward(pass, x, sequences),
+        }
+    }
 }
 
 /// From the last layer's states to the scores of all words.
@@ -34,11 +58,25 @@ impl Network {
         classes: usize,
     ) -> Network {
         let spread = config.init.map_or(Init::Normal(0.1), Init::Uniform);
+        let DropoutConfig {
+            words,
+            input,
+            hidden,
+            output,
+            weights,
+            locked,
+        } = config.dropout;
         let mut scope = params.scope("embedding");
-        let table = Embedding::with_init(&mut scope, classes, config.embedding_size, spread);
+        let table = Embedding::with_init(&mut scope, classes, config.embedding_size, spread)
+            .with_dropout(words);
         let layers = RecurrentConfig {
             layers: config.layers,
-            dropout: config.dropout.hidden,
+            last_size: Some(config.units(config.layers - 1)),
+            dropout: hidden,
+            weight_dropout: weights,
+            locked,
+            init: config.init.map_or(RecurrentInit::default(), RecurrentInit::Uniform),
+            gate_bias: GateBias::Forget(config.forget_bias),
             ..RecurrentConfig::new(config.cell.into(), config.hidden_size)
         };
         let mut scope = params.scope("recurrent");
@@ -55,8 +93,8 @@ impl Network {
             table,
             recurrent,
             head,
-            input: Dropout::new(config.dropout.input),
-            output: Dropout::new(config.dropout.output),
+            input: Drop::new(input, locked),
+            output: Drop::new(output, locked),
         }
     }
 
@@ -92,14 +130,14 @@ impl Network {
         states: &States,
     ) -> (Tensor, States) {
         let x = self.table.forward(pass, words); // [N, C]
-        let x = self.input.forward(pass, &x);
+        let x = self.input.forward(pass, &x, sequences);
         let out = self.recurrent.forward(pass, &x, sequences, Some(states));
         (out.y, out.states)
     }
 
     /// The scores of all words after states `[N, D]`: `[N, V]`.
-    pub(super) fn logits(&self, pass: &Pass<f32>, y: &Tensor) -> Tensor {
-        let y = self.output.forward(pass, y);
+    pub(super) fn logits(&self, pass: &Pass<f32>, y: &Tensor, sequences: &Ragged) -> Tensor {
+        let y = self.output.forward(pass, y, sequences);
         match &self.head {
             Head::Own(linear) => linear.forward(pass, &y),
             Head::Tied { table, bias } => {
@@ -118,7 +156,7 @@ impl Network {
     ) -> (Tensor, States) {
         let (y, states) = self.read(pass, &window.words, &window.sequences, states);
         let loss = self
-            .logits(pass, &y)
+            .logits(pass, &y, &window.sequences)
             .cross_entropy(&window.next, &CrossEntropy::default());
         (loss, states)
     }

@@ -97,6 +97,7 @@ impl Default for LanguageRecipe {
                     input: 0.4,
                     hidden: 0.3,
                     output: 0.4,
+                    ..DropoutConfig::default()
                 },
                 ..LanguageConfig::default()
             },

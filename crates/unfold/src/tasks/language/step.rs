@@ -45,6 +45,11 @@ impl StreamState {
     pub fn hidden(&self, layer: usize) -> &[f32] {
         self.recurrent.hidden(layer)
     }
+
+    /// The gates of a layer at the last step, `[B, G D]`.
+    pub fn gates(&self, layer: usize) -> &[f32] {
+        self.recurrent.gates(layer)
+    }
 }
 
 impl<'m> Stepper<'m> {

@@ -1,0 +1,152 @@
+//! Looking into a model while it reads a text.
+
+use std::ops::Range;
+
+use super::generate::log_sum;
+use super::model::LanguageModel;
+use crate::nn::Pass;
+use crate::ops::CrossEntropy;
+use crate::tensor::Tensor;
+
+/// A word that a model has read.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Where it stands in the text, in bytes.
+    pub place: Range<usize>,
+    /// The word as the model knows it.
+    pub word: String,
+    /// How surprised the model was: -ln p(word), in nats.
+    pub surprise: f64,
+    /// The word that it thought likeliest, and its probability.
+    pub expected: (String, f64),
+    /// What is inside each layer after the word.
+    pub layers: Vec<Inside>,
+}
+
+/// What is inside a layer after a word.
+#[derive(Clone, Debug)]
+pub struct Inside {
+    /// The hidden states, `[D]`.
+    pub hidden: Vec<f32>,
+    /// The activated gates, each `[D]`: r, z, n of a GRU; i, f, g, o of an LSTM; none of an Elman
+    /// cell.
+    pub gates: Vec<Vec<f32>>,
+}
+
+impl LanguageModel {
+    /// Reads a text from its beginning and tells what it saw and thought; nothing for a text
+    /// without a token.
+    pub fn inspect(&self, text: &str) -> Vec<Seen> {
+        let (codec, stepper) = (self.codec(), self.stepper());
+        let mut state = stepper.start(1);
+        let mut logits = vec![0.0; codec.classes()];
+        if let Some(eos) = codec.eos() {
+            logits.copy_from_slice(stepper.step(&[eos], &mut state));
+        }
+        let gates = match self.gates() {
+            1 => 0,
+            gates => gates,
+        };
+        let mut seen = Vec::new();
+        for (place, word) in codec.encoder().tokens(text) {
+            let class = codec.class(&word).unwrap_or(crate::data::Codec::UNKNOWN);
+            let log_sum = log_sum(&logits);
+            let log_p = |class: usize| f64::from(logits[class]) - log_sum;
+            let likeliest = (0..logits.len()).reduce(|a, b| if logits[b] > logits[a] { b } else { a });
+            let likeliest = likeliest.unwrap_or(0);
+            let expected = (
+                codec.word(likeliest as u32).to_owned(),
+                log_p(likeliest).exp(),
+            );
+            let surprise = -log_p(class as usize);
+            logits.copy_from_slice(stepper.step(&[class], &mut state));
+            let inside = |layer: usize| {
+                let hidden = state.hidden(layer).to_vec();
+                let rows = state.gates(layer).chunks_exact(hidden.len().max(1));
+                Inside {
+                    gates: rows.take(gates).map(<[f32]>::to_vec).collect(),
+                    hidden,
+                }
+            };
+            seen.push(Seen {
+                place,
+                word,
+                surprise,
+                expected,
+                layers: (0..self.config().layers).map(inside).collect(),
+            });
+        }
+        seen
+    }
+
+    /// How strongly the loss of a text's last word depends on the hidden states before it: for each
+    /// layer the Euclidean norms of the gradient by the states after each word but the last.
+    /// Nothing for a text of fewer than two tokens.
+    pub fn gradients_through_time(&self, text: &str) -> Vec<Vec<f64>> {
+        let words = self.codec().encode(text);
+        let Some((&last, words)) = words.split_last().filter(|(_, words)| !words.is_empty()) else {
+            return Vec::new();
+        };
+        let pass = Pass::inspection(&self.params);
+        let one = crate::Ragged::new(&[1]);
+        let mut states = self.states(1, &[]);
+        // A zero added to each state has the state's gradient.
+        let mut nudges: Vec<Vec<Tensor>> = vec![Vec::new(); states.h.len()];
+        let mut y = None;
+        for &word in words {
+            let (_, after) = self.network.read(&pass, &[word], &one, &states);
+            states = after;
+            for (h, nudges) in states.h.iter_mut().zip(&mut nudges) {
+                let nudge = Tensor::zeros(h.shape()).watch();
+                *h = h.add(&nudge);
+                nudges.push(nudge);
+            }
+            y = states.h.last().cloned();
+        }
+        let y = y.expect("there is a word");
+        let logits = self.network.logits(&pass, &y, &one);
+        let gradients = logits
+            .cross_entropy(&[last], &CrossEntropy::default())
+            .backward();
+        let norm = |nudge: &Tensor| {
+            let gradient = gradients.get(nudge).map_or(&[][..], |g| g.data());
+            gradient
+                .iter()
+                .map(|&g| f64::from(g).powi(2))
+                .sum::<f64>()
+                .sqrt()
+        };
+        let layer = |nudges: &Vec<Tensor>| nudges.iter().map(norm).collect();
+        nudges.iter().map(layer).collect()
+    }
+
+    /// The words whose vectors point most nearly where that of `word` does, with the cosine of the
+    /// angle between, nearest first; `None` for an unknown word.
+    pub fn neighbours(&self, word: &str, count: usize) -> Option<Vec<(String, f64)>> {
+        let class = self.codec().class(word)?;
+        let size = self.config().embedding_size;
+        let table = self.params.get(self.network.table());
+        let row = |class: usize| &table[class * size..][..size];
+        let dot = |a: &[f32], b: &[f32]| -> f64 {
+            let products = a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b));
+            products.sum()
+        };
+        let own = row(class as usize);
+        let cosine = |other: &[f32]| {
+            let lengths = (dot(own, own) * dot(other, other)).sqrt();
+            dot(own, other) / lengths.max(1e-30)
+        };
+        let classes = 0..self.codec().classes();
+        let others = classes.filter(|&other| other != class as usize);
+        let mut all: Vec<(usize, f64)> = others.map(|other| (other, cosine(row(other)))).collect();
+        all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        all.truncate(count);
+        let named = |(class, cosine)| (self.codec().word(class as u32).to_owned(), cosine);
+        Some(all.into_iter().map(named).collect())
+    }
+
+    /// How many gates a cell has, G.
+    fn gates(&self) -> usize {
+        crate::ops::Cell::from(self.config().cell).gates()
+    }
+}
