@@ -154,3 +154,31 @@ impl AdaptiveSoftmax {
         Tensor::concat(&parts.iter().collect::<Vec<_>>(), 1) // [N, V]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::Params;
+
+    #[test]
+    fn ignored_rows_do_not_count() {
+        let mut params = Params::<f64>::new(1);
+        let softmax = AdaptiveSoftmax::new(&mut params.scope("softmax"), 4, 9, &[3, 6], 2.0);
+        let pass = Pass::evaluation(&params);
+        let x = Tensor::from_vec((0..12).map(|i| (i as f64).sin()).collect(), [3, 4]);
+        let p = softmax.log_probabilities(&pass, &x); // [3, 9]
+        let loss = softmax.loss(&pass, &x, &[7, IGNORE, 1]).item();
+        assert!((loss + (p.data()[7] + p.data()[2 * 9 + 1]) / 2.0).abs() < 1e-12);
+        let nothing = softmax.loss(&pass, &x, &[IGNORE; 3]).item();
+        assert_eq!(nothing, 0.0);
+    }
+
+    #[test]
+    #[should_panic(
+        expected = "adaptive_softmax: expected cutoffs that rise from above 0 to below 9, got [3, 9]"
+    )]
+    fn cutoffs_must_fit() {
+        let mut params = Params::<f64>::new(1);
+        AdaptiveSoftmax::new(&mut params.scope("softmax"), 4, 9, &[3, 9], 2.0);
+    }
+}
