@@ -427,6 +427,59 @@ def loss():
     write("loss", cases)
 
 
+def activation_penalty():
+    """AR and TAR (Merity et al. 2017), of the outputs of a recurrent layer before and after dropout."""
+    cases = []
+    for lengths in ([4, 4, 4], LENGTHS):
+        alpha, beta = 2.0, 0.5
+        x, dropped = leaf(rand(sum(lengths), 3)), leaf(rand(sum(lengths), 3))
+        changes = torch.cat([s[1:] - s[:-1] for s in unpack(x, lengths)])
+        y = alpha * dropped.pow(2).mean() + beta * changes.pow(2).mean()
+        if len(set(lengths)) == 1:
+            # as the authors' code has it, with h [T, B, D]
+            h = x.view(lengths[0], len(lengths), -1)
+            assert torch.allclose(y, alpha * dropped.pow(2).mean() + beta * (h[1:] - h[:-1]).pow(2).mean())
+        y.backward()
+        cases.append(
+            case(
+                f"activation_penalty lengths={lengths}",
+                dict(x=x, dropped=dropped, y=y, grad_x=x.grad, grad_dropped=dropped.grad),
+                lengths=lengths,
+                alpha=alpha,
+                beta=beta,
+            )
+        )
+    write("activation_penalty", cases)
+
+
+def adaptive_softmax():
+    """The loss and all log probabilities, each with its gradients."""
+    cases = []
+    for cutoffs, div_value in [([4, 10], 2.0), ([5], 4.0), ([2, 3, 11], 1.5)]:
+        module = nn.AdaptiveLogSoftmaxWithLoss(9, 20, cutoffs, div_value).double()
+        with torch.no_grad():
+            for p in module.parameters():
+                p.copy_(rand(*p.shape))
+        named = {"head.weight": module.head.weight}
+        for i, tail in enumerate(module.tail):
+            named[f"tail{i}.projection.weight"], named[f"tail{i}.output.weight"] = tail[0].weight, tail[1].weight
+        x = leaf(rand(6, 9))
+        targets = torch.tensor([0, 19, 3, 7, 1, 12])
+        loss, y = module(x, targets).loss, module.log_prob(x)
+        dy = rand(*y.shape)
+        tensors = dict(x=x, loss=loss, y=y, d_y=dy) | {f"param:{k}": w.T for k, w in named.items()}
+        for kind, value in [("loss", loss), ("log", (y * dy).sum())]:
+            x.grad = None
+            for w in module.parameters():
+                w.grad = torch.zeros_like(w)  # a tail without a target gets none
+            value.backward()
+            tensors[f"grad_{kind}_x"] = x.grad
+            tensors |= {f"grad_{kind}:{k}": w.grad.T.clone() for k, w in named.items()}
+        settings = dict(cutoffs=cutoffs, div_value=div_value, targets=targets.tolist())
+        cases.append(case(f"adaptive_softmax cutoffs={cutoffs} div_value={div_value}", tensors, **settings))
+    write("adaptive_softmax", cases)
+
+
 # ---------------------------------------------------------------- optimizers
 
 OPTIMIZERS = [
@@ -445,6 +498,7 @@ OPTIMIZERS = [
     ("adadelta", torch.optim.Adadelta, dict(rho=0.8, epsilon=1e-3), dict(rho=0.8, eps=1e-3)),
 ]
 RENAMED = {"epsilon", "beta1", "beta2"}
+AVERAGED_FROM = 4  # the step after which averaging begins
 
 
 def optimizer():
@@ -459,21 +513,26 @@ def optimizer():
             arguments = {k: v for k, v in ours.items() if k not in RENAMED} | theirs
             groups = [dict(params=[w], weight_decay=weight_decay), dict(params=[b], weight_decay=0.0)]
             stepper = build(groups, lr=rates[0], **arguments)
-            trajectory = []
+            trajectory, averages, averaged = [], [], None
             for t in range(steps):
                 w.grad, b.grad = grads[t, :6].reshape(2, 3), grads[t, 6:]
                 for group in stepper.param_groups:
                     group["lr"] = rates[t]
                 stepper.step()
                 trajectory.append(torch.cat([w.detach().flatten(), b.detach()]))
+                if t == AVERAGED_FROM:
+                    averaged = torch.optim.swa_utils.AveragedModel(nn.ParameterList([w, b]))
+                if averaged is not None:
+                    averaged.update_parameters(nn.ParameterList([w, b]))
+                    averages.append(torch.cat([p.detach().flatten() for p in averaged.module]))
             cases.append(
                 case(
                     f"{name} {ours} weight_decay={weight_decay}",
-                    dict(trajectory=torch.stack(trajectory)),
+                    dict(trajectory=torch.stack(trajectory), averages=torch.stack(averages)),
                     config=dict(kind=name, weight_decay=weight_decay, **ours),
                 )
             )
-    cases.append(case("inputs", dict(weight=weight, bias=bias, grads=grads), rates=rates))
+    cases.append(case("inputs", dict(weight=weight, bias=bias, grads=grads), rates=rates, averaged_from=AVERAGED_FROM))
     write("optimizer", cases)
 
 
@@ -586,7 +645,10 @@ if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     wanted = sys.argv[1:]  # all topics, or those named
     for number, topic in enumerate(
-        [linear, embedding, conv1d, pool, layer_norm, recurrent, loss, optimizer, clip, schedule, pool2d, batch_norm, conv2d]
+        [
+            *[linear, embedding, conv1d, pool, layer_norm, recurrent, loss, optimizer, clip, schedule],
+            *[pool2d, batch_norm, conv2d, activation_penalty, adaptive_softmax],
+        ]
     ):
         torch.manual_seed(number)  # a topic's values do not depend on the others
         if not wanted or topic.__name__ in wanted:

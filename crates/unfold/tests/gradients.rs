@@ -4,8 +4,9 @@
 use std::ops::Range;
 
 use unfold::nn::{
-    BatchNorm, Conv1d, Conv2d, Dropout, Embedding, Init, LayerNorm, Linear, LockedDropout, Params,
-    Pass, Pool, Recurrent, RecurrentConfig, States, through_time,
+    ActivationPenalty, AdaptiveSoftmax, BatchNorm, Conv1d, Conv2d, Dropout, Embedding, Init,
+    LayerNorm, Linear, LockedDropout, Params, Pass, Pool, Recurrent, RecurrentConfig, States,
+    through_time,
 };
 use unfold::ops::{self, Cell, CrossEntropy};
 use unfold::random::Key;
@@ -318,6 +319,38 @@ fn losses() {
     });
     check("squared_error", Params::new(0), &pair, |_, x| {
         x[0].squared_error(&x[1])
+    });
+}
+
+#[test]
+fn activation_penalty() {
+    let sequences = Ragged::new(&[4, 2, 2, 1]);
+    let penalty = ActivationPenalty {
+        alpha: 0.7,
+        beta: 1.3,
+    };
+    let inputs = [values("dropped", [9, 3]), values("y", [9, 3])];
+    check("activation_penalty", Params::new(0), &inputs, |_, x| {
+        penalty.forward(&x[0], &x[1], &sequences)
+    });
+}
+
+#[test]
+fn adaptive_softmax() {
+    let make =
+        |scope: &mut unfold::nn::Scope<'_, f64>| AdaptiveSoftmax::new(scope, 6, 9, &[3, 5], 2.0);
+    let x = values("x", [6, 6]);
+    // Targets everywhere, and none in the first tail.
+    for targets in [[0, 3, 8, 2, 4, 5], [7, 1, ops::IGNORE, 0, 8, 7]] {
+        let (params, layer) = made(make);
+        let inputs = std::slice::from_ref(&x);
+        check("adaptive_softmax", params, inputs, |pass, x| {
+            layer.loss(pass, &x[0], &targets)
+        });
+    }
+    let (params, layer) = made(make);
+    check("log_probabilities", params, &[x], |pass, x| {
+        layer.log_probabilities(pass, &x[0])
     });
 }
 

@@ -185,6 +185,11 @@ mod tests {
         let kept = first.iter().filter(|&&v| v > 0.0).count() as f64 / first.len() as f64;
         assert!((kept - 0.25).abs() < 0.07, "{kept}");
         assert_ne!(words.forward(&pass, &ids).to_vec(), y);
+        // Bags drop the same rows.
+        let pass = Pass::training(&params, Key::new(1));
+        let offsets: Vec<usize> = (0..=ids.len()).collect();
+        let bags = words.bag(&pass, &ids, &vec![0.5; ids.len()], &offsets);
+        assert_eq!(bags.affine(2.0, 0.0).data(), y);
         let plain = words.forward(&Pass::evaluation(&params), &ids);
         assert!(plain.data().iter().all(|&v| v == 1.0));
     }

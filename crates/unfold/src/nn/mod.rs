@@ -32,6 +32,8 @@
 //! assert!(last < 0.2, "{last}");
 //! ```
 
+mod activation_penalty;
+mod adaptive_softmax;
 mod batch_norm;
 mod checkpoint;
 mod choice;
@@ -54,6 +56,8 @@ mod schedule;
 mod step;
 mod through_time;
 
+pub use activation_penalty::ActivationPenalty;
+pub use adaptive_softmax::AdaptiveSoftmax;
 pub use batch_norm::BatchNorm;
 pub use clip::{clip_norm, clip_value, gradient_norm, max_norm};
 pub use conv1d::Conv1d;
@@ -64,7 +68,7 @@ pub use init::Init;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use locked_dropout::LockedDropout;
-pub use optimizer::{Adadelta, Adam, AdamW, Optimizer, OptimizerConfig, RmsProp, Sgd};
+pub use optimizer::{Adadelta, Adam, AdamW, NonMonotone, Optimizer, OptimizerConfig, RmsProp, Sgd};
 pub use params::{Entry, ParamId, Params, Scope};
 pub use pass::{Pass, Probe};
 pub use pool::Pool;

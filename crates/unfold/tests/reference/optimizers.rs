@@ -17,6 +17,7 @@ fn run<E: Precision>(case: &Case, inputs: &Case) {
     let gradients = inputs.tensor::<E>("grads"); // [steps, 8]
     let rates: Vec<f64> = inputs.setting("rates");
     let mut trajectory = Vec::new();
+    let (mut averages, averaged_from) = (Vec::new(), inputs.setting::<usize>("averaged_from"));
     for (t, rate) in rates.into_iter().enumerate() {
         let row = gradients.narrow(0, t, 1);
         let (dw, db) = (
@@ -33,8 +34,13 @@ fn run<E: Precision>(case: &Case, inputs: &Case) {
         drop((pass, loss));
         optimizer.step(&mut params, rate);
         trajectory.extend_from_slice(params.values());
+        if t == averaged_from {
+            optimizer.start_averaging(&params);
+        }
+        averages.extend_from_slice(optimizer.averaged().unwrap_or_default());
     }
     case.check("trajectory", &trajectory);
+    case.check("averages", &averages);
 }
 
 #[test]

@@ -2,6 +2,9 @@
 
 mod adadelta;
 mod adam;
+mod average;
+mod clock;
+mod non_monotone;
 mod rmsprop;
 mod sgd;
 
@@ -11,6 +14,9 @@ use unfold_kernels::{self as kernels, Buffer};
 
 pub use adadelta::Adadelta;
 pub use adam::{Adam, AdamW};
+use average::Average;
+use clock::Clock;
+pub use non_monotone::NonMonotone;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 
@@ -244,26 +250,28 @@ impl Range {
 #[derive(Clone)]
 pub struct Optimizer<E: Float = f32> {
     config: OptimizerConfig,
-    steps: u64,
-    /// The steps as numbers that any state can hold: see [`Optimizer::state`].
-    clock: [E; 2],
+    steps: Clock<E>,
+    /// How many values the parameters have.
+    len: usize,
     slots: Vec<Buffer<E>>,
+    average: Option<Average<E>>,
 }
 
-/// A state counts steps in units of 1 and of this, so that both counts are exact in any type.
-const CLOCK: u64 = 1 << 20;
-/// The name of that part of the state.
+/// Names of parts of the state: how many steps, the average, and of how many values it is.
 const STEPS: &str = "steps";
+const AVERAGE: &str = "average";
+const AVERAGED: &str = "averaged";
 
 impl<E: Float> Optimizer<E> {
     /// An optimizer that has not made a step, for parameters laid out as `params` are now.
     pub fn new(config: OptimizerConfig, params: &Params<E>) -> Optimizer<E> {
-        let slots = config.rule::<E>().slots();
+        let (slots, len) = (config.rule::<E>().slots(), params.len());
         Optimizer {
-            slots: slots.iter().map(|_| Buffer::zeros(params.len())).collect(),
+            slots: slots.iter().map(|_| Buffer::zeros(len)).collect(),
             config,
-            steps: 0,
-            clock: [E::ZERO; 2],
+            steps: Clock::new(0),
+            len,
+            average: None,
         }
     }
 
@@ -274,7 +282,7 @@ impl<E: Float> Optimizer<E> {
 
     /// How many steps it has made.
     pub fn steps(&self) -> u64 {
-        self.steps
+        self.steps.steps()
     }
 
     /// Changes all trainable parameters along their gradients.
@@ -286,35 +294,79 @@ impl<E: Float> Optimizer<E> {
     pub fn step(&mut self, params: &mut Params<E>, rate: f64) {
         let len = params.len();
         assert!(
-            params.grads().len() == len && self.slots.iter().all(|slot| slot.len() == len),
-            "optimizer: expected {len} gradients and as many values in its state, got {} and {:?}",
+            params.grads().len() == len && self.len == len,
+            "optimizer: expected {len} gradients and as many values in its state, got {} and {}",
             params.grads().len(),
-            self.slots.iter().map(|slot| slot.len()).collect::<Vec<_>>(),
+            self.len,
         );
-        self.set_steps(self.steps + 1);
+        self.steps = Clock::new(self.steps() + 1);
+        let step = self.steps();
         let rule = self.config.rule::<E>();
         params.for_each_stretch(|stretch| {
             let moment = Moment {
-                step: self.steps,
+                step,
                 rate,
                 decay: stretch.decay,
             };
             update_in_parallel(rule, &moment, stretch, &mut self.slots);
         });
+        if let Some(average) = &mut self.average {
+            average.add(params.values());
+        }
     }
 
-    fn set_steps(&mut self, steps: u64) {
-        self.steps = steps;
-        let count = |n: u64| E::from_f64(n as f64);
-        self.clock = [count(steps % CLOCK), count(steps / CLOCK)];
+    /// Averages all values (Polyak and Juditsky 1992) from those of `params` on, over the steps that follow:
+    /// with plain descent that is averaged SGD, and when [`NonMonotone`] says so NT-ASGD (Merity et al.
+    /// 2017). Called again, it begins anew. Each step then passes over all values once more.
+    ///
+    /// ```
+    /// use unfold::nn::{Init, Optimizer, OptimizerConfig, Params, Pass, Sgd};
+    /// use unfold::random::Key;
+    ///
+    /// let mut params = Params::<f32>::new(0);
+    /// let x = params.scope("a").add("x", [1], Init::Ones);
+    /// let mut optimizer = Optimizer::new(OptimizerConfig::Sgd(Sgd::default()), &params);
+    /// optimizer.start_averaging(&params);
+    /// let pass = Pass::training(&params, Key::new(0));
+    /// let loss = pass.param(x).square().sum();
+    /// params.backward(&pass, &loss);
+    /// drop((pass, loss));
+    /// optimizer.step(&mut params, 0.25);
+    /// assert_eq!(params.values(), [0.5]);
+    /// assert_eq!(optimizer.averaged().unwrap(), [0.75]);
+    ///
+    /// // The averaged model, to evaluate or to keep.
+    /// let mut averaged = params.clone();
+    /// averaged.values_mut().copy_from_slice(optimizer.averaged().unwrap());
+    /// ```
+    ///
+    /// # Panics
+    /// When `params` are not laid out as those it was made for.
+    #[track_caller]
+    pub fn start_averaging(&mut self, params: &Params<E>) {
+        let (expected, got) = (self.len, params.len());
+        assert!(
+            got == expected,
+            "optimizer: expected {expected} values to average, got {got}"
+        );
+        self.average = Some(Average::new(params.values()));
     }
 
-    /// The state to store: the number of steps and each buffer, with their names.
+    /// The averages of all values, each where it lies in [`Params::values`]; `None` before
+    /// [`Optimizer::start_averaging`].
+    pub fn averaged(&self) -> Option<&[E]> {
+        self.average.as_ref().map(|average| &average.values[..])
+    }
+
+    /// The state to store: the number of steps, each buffer and the average, with their names.
     pub fn state(&self) -> Vec<(&'static str, &[E])> {
+        let mut state = vec![(STEPS, &self.steps.digits()[..])];
         let names = self.config.rule::<E>().slots().iter().copied();
-        let slots = self.slots.iter().map(|slot| &slot[..]);
-        let steps = (STEPS, &self.clock[..]);
-        std::iter::once(steps).chain(names.zip(slots)).collect()
+        state.extend(names.zip(self.slots.iter().map(|slot| &slot[..])));
+        if let Some(Average { values, count }) = &self.average {
+            state.extend([(AVERAGE, &values[..]), (AVERAGED, count.digits())]);
+        }
+        state
     }
 
     /// Goes on from a stored state.
@@ -322,30 +374,41 @@ impl<E: Float> Optimizer<E> {
     /// # Errors
     /// When the state is not one of this optimizer and model.
     pub fn restore(&mut self, state: &[(&str, &[E])]) -> Result<()> {
-        let mut found = Vec::with_capacity(self.slots.len() + 1);
-        for (name, own) in self.state() {
+        let find = |name: &str| {
             let stored = state.iter().find(|(stored, _)| *stored == name);
-            let stored = stored.map_or(&[][..], |(_, values)| values);
-            if stored.len() != own.len() {
+            stored.map(|(_, values)| *values)
+        };
+        let read = |name: &str, expected: usize| {
+            let values = find(name).unwrap_or_default();
+            if values.len() != expected {
                 return Err(Error::model(
                     "checkpoint",
                     format!(
-                        "optimizer {}: expected {} values of `{name}`, got {}",
+                        "optimizer {}: expected {expected} values of `{name}`, got {}",
                         self.config.name(),
-                        own.len(),
-                        stored.len(),
+                        values.len(),
                     ),
                     "resume with the recipe that the checkpoint was made with",
                 ));
             }
-            found.push(stored);
-        }
-        let (clock, slots) = found.split_first().expect("the steps");
+            Ok(values)
+        };
+        let steps = Clock::read(read(STEPS, 2)?);
+        let names = self.config.rule::<E>().slots().iter();
+        let slots: Vec<_> = names
+            .map(|name| read(name, self.len))
+            .collect::<Result<_>>()?;
+        let average = match find(AVERAGE) {
+            Some(_) => Some(Average {
+                values: Buffer::from_slice(read(AVERAGE, self.len)?),
+                count: Clock::read(read(AVERAGED, 2)?),
+            }),
+            None => None,
+        };
         for (slot, values) in self.slots.iter_mut().zip(slots) {
             slot.copy_from_slice(values);
         }
-        let count = |n: E| n.to_f64() as u64;
-        self.set_steps(count(clock[0]) + CLOCK * count(clock[1]));
+        (self.steps, self.average) = (steps, average);
         Ok(())
     }
 }

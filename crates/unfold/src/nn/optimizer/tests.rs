@@ -51,17 +51,61 @@ fn a_restored_optimizer_goes_on_bit_for_bit() {
     for config in configs() {
         let mut params = squares();
         let mut optimizer = Optimizer::new(config.clone(), &params);
-        for _ in 0..3 {
+        for averaging in [false, true] {
+            if averaging {
+                optimizer.start_averaging(&params);
+            }
+            for _ in 0..3 {
+                step(&mut params, &mut optimizer);
+            }
+            let mut resumed = Optimizer::new(config.clone(), &params);
+            resumed.restore(&optimizer.state()).unwrap();
+            assert_eq!(resumed.steps(), optimizer.steps());
+            let mut copy = params.clone();
             step(&mut params, &mut optimizer);
+            step(&mut copy, &mut resumed);
+            assert_eq!(params.values(), copy.values());
+            assert_eq!(optimizer.averaged(), resumed.averaged());
+            assert_eq!(optimizer.averaged().is_some(), averaging);
         }
-        let mut resumed = Optimizer::new(config, &params);
-        resumed.restore(&optimizer.state()).unwrap();
-        assert_eq!(resumed.steps(), 3);
-        let mut copy = params.clone();
-        step(&mut params, &mut optimizer);
-        step(&mut copy, &mut resumed);
-        assert_eq!(params.values(), copy.values());
     }
+}
+
+#[test]
+fn the_average_is_the_mean_of_all_values_since_its_start() {
+    for config in configs() {
+        let mut params = squares();
+        let mut optimizer = Optimizer::new(config, &params);
+        step(&mut params, &mut optimizer);
+        optimizer.start_averaging(&params);
+        let mut seen = vec![params.values().to_vec()];
+        for _ in 0..4 {
+            step(&mut params, &mut optimizer);
+            seen.push(params.values().to_vec());
+        }
+        let averaged = optimizer.averaged().unwrap();
+        for (i, average) in averaged.iter().enumerate() {
+            let mean = seen.iter().map(|values| values[i]).sum::<f64>() / 5.0;
+            assert!((average - mean).abs() < 1e-12);
+        }
+    }
+}
+
+#[test]
+fn a_trigger_goes_on_from_its_state() {
+    let losses = [5.0, 4.0, 4.5, 4.2, 4.1, 3.0, 3.9, 4.05];
+    let mut trigger = NonMonotone::new(2);
+    let whole = losses.map(|loss| trigger.observe(loss));
+    assert_eq!(
+        whole,
+        [false, false, false, false, true, false, false, true]
+    );
+    let mut first = NonMonotone::new(2);
+    losses[..4].iter().for_each(|&loss| _ = first.observe(loss));
+    let mut second = NonMonotone::new(2);
+    second.restore(first.state());
+    let rest: Vec<bool> = losses[4..].iter().map(|&l| second.observe(l)).collect();
+    assert_eq!(rest, whole[4..]);
 }
 
 #[test]
@@ -107,7 +151,7 @@ fn steps_are_exact_in_f32() {
     let params = Params::<f32>::new(0);
     let mut optimizer = Optimizer::new(OptimizerConfig::default(), &params);
     let steps = (1 << 24) + 1;
-    optimizer.set_steps(steps);
+    optimizer.steps = Clock::new(steps);
     let mut resumed = Optimizer::new(OptimizerConfig::default(), &params);
     resumed.restore(&optimizer.state()).unwrap();
     assert_eq!(resumed.steps(), steps);
