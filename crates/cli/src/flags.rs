@@ -180,6 +180,7 @@ EXAMPLES
   unfold eval runs/text-spam builtin:spam
   unfold eval runs/text-reviews next-month.csv --json
   unfold eval model.safetensors test.jsonl
+  unfold eval runs/language-ptb ptb.tar.gz
 
 DATA is read as in training. Where it brings a test split of its own, that is what counts.";
 
@@ -189,8 +190,11 @@ DATA is read as in training. Where it brings a test split of its own, that is wh
 pub(crate) struct Eval {
     /// Folder of a finished run, or a model.safetensors file
     pub(crate) run: PathBuf,
-    /// Labelled data, as for `unfold train`
+    /// Data as for `unfold train`
     pub(crate) data: String,
+    /// Round a language model's weights to eight bits first
+    #[arg(long)]
+    pub(crate) int8: bool,
     #[command(flatten)]
     pub(crate) threads: Threads,
     /// Print the result as one line of JSON
@@ -272,6 +276,9 @@ pub(crate) struct Writing {
     /// Stop at the end of the first sentence or text: shorthand for a single <eos>
     #[arg(long)]
     pub(crate) one: bool,
+    /// Weights in eight bits: faster, and nearly as good
+    #[arg(long)]
+    pub(crate) int8: bool,
     /// Show the five likeliest next words and their probabilities at each step
     #[arg(long, conflicts_with = "beam")]
     pub(crate) explain: bool,

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use unfold::tasks::{Recipe, TaskKind, task_of};
 use unfold::tasks::language::{LanguageRecipe, Sampling};
 use unfold::tasks::text::{Explain, TextRecipe};
+use unfold::tasks::{Recipe, TaskKind, task_of};
 
 use crate::failure::unusable;
 use crate::flags::{self, Command, Method, Picture, TrainTask};
@@ -46,6 +46,7 @@ pub(crate) struct Training<R> {
 pub(crate) struct Eval {
     pub(crate) run: PathBuf,
     pub(crate) data: String,
+    pub(crate) int8: bool,
     pub(crate) json: bool,
 }
 
@@ -82,6 +83,7 @@ pub(crate) struct Writing {
     pub(crate) stop: Vec<String>,
     /// Whether to stop at the first end of a text.
     pub(crate) one: bool,
+    pub(crate) int8: bool,
     pub(crate) explain: bool,
     pub(crate) seed: u64,
 }
@@ -148,7 +150,8 @@ impl Plan {
             Command::Train(train) => match train.task {
                 TrainTask::Text(train) => Self::TrainText(Box::new(train_text(train)?)),
                 TrainTask::Language(train) => {
-                    let training = training(train.data, train.training, |_: &mut LanguageRecipe| {})?;
+                    let training =
+                        training(train.data, train.training, |_: &mut LanguageRecipe| {})?;
                     Self::TrainLanguage(Box::new(training))
                 }
             },
@@ -158,6 +161,7 @@ impl Plan {
                 Self::Eval(Eval {
                     run: eval.run,
                     data: eval.data,
+                    int8: eval.int8,
                     json: eval.json,
                 })
             }
@@ -258,7 +262,10 @@ fn training<R: Recipe + Default>(
 
 fn writing(flags: flags::Writing) -> Result<Writing> {
     let wrong = |flag: &str, value: f64, remedy: &str| {
-        Err(unusable(format!("--{flag} {value}: makes no sense"), remedy))
+        Err(unusable(
+            format!("--{flag} {value}: makes no sense"),
+            remedy,
+        ))
     };
     let temperature = if flags.greedy { 0.0 } else { flags.temperature };
     if !(0.0..=100.0).contains(&temperature) {
@@ -288,6 +295,7 @@ fn writing(flags: flags::Writing) -> Result<Writing> {
         beam: flags.beam,
         stop: flags.stop,
         one: flags.one,
+        int8: flags.int8,
         explain: flags.explain,
         seed: flags.seed,
     })
@@ -357,7 +365,10 @@ fn language_pictures(show: &flags::Show) -> Result<Pictures> {
         }
         Some(Picture::Neighbours) if show.word.is_none() => {
             let remedy = "add one with --word '…'";
-            return Err(unusable("neighbours: there is no word to start from", remedy));
+            return Err(unusable(
+                "neighbours: there is no word to start from",
+                remedy,
+            ));
         }
         Some(picture) if show.text.is_none() && picture != Picture::Neighbours => {
             let name = flags::name(picture);

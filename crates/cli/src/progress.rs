@@ -81,7 +81,11 @@ impl Reporter {
             examples_per_second,
             ..
         } = progress;
-        let speed = format!("{} {}/s", count(*examples_per_second as u64), name(self.unit));
+        let speed = format!(
+            "{} {}/s",
+            count(*examples_per_second as u64),
+            name(self.unit)
+        );
         match &mut self.display {
             Display::Quiet => {}
             Display::Bar(bar) => {
@@ -232,7 +236,10 @@ mod tests {
             "epoch  3/10  training loss 0.2500  validation loss 0.5000  accuracy 93.25 %  4.2 s  * best"
         );
         (end.valid_loss, end.valid_accuracy, end.best) = (None, None, false);
-        assert_eq!(summarize(&end, Unit::Examples), "epoch  3/10  training loss 0.2500  4.2 s");
+        assert_eq!(
+            summarize(&end, Unit::Examples),
+            "epoch  3/10  training loss 0.2500  4.2 s"
+        );
     }
 
     #[test]

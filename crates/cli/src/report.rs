@@ -38,14 +38,23 @@ pub(crate) fn of_language(report: &LanguageReport) -> String {
         Unit::Tokens | Unit::Examples => "token",
     };
     let mut rows = vec![
-        (format!("perplexity, per {unit}"), format!("{:.2}", report.perplexity)),
-        (format!("nats per {unit}"), format!("{:.4}", report.nats_per_token)),
+        (
+            format!("perplexity, per {unit}"),
+            format!("{:.2}", report.perplexity),
+        ),
+        (
+            format!("nats per {unit}"),
+            format!("{:.4}", report.nats_per_token),
+        ),
     ];
     if let Some(bits) = report.bits_per_character {
         rows.push(("bits per character".into(), format!("{bits:.4}")));
     }
     rows.push((format!("unknown {unit}s"), percent(report.unknown)));
-    lines(&title(&report.split, report.tokens, unit, report.seconds), &rows)
+    lines(
+        &title(&report.split, report.tokens, unit, report.seconds),
+        &rows,
+    )
 }
 
 fn title(split: &str, count_: usize, unit: &str, seconds: f64) -> String {
@@ -54,14 +63,22 @@ fn title(split: &str, count_: usize, unit: &str, seconds: f64) -> String {
         other => other,
     };
     let plural = if count_ == 1 { "" } else { "s" };
-    format!("{split}: {} {unit}{plural}, {}\n", count(count_ as u64), duration(seconds))
+    format!(
+        "{split}: {} {unit}{plural}, {}\n",
+        count(count_ as u64),
+        duration(seconds)
+    )
 }
 
 /// Names and values below each other.
 fn lines(title: &str, rows: &[(String, String)]) -> String {
     let width = |text: &str| text.chars().count();
     let names = rows.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
-    let values = rows.iter().map(|(_, value)| width(value)).max().unwrap_or(0);
+    let values = rows
+        .iter()
+        .map(|(_, value)| width(value))
+        .max()
+        .unwrap_or(0);
     let mut out = title.to_owned();
     for (name, value) in rows {
         let line = format!("  {name:<names$}  {value:>values$}");

@@ -17,12 +17,14 @@ pub trait Plain: Copy + Send + Sync + 'static + sealed::Sealed {}
 
 mod sealed {
     pub trait Sealed {}
+    impl Sealed for i8 {}
     impl Sealed for f32 {}
     impl Sealed for f64 {}
     impl Sealed for u16 {}
     impl Sealed for u32 {}
 }
 
+impl Plain for i8 {}
 impl Plain for f32 {}
 impl Plain for f64 {}
 impl Plain for u16 {}

@@ -26,6 +26,7 @@ mod machine;
 pub mod naive;
 mod norm;
 mod pool;
+mod quantized;
 mod reduce;
 mod rnn;
 mod rows;
@@ -62,8 +63,9 @@ pub use pool::{
     LARGEST_WINDOW, Pool2d, Windows, avg_pool2d, avg_pool2d_backward, max_pool2d,
     max_pool2d_backward,
 };
+pub use quantized::Quantized;
 pub use reduce::{column_sums, row_sums, sum, sum_sq};
-pub use rnn::{Cell, rnn_backward, rnn_forward};
+pub use rnn::{Cell, rnn_backward, rnn_forward, rnn_step};
 pub use rows::Rows;
 pub use seq::{Ragged, seq_max, seq_max_backward, seq_mean, seq_mean_backward};
 pub use simd::simd_level;

@@ -246,9 +246,15 @@ pub fn rnn_forward<E: Float>(
     if d == 0 || n == 0 {
         return;
     }
-    let one = seq.steps() == 1 && batch <= FEW;
-    let (k, w) = if one { (0, &w_hh[..0]) } else { (d, w_hh) };
-    let panels = Panels::pack((k, k), d, cell.gates(), Mat::new(w, g));
+    if seq.steps() == 1 && batch <= FEW {
+        // Packing would take longer than the product: weights that are read once are read where they lie.
+        let mut product = Buffer::<E>::scratch(batch * g);
+        let (rows, w) = (Mat::new(h0, d), Mat::new(w_hh, g));
+        gemm(batch, g, d, rows, w, false, MatMut::new(&mut product, g));
+        let b_hn = (!b_hn.is_empty()).then_some(b_hn);
+        return rnn_step(cell, seq, d, gates, &product, b_hn, h0, c0, y, c, hn);
+    }
+    let panels = Panels::pack((d, d), d, cell.gates(), Mat::new(w_hh, g));
     let pass = Forward {
         cell,
         seq,
@@ -262,16 +268,6 @@ pub fn rnn_forward<E: Float>(
         c: Shared::new(c),
         hn: Shared::new(hn),
     };
-    if one {
-        // Packing would take longer than the product: weights that are read once are read where they lie.
-        let mut product = Buffer::<E>::scratch(batch * g);
-        let (h0, w) = (Mat::new(h0, d), Mat::new(w_hh, g));
-        gemm(batch, g, d, h0, w, false, MatMut::new(&mut product, g));
-        return E::dispatch(OneStep {
-            pass: &pass,
-            product: &product,
-        });
-    }
     deal(batch, &panels, |share, meet| {
         let mut product = Buffer::<E>::scratch(panels.room());
         let mut before = None;
@@ -286,6 +282,66 @@ pub fn rnn_forward<E: Float>(
             before = Some(t);
             meet();
         }
+    });
+}
+
+/// The cell's equations of a single step, given the products `h W` `[B, G D]` of the states with the recurrent
+/// weights; all else as in [`rnn_forward`] over sequences of one step.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn rnn_step<E: Float>(
+    cell: Cell,
+    seq: &Ragged,
+    d: usize,
+    gates: &mut [E],
+    product: &[E],
+    b_hn: Option<&[E]>,
+    h0: &[E],
+    c0: &[E],
+    y: &mut [E],
+    c: &mut [E],
+    hn: &mut [E],
+) {
+    let (batch, g) = (seq.batch(), cell.gates() * d);
+    let (lstm, gru) = (
+        usize::from(cell == Cell::Lstm),
+        usize::from(cell == Cell::Gru),
+    );
+    let b_hn = b_hn.unwrap_or(&[]);
+    check(
+        "rnn_step",
+        &[
+            ("steps", seq.steps(), 1),
+            ("gates", gates.len(), batch * g),
+            ("product", product.len(), batch * g),
+            ("b_hn", b_hn.len(), gru * d),
+            ("h0", h0.len(), batch * d),
+            ("c0", c0.len(), lstm * batch * d),
+            ("y", y.len(), batch * d),
+            ("c", c.len(), lstm * batch * d),
+            ("hn", hn.len(), gru * batch * d),
+        ],
+    );
+    if d == 0 {
+        return;
+    }
+    let pass = Forward {
+        cell,
+        seq,
+        d,
+        panels: &Panels::pack((0, 0), d, cell.gates(), Mat::new(&[], g)),
+        b_hn,
+        h0,
+        c0,
+        gates: Shared::new(gates),
+        y: Shared::new(y),
+        c: Shared::new(c),
+        hn: Shared::new(hn),
+    };
+    E::dispatch(OneStep {
+        pass: &pass,
+        product,
     });
 }
 

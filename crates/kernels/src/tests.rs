@@ -10,6 +10,7 @@ mod embed;
 mod gemm;
 mod norm;
 mod pool;
+mod quantized;
 mod reduce;
 mod rnn;
 mod seq;

@@ -6,6 +6,7 @@ use unfold::tasks::language::LanguageModel;
 use unfold::tasks::text::TextModel;
 use unfold::tasks::{TaskKind, task_of};
 
+use crate::failure::unusable;
 use crate::output;
 use crate::plan::Eval;
 use crate::report;
@@ -13,12 +14,20 @@ use crate::report;
 /// Measures a model on data.
 pub(super) fn eval(plan: &Eval) -> Result<()> {
     match task_of(&plan.run)? {
+        TaskKind::Text if plan.int8 => Err(unusable(
+            "--int8: only language models can be rounded",
+            "leave it out",
+        )),
         TaskKind::Text => {
             let report = TextModel::load(&plan.run)?.evaluate(&plan.data)?;
             tell(plan, &report, || report::of_text(&report))
         }
         TaskKind::Language => {
-            let report = LanguageModel::load(&plan.run)?.evaluate(&plan.data)?;
+            let mut model = LanguageModel::load(&plan.run)?;
+            if plan.int8 {
+                model = model.into_int8();
+            }
+            let report = model.evaluate(&plan.data)?;
             tell(plan, &report, || report::of_language(&report))
         }
     }

@@ -23,11 +23,17 @@ pub(super) fn run(plan: &Run) -> Result<()> {
         (TaskKind::Text, Input::Texts(texts)) => classify(plan, Some(texts)),
         (TaskKind::Text, Input::Lines) => classify(plan, None),
         (TaskKind::Text, Input::Prompt(_) | Input::Interactive) => Err(unusable(
-            format!("{}: this model sorts texts and cannot write", plan.run.display()),
+            format!(
+                "{}: this model sorts texts and cannot write",
+                plan.run.display()
+            ),
             "give texts without --prompt, or name a run of `unfold train language`",
         )),
         (TaskKind::Language, Input::Texts(_) | Input::Lines) => Err(unusable(
-            format!("{}: this model writes, it does not answer texts", plan.run.display()),
+            format!(
+                "{}: this model writes, it does not answer texts",
+                plan.run.display()
+            ),
             "give it the beginning of a text with --prompt '…', or talk to it with --interactive",
         )),
         (TaskKind::Language, Input::Prompt(prompt)) => write::go_on(plan, prompt),

@@ -29,7 +29,12 @@ pub(super) fn text(plan: &Training<TextRecipe>) -> Result<()> {
 /// Trains a language model.
 pub(super) fn language(plan: &Training<LanguageRecipe>) -> Result<()> {
     let report = watched(plan, language::train)?;
-    finish(plan, &report, report::of_language(&report), "--prompt 'The'")
+    finish(
+        plan,
+        &report,
+        report::of_language(&report),
+        "--prompt 'The'",
+    )
 }
 
 /// Trains while the user looks on.
@@ -55,7 +60,12 @@ fn watched<R, T>(
 }
 
 /// Tells what came out.
-fn finish<R>(plan: &Training<R>, report: &impl Serialize, table: String, input: &str) -> Result<()> {
+fn finish<R>(
+    plan: &Training<R>,
+    report: &impl Serialize,
+    table: String,
+    input: &str,
+) -> Result<()> {
     if !plan.quiet {
         tell!("\n{table}{}", next(&plan.out, input));
     }

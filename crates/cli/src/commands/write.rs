@@ -17,7 +17,7 @@ const SHOWN: usize = 5;
 
 /// Writes the prompt and goes on with it.
 pub(super) fn go_on(plan: &Run, prompt: &str) -> Result<()> {
-    let model = LanguageModel::load(&plan.run)?;
+    let model = load(plan)?;
     let (codec, writing) = (model.codec(), &plan.writing);
     let words = read_prompt(codec, prompt)?;
     if let Some(width) = writing.beam {
@@ -67,11 +67,13 @@ pub(super) fn go_on(plan: &Run, prompt: &str) -> Result<()> {
 
 /// Goes on with what is typed, line after line.
 pub(super) fn interactive(plan: &Run) -> Result<()> {
-    let model = LanguageModel::load(&plan.run)?;
+    let model = load(plan)?;
     let codec = model.codec();
     let mut writer = Writer::new(&model, &plan.writing)?;
     if std::io::stdin().is_terminal() {
-        tell!("type the beginning of a sentence and press Enter: the model goes on with it; Ctrl-D ends");
+        tell!(
+            "type the beginning of a sentence and press Enter: the model goes on with it; Ctrl-D ends"
+        );
     }
     for line in std::io::stdin().lock().lines() {
         let line = line.context("standard input: cannot read")?;
@@ -95,6 +97,14 @@ pub(super) fn interactive(plan: &Run) -> Result<()> {
     Ok(())
 }
 
+fn load(plan: &Run) -> Result<LanguageModel> {
+    let model = LanguageModel::load(&plan.run)?;
+    Ok(match plan.writing.int8 {
+        true => model.into_int8(),
+        false => model,
+    })
+}
+
 /// A generator and when it stops.
 struct Writer<'m> {
     generator: Generator<'m>,
@@ -110,7 +120,9 @@ impl<'m> Writer<'m> {
         let stop = writing.stop.iter().map(|word| {
             codec.class(word).ok_or_else(|| {
                 unusable(
-                    format!("--stop {word}: the model does not know this word, so it never writes it"),
+                    format!(
+                        "--stop {word}: the model does not know this word, so it never writes it"
+                    ),
                     "give a word as the model cuts text, such as a single mark",
                 )
             })

@@ -25,7 +25,9 @@ pub(crate) fn draw(title: &str, subtitle: &str, words: &[String], maps: &[Map]) 
     let cell = (980.0 / columns).clamp(5.0, 26.0);
     let width = (cell * columns + 2.0 * MARGIN).max(560.0);
     let row = |map: &Map| (260.0 / map.rows.len().max(1) as f32).clamp(3.0, 12.0);
-    let heights = maps.iter().map(|map| TITLE + row(map) * map.rows.len() as f32);
+    let heights = maps
+        .iter()
+        .map(|map| TITLE + row(map) * map.rows.len() as f32);
     let height = HEAD + heights.sum::<f32>() + WORDS + MARGIN;
     let mut canvas = Canvas::new(width, height, format!("{title}. {subtitle}"));
     let room = width - 2.0 * MARGIN;
@@ -36,7 +38,11 @@ pub(crate) fn draw(title: &str, subtitle: &str, words: &[String], maps: &[Map]) 
     legend(&mut canvas, maps.first().is_none_or(|map| map.signed));
     let mut top = HEAD;
     for map in maps {
-        canvas.text(Text::new(MARGIN, top + 16.0, map.title.as_str()).size(13.0).bold());
+        canvas.text(
+            Text::new(MARGIN, top + 16.0, map.title.as_str())
+                .size(13.0)
+                .bold(),
+        );
         top += TITLE;
         let tall = row(map);
         for values in &map.rows {
@@ -74,9 +80,16 @@ fn colour(value: f32, signed: bool) -> Colour {
 fn legend(canvas: &mut Canvas, signed: bool) {
     let (low, high) = if signed { (-1.0, 1.0) } else { (0.0, 1.0) };
     let label = |x: f32, text: &str, anchor| {
-        Text::new(x, 80.0, text).size(LABEL_SIZE).colour(MUTED).anchor(anchor)
+        Text::new(x, 80.0, text)
+            .size(LABEL_SIZE)
+            .colour(MUTED)
+            .anchor(anchor)
     };
-    canvas.text(label(MARGIN, if signed { "−1" } else { "0" }, Anchor::Start));
+    canvas.text(label(
+        MARGIN,
+        if signed { "−1" } else { "0" },
+        Anchor::Start,
+    ));
     const STEPS: usize = 40;
     for i in 0..STEPS {
         let value = low + (high - low) * i as f32 / (STEPS - 1) as f32;
@@ -88,5 +101,9 @@ fn legend(canvas: &mut Canvas, signed: bool) {
         };
         canvas.rect(area, 0.0, colour(value, signed));
     }
-    canvas.text(label(MARGIN + 26.0 + 3.0 * STEPS as f32, "1", Anchor::Start));
+    canvas.text(label(
+        MARGIN + 26.0 + 3.0 * STEPS as f32,
+        "1",
+        Anchor::Start,
+    ));
 }

@@ -58,7 +58,9 @@ pub(crate) fn draw(text: &str, seen: &[Seen]) -> Canvas {
             canvas.text(text.colour(ink_on(fill)).exact_width());
         }
     }
-    let heading = Text::new(MARGIN, list - 12.0, "What surprised most").size(13.0).bold();
+    let heading = Text::new(MARGIN, list - 12.0, "What surprised most")
+        .size(13.0)
+        .bold();
     canvas.text(heading);
     for (i, seen) in strongest.iter().enumerate() {
         let line = format!(

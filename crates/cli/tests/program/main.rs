@@ -5,5 +5,6 @@ mod desk;
 mod errors;
 mod help;
 mod journey;
+mod language;
 #[cfg(unix)]
 mod resume;

@@ -3,15 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 use super::encoder::Reader;
-use super::{Corpus, CorpusPart, Encoder, Ends, TokenConfig, TokenStream, TokenWriter, concurrent};
+use super::{
+    Corpus, CorpusPart, Encoder, Ends, TokenConfig, TokenStream, TokenWriter, Vocabulary,
+    concurrent,
+};
 use crate::error::{Error, Result};
 
 /// Texts encoded together.
 const BLOCK: usize = 4096;
 
 /// The tokens that a language model reads and predicts: class 0 is `<unk>`, every unknown word;
-/// the words follow, most frequent first; the last class is `<eos>`, the end of a text, where
-/// texts have ends.
+/// class 1 is `<eos>`, the end of a text, where texts have ends; the words follow, most frequent
+/// first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Codec {
     encoder: Encoder,
@@ -46,7 +49,7 @@ impl Codec {
 
     /// The class of the end of a text, where texts have ends.
     pub fn eos(&self) -> Option<u32> {
-        (self.ends != Ends::Never).then(|| self.encoder.size() as u32 - 1)
+        (self.ends != Ends::Never).then_some(1)
     }
 
     /// Where texts end.
@@ -67,7 +70,7 @@ impl Codec {
         if Some(class) == self.eos() {
             return "<eos>";
         }
-        let word = self.encoder.vocabulary().word(class + 1);
+        let word = self.encoder.vocabulary().word(self.id(class));
         word.unwrap_or_else(|| panic!("class {class} of {}", self.classes()))
     }
 
@@ -75,7 +78,18 @@ impl Codec {
     pub fn class(&self, word: &str) -> Option<u32> {
         match self.eos() {
             Some(eos) if word == "<eos>" => Some(eos),
-            _ => self.encoder.vocabulary().id(word).map(|id| id - 1),
+            _ => self.encoder.vocabulary().id(word).map(|id| match id {
+                Vocabulary::UNKNOWN => Codec::UNKNOWN,
+                id => id - 1 + self.eos().unwrap_or(0),
+            }),
+        }
+    }
+
+    /// The encoder's number of a class that is not `<eos>`.
+    pub(super) fn id(&self, class: u32) -> u32 {
+        match class {
+            Codec::UNKNOWN => Vocabulary::UNKNOWN,
+            class => class + 1 - self.eos().unwrap_or(0),
         }
     }
 

@@ -194,7 +194,10 @@ impl Corpus {
                     .push(format!("{place} is no text and was passed over"));
                 continue;
             }
-            let text: Arc<str> = charset.decode(&file.bytes, &place)?.replace("\r\n", "\n").into();
+            let text: Arc<str> = charset
+                .decode(&file.bytes, &place)?
+                .replace("\r\n", "\n")
+                .into();
             let piece = Piece {
                 range: 0..text.len() as u64,
                 text: Text::Memory(text),
@@ -439,7 +442,9 @@ fn on_disk(path: &Path) -> Result<Option<Piece>> {
 /// The first million bytes.
 fn head(path: &Path) -> std::io::Result<String> {
     let mut bytes = Vec::new();
-    fs::File::open(path)?.take(1 << 20).read_to_end(&mut bytes)?;
+    fs::File::open(path)?
+        .take(1 << 20)
+        .read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -461,7 +466,10 @@ fn text_of(line: &str, field: Option<&str>, place: impl Fn() -> String) -> Resul
         Error::data(
             place(),
             format!("the object has no text in {}", names.join(", ")),
-            format!("name the field with data.text; there is {}", fields.join(", ")),
+            format!(
+                "name the field with data.text; there is {}",
+                fields.join(", ")
+            ),
         )
     })
 }
@@ -502,14 +510,27 @@ mod tests {
         assert_eq!(of(Ends::Never).concat(), "one\ntwo\n\n\nthree\nfour");
         assert_eq!(corpus.ends(Ends::Auto, TokenKind::Words), Ends::Paragraph);
         assert_eq!(corpus.ends(Ends::Auto, TokenKind::Characters), Ends::Never);
-        let lines = read("a.jsonl", "{\"text\":\"a\\nb\"}\n\n{\"text\":\"c\"}\n", &source);
+        let lines = read(
+            "a.jsonl",
+            "{\"text\":\"a\\nb\"}\n\n{\"text\":\"c\"}\n",
+            &source,
+        );
         let lines = lines.unwrap();
-        assert_eq!(lines.ends(Ends::Auto, TokenKind::Characters), Ends::Document);
-        assert_eq!(stretches(&lines, CorpusPart::Train, Ends::Document), ["a\nb", "c"]);
+        assert_eq!(
+            lines.ends(Ends::Auto, TokenKind::Characters),
+            Ends::Document
+        );
+        assert_eq!(
+            stretches(&lines, CorpusPart::Train, Ends::Document),
+            ["a\nb", "c"]
+        );
         let wrong = read("a.jsonl", "{\"text\":\"a\"}\n{\"words\":\"b\"}\n", &source).unwrap();
         let said = wrong.visit(CorpusPart::Train, Ends::Line, &mut |_| Ok(()));
         let said = said.unwrap_err().to_string();
-        assert!(said.contains("a.jsonl, line 2") && said.contains("there is words"), "{said}");
+        assert!(
+            said.contains("a.jsonl, line 2") && said.contains("there is words"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -47,7 +47,10 @@ impl<'a> Detokenizer<'a> {
     /// The text of some tokens.
     pub fn text(codec: &Codec, tokens: &[u32]) -> String {
         let mut detokenizer = Detokenizer::new(codec);
-        tokens.iter().map(|&token| detokenizer.push(token)).collect()
+        tokens
+            .iter()
+            .map(|&token| detokenizer.push(token))
+            .collect()
     }
 
     fn word(&mut self, word: &str) -> String {
@@ -76,7 +79,7 @@ impl<'a> Detokenizer<'a> {
     }
 
     fn piece(&mut self, token: u32) -> String {
-        self.open.push(token + 1);
+        self.open.push(self.codec.id(token));
         let text = self.codec.encoder().decode_file(&self.open);
         let text = text.unwrap_or_default();
         // Half a letter may come whole with the next token.
@@ -152,7 +155,8 @@ mod tests {
 
     #[test]
     fn characters_and_pieces_come_back_exactly() {
-        let text = "Größe, naïve — 鯨 and\n\n  spaces; the whale, the whale, the whale 🐋!\n".repeat(9);
+        let text =
+            "Größe, naïve — 鯨 and\n\n  spaces; the whale, the whale, the whale 🐋!\n".repeat(9);
         for (tokenizer, max_size) in [(TokenKind::Characters, 0), (TokenKind::Bpe, 300)] {
             let config = TokenConfig {
                 tokenizer,

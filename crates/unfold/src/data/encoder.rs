@@ -86,9 +86,10 @@ impl Encoder {
         };
         if config.tokenizer == TokenKind::Bpe {
             let json = super::bpe::train(read, config)?;
-            encoder.file = Some(TokenizerFile::parse(json).map_err(|problem| {
-                Error::data("vocabulary", problem, "give more text")
-            })?);
+            encoder.file = Some(
+                TokenizerFile::parse(json)
+                    .map_err(|problem| Error::data("vocabulary", problem, "give more text"))?,
+            );
         }
         let mut words: HashMap<String, (Count, u32)> = HashMap::new();
         let mut buckets = vec![(0u32, 0u32); if config.hashes() { config.buckets } else { 0 }];

@@ -104,7 +104,11 @@ impl TokenWriter {
 
     fn spill(&mut self) -> Result<()> {
         let stream = &mut self.stream;
-        let bytes: Vec<u8> = stream.memory.iter().flat_map(|id| id.to_le_bytes()).collect();
+        let bytes: Vec<u8> = stream
+            .memory
+            .iter()
+            .flat_map(|id| id.to_le_bytes())
+            .collect();
         let written = stream
             .file
             .take()

@@ -75,5 +75,5 @@ pub use pool::Pool;
 pub use recurrent::{Recurrent, RecurrentOutput, States};
 pub use recurrent_config::{GateBias, RecurrentConfig, RecurrentInit};
 pub use schedule::{Anneal, Goal, Schedule, Scheduler};
-pub use step::RecurrentState;
+pub use step::{RecurrentInt8, RecurrentState};
 pub use through_time::through_time;

@@ -34,10 +34,13 @@ pub enum Schedule {
         #[serde(default)]
         warmup: usize,
     },
-    /// Multiplied by `factor` every `every` steps.
+    /// Multiplied by `factor` after `hold` steps and then every `every` steps.
     Step {
         /// Steps between two changes.
         every: usize,
+        /// Steps before the first change (Zaremba et al. 2014); `every` when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hold: Option<usize>,
         /// What each change multiplies by.
         #[serde(default = "tenth")]
         factor: f64,
@@ -170,7 +173,16 @@ impl Schedule {
         let progress = (at as f64 / span as f64).min(1.0);
         match *self {
             Schedule::Constant { .. } | Schedule::Plateau { .. } => 1.0,
-            Schedule::Step { every, factor, .. } => factor.powf((at / every.max(1)) as f64),
+            Schedule::Step {
+                every,
+                hold,
+                factor,
+                ..
+            } => {
+                let (every, hold) = (every.max(1), hold.unwrap_or(every));
+                let changes = at.checked_sub(hold).map_or(0, |since| 1 + since / every);
+                factor.powf(changes as f64)
+            }
             Schedule::Cosine { floor, .. } => Anneal::Cosine.between(1.0, floor, progress),
             Schedule::Linear { floor, .. } => Anneal::Linear.between(1.0, floor, progress),
             Schedule::OneCycle {
@@ -366,10 +378,19 @@ mod tests {
             read("schedule = { kind = 'step', every = 5, warmup = 2 }").unwrap()["schedule"],
             Schedule::Step {
                 every: 5,
+                hold: None,
                 factor: 0.1,
                 warmup: 2
             }
         );
+        let held = Schedule::Step {
+            every: 2,
+            hold: Some(3),
+            factor: 0.5,
+            warmup: 0,
+        };
+        let factors: Vec<f64> = (0..7).map(|step| held.factor(step, 7)).collect();
+        assert_eq!(factors, [1.0, 1.0, 1.0, 0.5, 0.5, 0.25, 0.25]);
         let unknown = read("schedule = 'cosinus'").unwrap_err().to_string();
         assert!(
             unknown.contains("unknown variant `cosinus`, expected one of"),

@@ -1,6 +1,6 @@
 //! Recurrent layers one step at a time: for streams that go on as long as anybody listens.
 
-use unfold_kernels::{self as kernels, Buffer, Mat, MatMut};
+use unfold_kernels::{self as kernels, Buffer, Mat, MatMut, Quantized};
 
 use crate::nn::{Params, Recurrent};
 use crate::ops::Cell;
@@ -12,6 +12,7 @@ use crate::{Float, Ragged};
 pub struct RecurrentState<E: Float = f32> {
     sequences: Ragged,
     layers: Vec<LayerState<E>>,
+    product: Buffer<E>,
     hn: Buffer<E>,
 }
 
@@ -102,6 +103,7 @@ impl Recurrent {
         RecurrentState {
             sequences: Ragged::new(&vec![1; batch]),
             layers: sizes.map(layer).collect(),
+            product: zeros(widest * config.cell.gates()),
             hn: zeros(widest * usize::from(config.cell == Cell::Gru)),
         }
     }
@@ -117,31 +119,60 @@ impl Recurrent {
         x: &[E],
         state: &'s mut RecurrentState<E>,
     ) -> &'s [E] {
-        let config = self.config();
-        let (cell, batch) = (config.cell, state.batch());
+        let batch = state.batch();
+        self.advance(params, x, state, |weights, x, bias, out| {
+            let weights = params.get(match weights {
+                Weights::Input(run) => self.runs[run].w_ih,
+                Weights::Hidden(run) => self.runs[run].w_hh,
+            });
+            let (inputs, width) = (x.len() / batch.max(1), out.len() / batch.max(1));
+            assert_eq!(
+                weights.len(),
+                inputs * width,
+                "step: weights for {inputs} inputs of each stream"
+            );
+            let (x, w) = (Mat::new(x, inputs), Mat::new(weights, width));
+            let out = MatMut::new(out, width);
+            match bias {
+                Some(bias) => kernels::gemm_bias(batch, width, inputs, x, w, bias, out),
+                None => kernels::gemm(batch, width, inputs, x, w, false, out),
+            }
+        })
+    }
+
+    /// One step with products that `product` computes: weights, rows `[B, ..]`, bias, result.
+    fn advance<'s, E: Float>(
+        &self,
+        params: &Params<E>,
+        x: &[E],
+        state: &'s mut RecurrentState<E>,
+        product: impl Fn(Weights, &[E], Option<&[E]>, &mut [E]),
+    ) -> &'s [E] {
+        let (cell, batch) = (self.config().cell, state.batch());
         let RecurrentState {
             sequences,
             layers,
+            product: room,
             hn,
         } = state;
         let mut below: Option<&LayerState<E>> = None;
-        for (layer, run) in layers.iter_mut().zip(&self.runs) {
+        for (i, (layer, run)) in layers.iter_mut().zip(&self.runs).enumerate() {
             let x = below.map_or(x, |below| &below.h);
-            let w_ih = params.get(run.w_ih);
             let d = layer.h.len() / batch.max(1);
-            let width = d * cell.gates();
-            let c = w_ih.len() / width.max(1);
-            assert_eq!(x.len(), batch * c, "step: an input of {c} for each stream");
-            let out = MatMut::new(&mut layer.gates, width);
-            let (x, w_ih) = (Mat::new(x, c), Mat::new(w_ih, width));
-            kernels::gemm_bias(batch, width, c, x, w_ih, params.get(run.bias), out);
-            kernels::rnn_forward(
+            let room = &mut room[..batch * d * cell.gates()];
+            product(
+                Weights::Input(i),
+                x,
+                Some(params.get(run.bias)),
+                &mut layer.gates,
+            );
+            product(Weights::Hidden(i), &layer.h, None, room);
+            kernels::rnn_step(
                 cell,
                 sequences,
                 d,
-                false,
                 &mut layer.gates,
-                params.get(run.w_hh),
+                room,
                 run.bias_hn.map(|id| params.get(id)),
                 &layer.h,
                 &layer.c,
@@ -154,6 +185,61 @@ impl Recurrent {
         }
         below.map_or(&[], |last| &last.h)
     }
+
+    /// The weights of all layers in eight bits, for [`Recurrent::step_int8`].
+    pub fn int8(&self, params: &Params<f32>) -> RecurrentInt8 {
+        let config = self.config();
+        let pair = |(layer, run): (usize, &super::recurrent::RunParams)| {
+            let width = config.size(layer) * config.cell.gates();
+            [run.w_ih, run.w_hh].map(|id| Quantized::new(params.get(id), width))
+        };
+        RecurrentInt8 {
+            layers: self.runs.iter().enumerate().map(pair).collect(),
+        }
+    }
+
+    /// Rounds the weights to what eight bits hold, so that a whole pass computes what
+    /// [`Recurrent::step_int8`] does.
+    pub fn round_to_int8(&self, params: &mut Params<f32>) {
+        let rounded = self.int8(params);
+        for (run, [w_ih, w_hh]) in self.runs.iter().zip(&rounded.layers) {
+            w_ih.values(params.get_mut(run.w_ih));
+            w_hh.values(params.get_mut(run.w_hh));
+        }
+    }
+
+    /// [`Recurrent::step`] with weights in eight bits; biases are those of `params`.
+    ///
+    /// # Panics
+    /// When shapes do not fit.
+    pub fn step_int8<'s>(
+        &self,
+        params: &Params<f32>,
+        weights: &RecurrentInt8,
+        x: &[f32],
+        state: &'s mut RecurrentState,
+    ) -> &'s [f32] {
+        self.advance(params, x, state, |which, x, bias, out| {
+            let weights = match which {
+                Weights::Input(layer) => &weights.layers[layer][0],
+                Weights::Hidden(layer) => &weights.layers[layer][1],
+            };
+            weights.product(x, bias.unwrap_or(&[]), out);
+        })
+    }
+}
+
+/// Which weights: those of the input or of the states, of a layer.
+enum Weights {
+    Input(usize),
+    Hidden(usize),
+}
+
+/// The weights of recurrent layers in eight bits: U and W of each. A step reads a quarter of the
+/// bytes.
+#[derive(Clone, Debug)]
+pub struct RecurrentInt8 {
+    layers: Vec<[Quantized; 2]>,
 }
 
 #[cfg(test)]
@@ -162,6 +248,27 @@ mod tests {
     use crate::nn::{Pass, RecurrentConfig};
     use crate::random::Key;
     use crate::tensor::Tensor;
+
+    #[test]
+    fn eight_bits_are_near() {
+        let mut params = Params::<f32>::new(3);
+        let config = RecurrentConfig {
+            layers: 2,
+            ..RecurrentConfig::new(Cell::Lstm, 33)
+        };
+        let layers = Recurrent::new(&mut params.scope("r"), 12, config);
+        let int8 = layers.int8(&params);
+        let (mut exact, mut near) = (layers.stream(2), layers.stream(2));
+        let key = Key::new(1);
+        for t in 0..20u64 {
+            let x: Vec<f32> = (0..24).map(|i| key.child(t).normal(i)).collect();
+            let h = layers.step(&params, &x, &mut exact).to_vec();
+            let close = layers.step_int8(&params, &int8, &x, &mut near);
+            let far = h.iter().zip(close).map(|(a, b)| (a - b).abs());
+            let far = far.fold(0.0, f32::max);
+            assert!(far > 0.0 && far < 0.02, "{far}");
+        }
+    }
 
     #[test]
     fn steps_are_the_sequence() {

@@ -30,7 +30,11 @@ impl Linear {
 
 impl<E: Float> Op<E> for Linear {
     fn name(&self) -> &'static str {
-        if self.transposed { "linear_t" } else { "linear" }
+        if self.transposed {
+            "linear_t"
+        } else {
+            "linear"
+        }
     }
 
     fn shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>, String> {

@@ -82,9 +82,7 @@ pub(super) fn damaged(file: &Path, problem: String) -> Error {
 }
 
 /// All parameters by name, shape and values.
-pub(super) fn tensors(
-    params: &Params<f32>,
-) -> impl Iterator<Item = (String, Vec<usize>, &[f32])> {
+pub(super) fn tensors(params: &Params<f32>) -> impl Iterator<Item = (String, Vec<usize>, &[f32])> {
     params.entries().map(|entry| {
         let values = &params.values()[entry.range.clone()];
         (entry.name.clone(), entry.shape.dims().to_vec(), values)

@@ -220,7 +220,10 @@ mod tests {
     #[test]
     fn survives_toml() {
         let recipe = TextRecipe::default();
-        assert_eq!(TextRecipe::from_toml(&recipe.to_toml(), "x").unwrap(), recipe);
+        assert_eq!(
+            TextRecipe::from_toml(&recipe.to_toml(), "x").unwrap(),
+            recipe
+        );
         assert_eq!(TextRecipe::from_toml("", "x").unwrap(), recipe);
     }
 
@@ -237,7 +240,11 @@ mod tests {
 
     #[test]
     fn names_the_key_and_its_line() {
-        let said = |text: &str| TextRecipe::from_toml(text, "a.toml").unwrap_err().to_string();
+        let said = |text: &str| {
+            TextRecipe::from_toml(text, "a.toml")
+                .unwrap_err()
+                .to_string()
+        };
         let inside = said("seed = 1\n[model]\nkind = \"cnn\"\n# mapps = 2\nmapps = 3\n");
         assert!(
             inside.contains("line 5: model.mapps: unknown field"),

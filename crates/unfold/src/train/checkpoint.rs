@@ -25,6 +25,8 @@ pub struct Checkpoint {
     pub best: Option<Best>,
     /// The schedule's memory.
     pub scheduler: Vec<f64>,
+    /// The validation losses that decide when averaging begins.
+    pub losses: Vec<f64>,
     /// Parameters, filled when read.
     pub values: Vec<f32>,
     /// The optimizer's buffers, filled when read.
@@ -53,6 +55,7 @@ struct Header {
     scheduler: Vec<u64>,
     best: Option<(usize, u64, Option<u64>)>,
     carried: usize,
+    losses: Vec<u64>,
     optimizer: Vec<String>,
 }
 
@@ -82,6 +85,7 @@ impl Checkpoint {
                 (best.epoch, loss.to_bits(), accuracy.map(f64::to_bits))
             }),
             carried: self.carried.len(),
+            losses: self.losses.iter().map(|v| v.to_bits()).collect(),
             optimizer: optimizer.iter().map(|(name, _)| name.to_string()).collect(),
         };
         let flat = |name: String, values| -> (String, Vec<usize>, &[f32]) {
@@ -156,6 +160,7 @@ impl Checkpoint {
             optimizer: optimizer.collect::<Result<_>>()?,
             scheduler: header.scheduler.into_iter().map(f64::from_bits).collect(),
             carried,
+            losses: header.losses.into_iter().map(f64::from_bits).collect(),
             best,
             values,
         }))

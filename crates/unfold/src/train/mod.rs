@@ -18,7 +18,9 @@ pub use observer::{EpochEnd, Observer, Progress, Quiet, Start, Unit};
 pub use run::RunFolder;
 
 use crate::error::{Error, Result};
-use crate::nn::{self, Goal, Optimizer, OptimizerConfig, Params, Pass, Schedule, Scheduler};
+use crate::nn::{
+    self, Goal, NonMonotone, Optimizer, OptimizerConfig, Params, Pass, Schedule, Scheduler,
+};
 use crate::random::Key;
 use crate::tensor::Tensor;
 
@@ -44,6 +46,10 @@ pub struct TrainConfig {
     pub patience: usize,
     /// What "better" means.
     pub select: Select,
+    /// Begin to average the parameters of all later steps once the validation loss is worse than
+    /// the best of those more than this many epochs ago (NT-ASGD, Merity et al. 2017; 5 there).
+    /// From then on the averages are what is measured and kept. When absent, never.
+    pub average_after: Option<usize>,
     /// Seconds between checkpoints within an epoch; each epoch's end makes one anyway.
     pub checkpoint_seconds: f64,
 }
@@ -136,6 +142,7 @@ impl Default for TrainConfig {
             clip_value: None,
             patience: 0,
             select: Select::Accuracy,
+            average_after: None,
             checkpoint_seconds: 30.0,
         }
     }
@@ -229,6 +236,7 @@ pub fn fit<T: Task>(
         total,
         optimizer: Optimizer::new(config.optimizer.clone(), params),
         scheduler: Scheduler::new(config.schedule.clone(), total),
+        trigger: NonMonotone::new(config.average_after.unwrap_or(usize::MAX)),
         state: Checkpoint::default(),
         saved: Instant::now(),
     };
@@ -262,6 +270,7 @@ struct Training<'a, T> {
     total: usize,
     optimizer: Optimizer<f32>,
     scheduler: Scheduler,
+    trigger: NonMonotone,
     state: Checkpoint,
     saved: Instant,
 }
@@ -372,7 +381,13 @@ impl<T: Task> Training<'_, T> {
         run: &mut RunFolder,
         observer: &mut dyn Observer,
     ) -> Result<()> {
-        let validation = self.task.validate(params);
+        let average = self.optimizer.averaged().map(|averaged| {
+            let mut average = params.clone();
+            average.values_mut().copy_from_slice(averaged);
+            average
+        });
+        let kept = average.as_ref().unwrap_or(params);
+        let validation = self.task.validate(kept);
         let train_loss = self.state.loss_sum / self.per_epoch as f64;
         self.state.loss_sum = 0.0;
         self.state.carried.clear();
@@ -394,8 +409,11 @@ impl<T: Task> Training<'_, T> {
                 self.state.best = Some(checkpoint::Best {
                     epoch: epoch + 1,
                     evaluation,
-                    values: params.values().to_vec(),
+                    values: kept.values().to_vec(),
                 });
+            }
+            if average.is_none() && self.trigger.observe(evaluation.loss) {
+                self.optimizer.start_averaging(params);
             }
         }
         let end = EpochEnd {
@@ -416,6 +434,7 @@ impl<T: Task> Training<'_, T> {
 
     fn save(&mut self, params: &Params<f32>, run: &RunFolder) -> Result<()> {
         self.state.scheduler = self.scheduler.state();
+        self.state.losses = self.trigger.state().to_vec();
         self.saved = Instant::now();
         self.state.write(
             &run.checkpoint(),
@@ -446,6 +465,7 @@ impl<T: Task> Training<'_, T> {
             .collect();
         self.optimizer.restore(&buffers)?;
         self.scheduler.restore(&state.scheduler)?;
+        self.trigger.restore(&state.losses);
         self.state = state;
         Ok(())
     }

@@ -110,7 +110,12 @@ fn words(seen: &[Seen]) -> Vec<String> {
 fn rows<'a>(seen: &'a [Seen], of: impl Fn(&'a Seen) -> &'a [f32]) -> Vec<Vec<f32>> {
     let columns: Vec<&[f32]> = seen.iter().take(MOST_WORDS).map(of).collect();
     let units = columns.first().map_or(0, |column| column.len());
-    let row = |unit: usize| columns.iter().map(|column| column[unit]).collect::<Vec<f32>>();
+    let row = |unit: usize| {
+        columns
+            .iter()
+            .map(|column| column[unit])
+            .collect::<Vec<f32>>()
+    };
     let spread = |unit: usize| {
         let row = row(unit);
         let mean = row.iter().sum::<f32>() / row.len() as f32;
@@ -177,6 +182,8 @@ fn gradients(model: &LanguageModel, text: &str, seen: &[Seen]) -> Option<Canvas>
         mark: None,
     };
     let last = &seen.last()?.word;
-    let note = format!("of the loss of the last word, “{last}”, by the states after each of {steps} words before");
+    let note = format!(
+        "of the loss of the last word, “{last}”, by the states after each of {steps} words before"
+    );
     Some(chart::draw("Gradient through time", &note, &[panel]))
 }

@@ -21,6 +21,15 @@ pub struct LanguageConfig {
     /// Whether the word vectors are also the weights of the softmax (Inan et al. 2017; Press and
     /// Wolf 2017). Where D differs from C, the last layer has C units.
     pub tied: bool,
+    /// Where the words are cut into a head of frequent ones and tails of rarer ones, for large
+    /// vocabularies (adaptive softmax, Grave et al. 2017), such as `[2000, 20000]`; none for a
+    /// plain softmax. Not with `tied`.
+    pub cutoffs: Vec<usize>,
+    /// How much large outputs of the last layer cost in training (activation regularisation, α of
+    /// Merity et al. 2017).
+    pub ar: f64,
+    /// How much its changes from word to word cost (temporal activation regularisation, β there).
+    pub tar: f64,
     /// Initial weights are drawn evenly from -init to init; when absent, each layer has its usual
     /// ones.
     pub init: Option<f64>,
@@ -57,6 +66,9 @@ impl Default for LanguageConfig {
             layers: 1,
             embedding_size: 256,
             tied: true,
+            cutoffs: Vec::new(),
+            ar: 0.0,
+            tar: 0.0,
             init: None,
             forget_bias: 1.0,
             dropout: DropoutConfig::default(),
@@ -113,9 +125,31 @@ impl LanguageConfig {
                 ));
             }
         }
+        for (key, value) in [("ar", self.ar), ("tar", self.tar)] {
+            if !(value >= 0.0 && value.is_finite()) {
+                let remedy = "choose a number from 0, such as 2";
+                let problem = format!("is {value}");
+                return Err(Error::recipe(format!("model.{key}"), problem, remedy));
+            }
+        }
+        let rising = self.cutoffs.is_sorted_by(|a, b| a < b);
+        if !rising || self.cutoffs.first() == Some(&0) {
+            let remedy = "choose numbers that rise from above 0, such as [2000, 20000]";
+            let problem = format!("is {:?}", self.cutoffs);
+            return Err(Error::recipe("model.cutoffs", problem, remedy));
+        }
+        if self.tied && !self.cutoffs.is_empty() {
+            let remedy = "set model.tied = false, or leave the cutoffs out";
+            let problem = "tails have weights of their own, which cannot be the word vectors";
+            return Err(Error::recipe("model.cutoffs", problem, remedy));
+        }
         if !self.forget_bias.is_finite() {
             let problem = format!("is {}", self.forget_bias);
-            return Err(Error::recipe("model.forget_bias", problem, "choose a number, such as 1"));
+            return Err(Error::recipe(
+                "model.forget_bias",
+                problem,
+                "choose a number, such as 1",
+            ));
         }
         if let Some(init) = self.init.filter(|init| !(*init > 0.0 && init.is_finite())) {
             let remedy = "choose a number above 0, such as 0.1, or leave it out";
@@ -126,6 +160,10 @@ impl LanguageConfig {
 
     /// Refuses what no memory holds, once the number of words is known.
     pub(super) fn check_size(&self, classes: usize) -> Result<()> {
+        if let Some(last) = self.cutoffs.last().filter(|&&last| last >= classes) {
+            let problem = format!("{last} lies outside the {classes} words");
+            return Err(Error::recipe("model.cutoffs", problem, "leave it out"));
+        }
         let wide = |n: usize| n as u128;
         let gates = wide(Cell::from(self.cell).gates());
         let mut inputs = wide(self.embedding_size);

@@ -99,9 +99,13 @@ impl Iterator for Generator<'_> {
     type Item = u32;
 
     fn next(&mut self) -> Option<u32> {
-        let word =
-            self.sampler
-                .draw(&self.logits, &self.recent, &self.banned, self.key, self.drawn);
+        let word = self.sampler.draw(
+            &self.logits,
+            &self.recent,
+            &self.banned,
+            self.key,
+            self.drawn,
+        );
         self.drawn += 1;
         self.read(&[word]);
         Some(word)

@@ -52,7 +52,8 @@ impl LanguageModel {
             let class = codec.class(&word).unwrap_or(crate::data::Codec::UNKNOWN);
             let log_sum = log_sum(&logits);
             let log_p = |class: usize| f64::from(logits[class]) - log_sum;
-            let likeliest = (0..logits.len()).reduce(|a, b| if logits[b] > logits[a] { b } else { a });
+            let likeliest =
+                (0..logits.len()).reduce(|a, b| if logits[b] > logits[a] { b } else { a });
             let likeliest = likeliest.unwrap_or(0);
             let expected = (
                 codec.word(likeliest as u32).to_owned(),
@@ -104,7 +105,7 @@ impl LanguageModel {
             y = states.h.last().cloned();
         }
         let y = y.expect("there is a word");
-        let logits = self.network.logits(&pass, &y, &one);
+        let logits = self.network.logits(&pass, &y);
         let gradients = logits
             .cross_entropy(&[last], &CrossEntropy::default())
             .backward();

@@ -157,7 +157,11 @@ impl Task for Training<'_> {
     }
 
     fn order(&self, key: Key) -> Vec<Vec<usize>> {
-        let cuts = cuts(self.train.len(), self.steps(), self.window.drawn.then_some(key));
+        let cuts = cuts(
+            self.train.len(),
+            self.steps(),
+            self.window.drawn.then_some(key),
+        );
         cuts.windows(2).map(<[usize]>::to_vec).collect()
     }
 

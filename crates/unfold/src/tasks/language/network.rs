@@ -2,8 +2,8 @@
 
 use super::config::{DropoutConfig, LanguageConfig};
 use crate::nn::{
-    Dropout, Embedding, GateBias, Init, Linear, LockedDropout, ParamId, Params, Pass, Recurrent,
-    RecurrentConfig, RecurrentInit, States,
+    ActivationPenalty, AdaptiveSoftmax, Dropout, Embedding, GateBias, Init, Linear, LockedDropout,
+    ParamId, Params, Pass, Recurrent, RecurrentConfig, RecurrentInit, States,
 };
 use crate::ops::CrossEntropy;
 use crate::ragged::Ragged;
@@ -17,6 +17,7 @@ pub(super) struct Network {
     head: Head,
     input: Drop,
     output: Drop,
+    penalty: Option<ActivationPenalty>,
 }
 
 /// Dropout, drawn anew at each step or the same at all steps of a window.
@@ -44,11 +45,18 @@ impl Drop {
 
 /// From the last layer's states to the scores of all words.
 #[derive(Clone, Debug)]
-enum Head {
+pub(super) enum Head {
     Own(Linear),
     /// The word vectors again, and a bias for each word.
-    Tied { table: ParamId, bias: ParamId },
+    Tied {
+        table: ParamId,
+        bias: ParamId,
+    },
+    Adaptive(AdaptiveSoftmax),
 }
+
+/// Features of each further tail of an adaptive softmax: a quarter of those before.
+const DIV_VALUE: f64 = 4.0;
 
 impl Network {
     /// Adds the network's parameters to `params`, for `classes` words.
@@ -75,19 +83,29 @@ impl Network {
             dropout: hidden,
             weight_dropout: weights,
             locked,
-            init: config.init.map_or(RecurrentInit::default(), RecurrentInit::Uniform),
+            init: config
+                .init
+                .map_or(RecurrentInit::default(), RecurrentInit::Uniform),
             gate_bias: GateBias::Forget(config.forget_bias),
             ..RecurrentConfig::new(config.cell.into(), config.hidden_size)
         };
         let mut scope = params.scope("recurrent");
         let recurrent = Recurrent::new(&mut scope, config.embedding_size, layers);
         let mut scope = params.scope("head");
+        let outputs = recurrent.config().outputs();
         let head = match config.tied {
             true => Head::Tied {
                 table: table.weight(),
                 bias: scope.add("bias", [classes], Init::Zeros),
             },
-            false => Head::Own(Linear::new(&mut scope, recurrent.config().outputs(), classes)),
+            false if config.cutoffs.is_empty() => {
+                Head::Own(Linear::new(&mut scope, outputs, classes))
+            }
+            false => {
+                let cutoffs = &config.cutoffs;
+                let head = AdaptiveSoftmax::new(&mut scope, outputs, classes, cutoffs, DIV_VALUE);
+                Head::Adaptive(head)
+            }
         };
         Network {
             table,
@@ -95,6 +113,10 @@ impl Network {
             head,
             input: Drop::new(input, locked),
             output: Drop::new(output, locked),
+            penalty: (config.ar > 0.0 || config.tar > 0.0).then_some(ActivationPenalty {
+                alpha: config.ar,
+                beta: config.tar,
+            }),
         }
     }
 
@@ -103,17 +125,9 @@ impl Network {
         self.table.weight()
     }
 
-    /// Whether the word vectors are the weights of the softmax.
-    pub(super) fn tied(&self) -> bool {
-        matches!(self.head, Head::Tied { .. })
-    }
-
-    /// The weights and the bias of the softmax: `[D, V]`, or `[V, D]` when tied, and `[V]`.
-    pub(super) fn head(&self) -> (ParamId, ParamId) {
-        match &self.head {
-            Head::Own(linear) => (linear.weight(), linear.bias().expect("it has one")),
-            Head::Tied { table, bias } => (*table, *bias),
-        }
+    /// What gives the scores.
+    pub(super) fn head(&self) -> &Head {
+        &self.head
     }
 
     /// The recurrent layers.
@@ -136,18 +150,19 @@ impl Network {
     }
 
     /// The scores of all words after states `[N, D]`: `[N, V]`.
-    pub(super) fn logits(&self, pass: &Pass<f32>, y: &Tensor, sequences: &Ragged) -> Tensor {
-        let y = self.output.forward(pass, y, sequences);
+    pub(super) fn logits(&self, pass: &Pass<f32>, y: &Tensor) -> Tensor {
         match &self.head {
-            Head::Own(linear) => linear.forward(pass, &y),
+            Head::Own(linear) => linear.forward(pass, y),
             Head::Tied { table, bias } => {
                 let logits = y.linear_t(&pass.param(*table), Some(&pass.param(*bias)));
                 pass.watch("head", logits)
             }
+            Head::Adaptive(softmax) => softmax.log_probabilities(pass, y),
         }
     }
 
-    /// The mean of -ln p(next word) over all places, and the states after them.
+    /// The mean of -ln p(next word) over all places, in training with penalties, and the states
+    /// after them.
     pub(super) fn loss(
         &self,
         pass: &Pass<f32>,
@@ -155,9 +170,17 @@ impl Network {
         states: &States,
     ) -> (Tensor, States) {
         let (y, states) = self.read(pass, &window.words, &window.sequences, states);
-        let loss = self
-            .logits(pass, &y, &window.sequences)
-            .cross_entropy(&window.next, &CrossEntropy::default());
+        let dropped = self.output.forward(pass, &y, &window.sequences);
+        let mut loss = match &self.head {
+            Head::Adaptive(softmax) => softmax.loss(pass, &dropped, &window.next),
+            _ => {
+                let logits = self.logits(pass, &dropped);
+                logits.cross_entropy(&window.next, &CrossEntropy::default())
+            }
+        };
+        if let Some(penalty) = self.penalty.filter(|_| pass.is_training()) {
+            loss = loss.add(&penalty.forward(&dropped, &y, &window.sequences));
+        }
         (loss, states)
     }
 }

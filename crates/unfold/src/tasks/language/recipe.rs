@@ -135,10 +135,7 @@ impl Recipe for LanguageRecipe {
         let WindowConfig {
             length, checkpoint, ..
         } = self.window;
-        let counts = [
-            ("length", Some(length)),
-            ("checkpoint", checkpoint),
-        ];
+        let counts = [("length", Some(length)), ("checkpoint", checkpoint)];
         for (key, value) in counts {
             if let Some(value) = value.filter(|value| !(1..=LONGEST).contains(value)) {
                 return Err(Error::recipe(

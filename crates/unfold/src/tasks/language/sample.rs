@@ -106,7 +106,10 @@ impl Sampler {
         }
         normalize(ranked);
         if typical < 1.0 {
-            let entropy: f64 = -ranked.iter().map(|&(_, p)| p * p.max(1e-300).ln()).sum::<f64>();
+            let entropy: f64 = -ranked
+                .iter()
+                .map(|&(_, p)| p * p.max(1e-300).ln())
+                .sum::<f64>();
             let strange = |p: f64| (-p.max(1e-300).ln() - entropy).abs();
             ranked.sort_by(|a, b| strange(a.1).total_cmp(&strange(b.1)).then(a.0.cmp(&b.0)));
             nucleus(ranked, typical);

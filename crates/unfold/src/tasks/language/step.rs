@@ -1,17 +1,30 @@
 //! A language model one word at a time.
 
-use unfold_kernels::{self as kernels, Buffer, Mat, MatMut};
+use unfold_kernels::{self as kernels, Buffer, Mat, MatMut, Quantized};
 
 use super::model::LanguageModel;
-use crate::nn::RecurrentState;
+use super::network::Head;
+use crate::nn::{Pass, RecurrentInt8, RecurrentState};
+use crate::tensor::Tensor;
 
 /// A trained model ready to read and write word by word, any number of streams side by side.
 ///
-/// Memory is constant and a step allocates nothing.
+/// Memory is constant and a step allocates nothing (but with an adaptive softmax).
 pub struct Stepper<'m> {
     model: &'m LanguageModel,
-    /// The weights of the softmax, `[D, V]`, where the model has them the other way round.
-    head: Option<Buffer<f32>>,
+    head: Scores,
+    /// The recurrent weights in eight bits, where the model's are.
+    int8: Option<RecurrentInt8>,
+}
+
+/// The weights of the softmax in the form that a step reads.
+enum Scores {
+    /// The model's own, `[D, V]`.
+    Own,
+    /// `[D, V]`, where the model has them the other way round.
+    Turned(Buffer<f32>),
+    /// `[D, V]` in eight bits.
+    Int8(Quantized),
 }
 
 /// Where B streams are in their texts: explicit, to be cloned or reset at will.
@@ -54,14 +67,28 @@ impl StreamState {
 
 impl<'m> Stepper<'m> {
     pub(super) fn new(model: &'m LanguageModel) -> Stepper<'m> {
-        let head = model.network.tied().then(|| {
-            let table = model.params.get(model.network.table());
-            let classes = model.codec().classes();
-            let mut head = Buffer::scratch(table.len());
-            kernels::transpose(table, classes, table.len() / classes, &mut head);
-            head
-        });
-        Stepper { model, head }
+        let (params, classes) = (&model.params, model.codec().classes());
+        let turned = |table: &[f32]| {
+            let mut turned = Buffer::scratch(table.len());
+            kernels::transpose(table, classes, table.len() / classes, &mut turned);
+            turned
+        };
+        let head = match (model.network.head(), model.is_int8()) {
+            (Head::Adaptive(_), _) | (Head::Own(_), false) => Scores::Own,
+            (Head::Own(linear), true) => {
+                Scores::Int8(Quantized::new(params.get(linear.weight()), classes))
+            }
+            (Head::Tied { table, .. }, false) => Scores::Turned(turned(params.get(*table))),
+            (Head::Tied { table, .. }, true) => {
+                Scores::Int8(Quantized::new(&turned(params.get(*table)), classes))
+            }
+        };
+        let recurrent = model.network.recurrent();
+        Stepper {
+            head,
+            int8: model.is_int8().then(|| recurrent.int8(params)),
+            model,
+        }
     }
 
     /// B streams at their beginning.
@@ -88,15 +115,35 @@ impl<'m> Stepper<'m> {
         for (row, &word) in state.words.chunks_exact_mut(size).zip(words) {
             row.copy_from_slice(&table[word as usize * size..][..size]);
         }
-        let h = network
-            .recurrent()
-            .step(params, &state.words, &mut state.recurrent);
-        let (weight, bias) = network.head();
-        let weight = self.head.as_deref().unwrap_or_else(|| params.get(weight));
+        let (recurrent, inner) = (network.recurrent(), &mut state.recurrent);
+        let h = match &self.int8 {
+            Some(int8) => recurrent.step_int8(params, int8, &state.words, inner),
+            None => recurrent.step(params, &state.words, inner),
+        };
         let (d, classes) = (h.len() / batch, self.model.codec().classes());
+        let bias = match network.head() {
+            Head::Own(linear) => linear.bias().map(|bias| params.get(bias)),
+            Head::Tied { bias, .. } => Some(params.get(*bias)),
+            Head::Adaptive(_) => None,
+        };
+        let bias = bias.unwrap_or(&[]);
+        let weight = match (&self.head, network.head()) {
+            (Scores::Int8(head), _) => {
+                head.product(h, bias, &mut state.logits);
+                return &state.logits;
+            }
+            (Scores::Turned(head), _) => head,
+            (Scores::Own, Head::Own(linear)) => params.get(linear.weight()),
+            (Scores::Own, _) => {
+                let y = Tensor::from_slice(h, [batch, d]);
+                let logits = network.logits(&Pass::evaluation(params), &y);
+                state.logits.copy_from_slice(logits.data());
+                return &state.logits;
+            }
+        };
         let out = MatMut::new(&mut state.logits, classes);
         let (h, weight) = (Mat::new(h, d), Mat::new(weight, classes));
-        kernels::gemm_bias(batch, classes, d, h, weight, params.get(bias), out);
+        kernels::gemm_bias(batch, classes, d, h, weight, bias, out);
         &state.logits
     }
 }

@@ -23,8 +23,8 @@ use crate::error::Result;
 use crate::nn::{Params, Pass};
 use crate::random::Key;
 use crate::tasks::files::hash;
-use crate::tasks::{Recipe as _, RunOptions};
 use crate::tasks::loss::Loss;
+use crate::tasks::{Recipe as _, RunOptions};
 use crate::tensor::Tensor;
 use crate::train::{self, Evaluation, Observer, RunFolder, Start, Task, Unit};
 

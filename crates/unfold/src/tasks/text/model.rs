@@ -114,7 +114,11 @@ pub struct TextReport {
 impl TextModel {
     /// A new classifier with initial weights; word vectors are read from the file that the
     /// recipe names.
-    pub(super) fn new(recipe: &TextRecipe, encoder: Encoder, texts: &TextData) -> Result<TextModel> {
+    pub(super) fn new(
+        recipe: &TextRecipe,
+        encoder: Encoder,
+        texts: &TextData,
+    ) -> Result<TextModel> {
         let model = &recipe.model;
         let vectors = match model.embedding().and_then(|e| e.vectors.as_ref()) {
             Some(path) => Some(crate::data::load_vectors(path, encoder.vocabulary())?),

@@ -1,0 +1,160 @@
+//! A language model from a text to written words.
+
+use crate::desk::Desk;
+
+/// A text whose sentences are alike.
+fn text() -> String {
+    let names = ["Ahab", "Ishmael", "Queequeg", "Starbuck"];
+    let line = |i: usize| {
+        let (who, whom) = (names[i % 4], names[(i / 4) % 4]);
+        format!("“Well,” said {who} to {whom}, “there she blows!”\n\n")
+    };
+    (0..160).map(line).collect()
+}
+
+const SMALL: [&str; 10] = [
+    "--set",
+    "model.hidden_size=24",
+    "--set",
+    "model.embedding_size=16",
+    "--set",
+    "train.epochs=3",
+    "--set",
+    "window.length=15",
+    "--out",
+    "run",
+];
+
+fn trained() -> Desk {
+    let desk = Desk::new();
+    desk.write("book.txt", &text());
+    let train = [&["train", "language", "book.txt", "--json"], &SMALL[..]].concat();
+    let said = desk.unfold(&train).ended(0);
+    let said = said.complained(&["words in", "perplexity", " run ", "--prompt"]);
+    let report = said.json();
+    for key in ["perplexity", "nats_per_token", "tokens", "seconds"] {
+        assert!(report[key].as_f64().unwrap() > 0.0, "{key}: {report}");
+    }
+    assert_eq!(report["split"], "test");
+    desk
+}
+
+#[test]
+fn from_a_book_to_its_own_words() {
+    let desk = trained();
+    let eval = desk.unfold(&["eval", "run", "book.txt"]).ended(0);
+    assert!(eval.out.starts_with("test: ") && eval.out.contains("perplexity, per word"));
+
+    let write = |more: &[&str]| {
+        let all = [&["run", "run", "--prompt", "“Well,” said"], more].concat();
+        desk.unfold(&all).ended(0).out
+    };
+    let text = write(&["--length", "12", "--seed", "3"]);
+    assert!(
+        text.starts_with("“Well,” said ") && text.ends_with('\n'),
+        "{text}"
+    );
+    assert_eq!(text, write(&["--length", "12", "--seed", "3"]));
+    assert_eq!(write(&["--length", "0"]), "“Well,” said\n");
+    assert_eq!(write(&["--one", "--greedy"]).lines().count(), 1);
+    assert!(!write(&["--stop", "to", "--greedy"]).contains(" to "));
+    assert_eq!(write(&["--beam", "3", "--length", "6"]).lines().count(), 3);
+    let explained = write(&["--explain", "--length", "4"]);
+    assert!(
+        explained
+            .lines()
+            .filter(|line| line.matches('%').count() == 5)
+            .count()
+            == 4
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&write(&["--json", "--explain", "--length", "4"])).unwrap();
+    assert_eq!(
+        (
+            json["tokens"].as_u64(),
+            json["steps"][3]["likeliest"][4][0].is_string()
+        ),
+        (Some(4), true)
+    );
+
+    let typed = desk.unfold_reading(
+        &["run", "run", "--interactive", "--length", "5"],
+        "“Well,”\nsaid\n".as_bytes(),
+    );
+    assert!(typed.ended(0).out.lines().count() >= 2);
+
+    let shown = [
+        "show",
+        "run",
+        "--text",
+        "“Well,” said Ahab",
+        "--word",
+        "Ahab",
+    ];
+    let pictures = desk.unfold(&shown).ended(0).out;
+    for name in [
+        "curves",
+        "surprise",
+        "states",
+        "gates",
+        "gradients",
+        "neighbours",
+    ] {
+        assert!(
+            pictures.contains(&format!("{name}.png")),
+            "{name}: {pictures}"
+        );
+    }
+}
+
+#[test]
+fn mistakes_are_named() {
+    let desk = trained();
+    let wrong = |args: &[&str], words: &[&str]| {
+        desk.unfold(args).ended(2).complained(words);
+    };
+    wrong(
+        &["run", "run", "a text"],
+        &["this model writes", "--prompt"],
+    );
+    wrong(
+        &["run", "run", "--prompt", "x", "--temperature", "-1"],
+        &["--temperature"],
+    );
+    wrong(
+        &["run", "run", "--prompt", "x", "--top-p", "0"],
+        &["--top-p 0", "a share"],
+    );
+    wrong(
+        &["run", "run", "--prompt", "x", "--beam", "0"],
+        &["--beam 0"],
+    );
+    wrong(
+        &["run", "run", "--prompt", "x", "--stop", "zebra"],
+        &["--stop zebra"],
+    );
+    wrong(
+        &["show", "run", "words", "--text", "x"],
+        &["only a text classifier"],
+    );
+    wrong(&["show", "run", "gates"], &["gates", "--text"]);
+    wrong(
+        &["show", "run", "states", "--text", "Ahab", "--layer", "2"],
+        &["--layer 2"],
+    );
+    wrong(
+        &["show", "run", "neighbours", "--word", "zebra"],
+        &["zebra"],
+    );
+    wrong(
+        &["train", "text", "book.txt", "--recipe", "run/recipe.toml"],
+        &["task", "language"],
+    );
+    // Unknown words are told and read as such; no prompt at all is a beginning too.
+    let said = desk
+        .unfold(&["run", "run", "--prompt", "zebra", "--length", "3"])
+        .ended(0);
+    said.complained(&["“zebra”", "<unk>"]);
+    desk.unfold(&["run", "run", "--prompt", "", "--length", "3"])
+        .ended(0);
+}

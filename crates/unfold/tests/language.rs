@@ -1,0 +1,355 @@
+//! Language models from text to text: they learn, carry states, write, search, and refuse what they cannot use.
+
+use std::fs;
+use std::path::Path;
+
+use unfold::data::{Codec, Detokenizer};
+use unfold::random::Key;
+use unfold::tasks::language::{LanguageModel, LanguageRecipe, LanguageReport, Sampling, train};
+use unfold::tasks::{Recipe as _, RunOptions};
+use unfold::train::{EpochEnd, Observer, Progress, Quiet, Start};
+use unfold::{ErrorKind, Result, set_threads};
+
+/// Sentences in which the last word follows from the first one, some words before.
+fn sentences(count: usize) -> String {
+    let mut text = String::new();
+    for i in 0..count as u64 {
+        let key = Key::new(7).child(i);
+        let (who, what) =
+            [("anna", "ship"), ("ben", "whale"), ("cora", "harbour")][key.below(0, 3) as usize];
+        let how = ["often", "never", "always"][key.below(1, 3) as usize];
+        text.push_str(&format!("{who} has {how} , they say , seen the {what}\n"));
+    }
+    text
+}
+
+fn recipe(settings: &[&str]) -> LanguageRecipe {
+    let mut recipe = LanguageRecipe::default();
+    let small = [
+        "data.eos=line",
+        "tokens.min_count=1",
+        "model.hidden_size=24",
+        "model.embedding_size=16",
+        "window.length=20",
+        "train.batch_size=8",
+        "train.epochs=3",
+        "train.learning_rate=0.02",
+        "train.select=last",
+    ];
+    for setting in small.iter().chain(settings) {
+        recipe.set(setting).unwrap();
+    }
+    recipe
+}
+
+fn run(out: &Path, data: &Path, recipe: &LanguageRecipe) -> Result<LanguageReport> {
+    let run = RunOptions {
+        out: out.to_owned(),
+        resume: false,
+    };
+    train(data.to_str().unwrap(), recipe, &run, &mut Quiet)
+}
+
+/// A model of these sentences and the folder it is in.
+fn trained(settings: &[&str]) -> (tempfile::TempDir, LanguageModel, LanguageReport) {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("text.txt");
+    fs::write(&data, sentences(500)).unwrap();
+    let out = folder.path().join("run");
+    let report = run(&out, &data, &recipe(settings)).unwrap();
+    (folder, LanguageModel::load(&out).unwrap(), report)
+}
+
+/// ln 3 nats for the name and the adverb in ten tokens a sentence are all that cannot be known.
+const LEAST: f64 = 2.0 * 1.0986 / 11.0;
+
+#[test]
+fn every_kind_of_model_learns_what_follows() {
+    let kinds: [&[&str]; 6] = [
+        &["train.epochs=6"],
+        &["model.cell=gru", "model.tied=false", "model.layers=2"],
+        &["model.cell=elman", "train.epochs=6"],
+        &[
+            "model.dropout.locked=true",
+            "model.dropout.weights=0.1",
+            "model.dropout.words=0.05",
+            "model.dropout.input=0.1",
+            "model.dropout.output=0.1",
+            "model.ar=0.1",
+            "model.tar=0.1",
+            "train.epochs=6",
+        ],
+        &[
+            "model.tied=false",
+            "model.cutoffs=[4, 8]",
+            "model.dropout.output=0.1",
+        ],
+        &["window.drawn=true", "window.checkpoint=5", "train.epochs=6"],
+    ];
+    for settings in kinds {
+        let (_folder, model, report) = trained(settings);
+        assert_eq!(
+            (report.split.as_str(), model.codec().classes()),
+            ("test", 15)
+        );
+        assert!(
+            report.nats_per_token < LEAST + 0.12,
+            "{settings:?}: {} nats, {LEAST} are possible",
+            report.nats_per_token
+        );
+    }
+}
+
+#[test]
+fn steps_give_what_the_report_says() {
+    for settings in [
+        &["model.layers=2"][..],
+        &["model.tied=false"],
+        &["model.tied=false", "model.cutoffs=[4, 8]"],
+        &["model.cell=gru"],
+    ] {
+        let (folder, model, _) = trained(settings);
+        let text = "anna has never , they say , seen the ship\nben has\n";
+        let data = folder.path().join("other.txt");
+        fs::write(&data, text).unwrap();
+        let report = model.evaluate(data.to_str().unwrap()).unwrap();
+        assert_eq!(report.split, "given");
+        let mut words = Vec::new();
+        for line in text.lines() {
+            words.extend(model.codec().encode(line));
+            words.extend(model.codec().eos());
+        }
+        assert_eq!(report.tokens, words.len() - 1);
+        let stepper = model.stepper();
+        // Two streams that read the same say the same.
+        let mut state = stepper.start(2);
+        let mut nats = 0.0;
+        for pair in words.windows(2) {
+            let logits = stepper.step(&[pair[0]; 2], &mut state).to_vec();
+            let (first, second) = logits.split_at(logits.len() / 2);
+            assert_eq!(first, second);
+            let sum: f64 = first.iter().map(|&x| f64::from(x).exp()).sum();
+            nats -= f64::from(first[pair[1] as usize]) - sum.ln();
+        }
+        let mean = nats / report.tokens as f64;
+        assert!((mean - report.nats_per_token).abs() < 1e-5, "{settings:?}");
+    }
+}
+
+#[test]
+fn it_writes_what_it_learned() {
+    let (folder, model, _) = trained(&["train.epochs=8"]);
+    let codec = model.codec();
+    let write = |sampling: Sampling, seed: u64| {
+        let mut generator = model.generate(sampling, seed);
+        generator.read(&codec.encode("ben has"));
+        let words: Vec<u32> = generator.take(8).collect();
+        Detokenizer::text(codec, &words)
+    };
+    let greedy = Sampling {
+        temperature: 0.0,
+        ..Sampling::default()
+    };
+    assert!(write(greedy, 1).ends_with("they say, seen the whale"));
+    assert_eq!(write(Sampling::default(), 3), write(Sampling::default(), 3));
+    assert!((0..20).any(|seed| write(Sampling::default(), seed) != write(Sampling::default(), 3)));
+    // The likeliest whole sentence, and greedy as the beam of one.
+    let prompt = codec.encode("cora has");
+    let found = model.beam(&prompt, 4, 20);
+    assert!(
+        found.len() == 4
+            && found.is_sorted_by(|a, b| {
+                let mean = |c: &unfold::tasks::language::Continuation| {
+                    c.log_probability / c.words.len() as f64
+                };
+                mean(a) >= mean(b)
+            })
+    );
+    assert!(Detokenizer::text(codec, &found[0].words).ends_with("seen the harbour\n"));
+    let one = model.beam(&prompt, 1, 6).remove(0);
+    let mut generator = model.generate(
+        Sampling {
+            temperature: 0.0,
+            ..Sampling::default()
+        },
+        1,
+    );
+    generator.read(&prompt);
+    assert_eq!(one.words, generator.take(6).collect::<Vec<_>>());
+    // What it expected, and where it was surprised.
+    let seen = model.inspect("anna has never , they say , seen the whale");
+    let surprise = |word: &str| seen.iter().find(|s| s.word == word).unwrap().surprise;
+    assert!(surprise("whale") > 3.0 && surprise("the") < 0.1);
+    assert_eq!(seen[10].expected.0, "ship");
+    assert_eq!(seen[0].layers[0].gates.len(), 4);
+    assert_eq!(model.gradients_through_time("anna has never").len(), 1);
+    assert_eq!(model.neighbours("anna", 3).unwrap().len(), 3);
+    assert!(model.neighbours("nobody", 3).is_none());
+    drop(folder);
+}
+
+/// Asks to stop after a number of steps.
+struct StopAfter(usize);
+
+impl Observer for StopAfter {
+    fn start(&mut self, _: &Start) {}
+    fn step(&mut self, _: &Progress) {
+        self.0 = self.0.saturating_sub(1);
+    }
+    fn epoch(&mut self, _: &EpochEnd) {}
+    fn stop(&self) -> bool {
+        self.0 == 0
+    }
+}
+
+#[test]
+fn threads_and_interruptions_change_no_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("text.txt");
+    fs::write(&data, sentences(300)).unwrap();
+    let kinds: [&[&str]; 3] = [
+        &[
+            "model.layers=2",
+            "model.dropout.locked=true",
+            "model.dropout.weights=0.2",
+        ],
+        &[
+            "model.cell=gru",
+            "model.dropout.words=0.1",
+            "window.drawn=true",
+        ],
+        // Averages from the second epoch on.
+        &[
+            "train.optimizer=sgd",
+            "train.learning_rate=30",
+            "train.schedule=constant",
+            "train.average_after=0",
+            "train.epochs=5",
+        ],
+    ];
+    for (i, settings) in kinds.iter().enumerate() {
+        let recipe = recipe(settings);
+        let train = |name: &str, resume: bool, observer: &mut dyn Observer| {
+            let out = folder.path().join(format!("{i}-{name}"));
+            let run = RunOptions {
+                out: out.clone(),
+                resume,
+            };
+            train(data.to_str().unwrap(), &recipe, &run, observer)
+                .map(|_| fs::read(out.join("model.safetensors")).unwrap())
+        };
+        set_threads(1);
+        let whole = train("one", false, &mut Quiet).unwrap();
+        for threads in [2, 3] {
+            set_threads(threads);
+            let name = format!("threads-{threads}");
+            assert!(
+                train(&name, false, &mut Quiet).unwrap() == whole,
+                "{settings:?}"
+            );
+        }
+        // Within the first epoch and within a later one.
+        for stops in [5, 19] {
+            let stopped = train("parts", stops > 5, &mut StopAfter(stops)).unwrap_err();
+            assert_eq!(stopped.kind(), ErrorKind::Interrupted, "{stopped}");
+        }
+        assert!(
+            train("parts", true, &mut Quiet).unwrap() == whole,
+            "{settings:?}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_learned_from_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("text.txt");
+    let refused = |text: &str, settings: &[&str]| {
+        fs::write(&data, text).unwrap();
+        let out = folder.path().join("run");
+        let error = run(&out, &data, &recipe(settings)).unwrap_err();
+        assert!(!out.exists(), "{error}");
+        error.to_string()
+    };
+    let said = refused("", &[]);
+    assert!(said.contains("the file is empty"), "{said}");
+    let said = refused(
+        "the the the the\n",
+        &["data.eos=never", "tokens.min_count=9"],
+    );
+    assert!(said.contains("no word is left"), "{said}");
+    let said = refused(&sentences(9), &["model.cutoffs=[2, 3]"]);
+    assert!(
+        said.contains("model.cutoffs") && said.contains("tied"),
+        "{said}"
+    );
+    let said = refused(
+        &sentences(9),
+        &["model.tied=false", "model.cutoffs=[2, 300]"],
+    );
+    assert!(said.contains("300 lies outside"), "{said}");
+    let said = refused(&sentences(9), &["window.length=0"]);
+    assert!(said.contains("window.length: is 0"), "{said}");
+    let said = refused(&sentences(9), &["model.dropout.words=1"]);
+    assert!(said.contains("model.dropout.words: is 1"), "{said}");
+}
+
+#[test]
+fn little_text_is_enough() {
+    // Shorter than a window, fewer words than columns, a single known word.
+    let folder = tempfile::tempdir().unwrap();
+    for (i, text) in ["one two three", "a b\n", "the the the the the"]
+        .iter()
+        .enumerate()
+    {
+        let data = folder.path().join("text.txt");
+        fs::write(&data, text).unwrap();
+        let fractions = ["data.test_fraction=0", "data.valid_fraction=0"];
+        let report = run(
+            &folder.path().join(format!("{i}")),
+            &data,
+            &recipe(&fractions),
+        )
+        .unwrap();
+        assert_eq!(report.split, "train");
+        assert!(report.perplexity.is_finite());
+    }
+}
+
+#[test]
+fn characters_pieces_and_json_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = sentences(200);
+    let lines: String = text
+        .lines()
+        .map(|line| format!("{{\"body\":\"{line}\"}}\n"))
+        .collect();
+    let cases = [
+        ("a.txt", &text, "tokens.tokenizer=characters", true),
+        ("b.txt", &text, "tokens.tokenizer=bpe", false),
+        ("c.jsonl", &lines, "tokens.tokenizer=words", false),
+    ];
+    for (name, text, tokens, characters) in cases {
+        let data = folder.path().join(name);
+        fs::write(&data, text).unwrap();
+        let out = folder.path().join(format!("run-{name}"));
+        let settings = [
+            tokens,
+            "data.eos=auto",
+            "tokens.max_size=300",
+            "train.epochs=2",
+        ];
+        let report = run(&out, &data, &recipe(&settings)).unwrap();
+        assert_eq!(report.bits_per_character.is_some(), characters, "{name}");
+        let model = LanguageModel::load(&out).unwrap();
+        assert_eq!(model.codec().eos().is_some(), name == "c.jsonl");
+        let again = model.evaluate(data.to_str().unwrap()).unwrap();
+        assert_eq!(
+            (again.split.as_str(), again.nats_per_token),
+            ("test", report.nats_per_token)
+        );
+        let words: Vec<u32> = model.generate(Sampling::default(), 1).take(200).collect();
+        assert!(!words.contains(&Codec::UNKNOWN));
+        assert!(!Detokenizer::text(model.codec(), &words).is_empty());
+    }
+}
