@@ -392,6 +392,35 @@ def recurrent():
     write("recurrent", cases)
 
 
+def layer_norm_lstm():
+    """Ba et al. (2016), equations 20 to 22, one sequence at a time."""
+    c, d, batch = 2, 3, len(LENGTHS)
+    shapes = dict(w_ih=(c, 4 * d), w_hh=(d, 4 * d), gain_ih=(4 * d,), gain_hh=(4 * d,), bias=(4 * d,))
+    p = {name: leaf(rand(*shape)) for name, shape in (shapes | dict(gain_c=(d,), bias_c=(d,))).items()}
+    x, h0, c0 = leaf(rand(sum(LENGTHS), c)), leaf(rand(1, batch, d)), leaf(rand(1, batch, d))
+    outputs, hs, cs = [], [], []
+    for b, sequence in enumerate(unpack(x, LENGTHS)):
+        h, cell, own = h0[0, b], c0[0, b], []
+        for step in sequence:
+            gates = F.layer_norm(step @ p["w_ih"], (4 * d,), p["gain_ih"], p["bias"])
+            gates = gates + F.layer_norm(h @ p["w_hh"], (4 * d,), p["gain_hh"])
+            i, f, g, o = gates.chunk(4)
+            cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(F.layer_norm(cell, (d,), p["gain_c"], p["bias_c"]))
+            own.append(h)
+        outputs.append(torch.stack(own))
+        hs.append(h)
+        cs.append(cell)
+    y, h, cell = pack(outputs), torch.stack(hs), torch.stack(cs)
+    dy, dh, dc = rand(*y.shape), rand(*h.shape), rand(*cell.shape)
+    backward((y, dy), (h, dh), (cell, dc))
+    leaves = p | dict(x=x, h0=h0, c0=c0)
+    gradients = {f"grad_{name}": value.grad for name, value in leaves.items()}
+    gradients |= {name: gradients[name][0] for name in ("grad_h0", "grad_c0")}
+    tensors = leaves | gradients | dict(y=y, h=h, c=cell, d_y=dy, d_h=dh, d_c=dc)
+    write("layer_norm_lstm", [case("layer_norm_lstm", tensors, lengths=LENGTHS)])
+
+
 # ---------------------------------------------------------------- losses
 
 
@@ -647,7 +676,7 @@ if __name__ == "__main__":
     for number, topic in enumerate(
         [
             *[linear, embedding, conv1d, pool, layer_norm, recurrent, loss, optimizer, clip, schedule],
-            *[pool2d, batch_norm, conv2d, activation_penalty, adaptive_softmax],
+            *[pool2d, batch_norm, conv2d, activation_penalty, adaptive_softmax, layer_norm_lstm],
         ]
     ):
         torch.manual_seed(number)  # a topic's values do not depend on the others

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use unfold::nn::{
     ActivationPenalty, AdaptiveSoftmax, BatchNorm, Conv1d, Conv2d, Dropout, Embedding, Init,
-    LayerNorm, Linear, LockedDropout, Params, Pass, Pool, Recurrent, RecurrentConfig, States,
-    through_time,
+    LayerNorm, LayerNormLstm, Linear, LockedDropout, Params, Pass, Pool, Recurrent,
+    RecurrentConfig, States, through_time,
 };
 use unfold::ops::{self, Cell, CrossEntropy};
 use unfold::random::Key;
@@ -264,6 +264,23 @@ fn recurrent() {
             });
         }
     }
+}
+
+#[test]
+fn layer_norm_lstm() {
+    let sequences = Ragged::new(&[4, 3, 1]);
+    let (params, layer) = made(|scope| LayerNormLstm::new(scope, 2, 3));
+    let inputs = [
+        values("x", [8, 2]),
+        values("h0", [3, 3]),
+        values("c0", [3, 3]),
+    ];
+    check("layer_norm_lstm", params, &inputs, |pass, inputs| {
+        let mut initial: States<f64> = layer.zero_states(3);
+        (initial.h[0], initial.c[0]) = (inputs[1].clone(), inputs[2].clone());
+        let out = layer.forward(pass, &inputs[0], &sequences, Some(&initial));
+        Tensor::concat(&[&out.y, &out.states.h[0], &out.states.c[0]], 0)
+    });
 }
 
 /// Five steps in segments of two, with dropout between layers.

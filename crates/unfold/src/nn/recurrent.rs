@@ -64,7 +64,7 @@ pub struct States<E: Float = f32> {
     pub h: Vec<Tensor<E>>,
     /// Cell states; empty unless the cell is an LSTM.
     pub c: Vec<Tensor<E>>,
-    directions: usize,
+    pub(super) directions: usize,
 }
 
 impl<E: Float> States<E> {

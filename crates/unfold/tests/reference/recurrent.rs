@@ -1,4 +1,4 @@
-use unfold::nn::{Params, Pass, Recurrent, RecurrentConfig};
+use unfold::nn::{LayerNormLstm, Params, Pass, Recurrent, RecurrentConfig};
 use unfold::ops::Cell;
 use unfold::random::Key;
 use unfold::{Ragged, Tensor};
@@ -98,6 +98,44 @@ fn joined<E: Precision>(parts: &[Tensor<E>]) -> Vec<E> {
 #[test]
 fn recurrent() {
     for case in &cases(include_str!("recurrent.json")) {
+        run::<f64>(case);
+        run::<f32>(case);
+    }
+}
+
+#[test]
+fn layer_norm_lstm() {
+    fn run<E: Precision>(case: &Case) {
+        let mut params = Params::<E>::new(0);
+        let layer = LayerNormLstm::new(&mut params.scope("rnn"), 2, 3);
+        let names = [
+            "w_ih", "w_hh", "gain_ih", "gain_hh", "bias", "gain_c", "bias_c",
+        ];
+        let ids = names.map(|name| params.id(&format!("rnn.{name}")).expect("its name"));
+        for (name, id) in names.iter().zip(ids) {
+            case.set(&mut params, id, name);
+        }
+        let sequences = Ragged::new(&case.setting::<Vec<usize>>("lengths"));
+        let pass = Pass::training(&params, Key::new(0));
+        let x = case.tensor("x").watch();
+        let mut initial = layer.zero_states(sequences.batch());
+        (initial.h, initial.c) = (parts(&case.tensor("h0")), parts(&case.tensor("c0")));
+        let out = layer.forward(&pass, &x, &sequences, Some(&initial));
+        let mut loss = case.upstream(&out.y, "d_y");
+        for (name, state) in [("h", &out.states.h[0]), ("c", &out.states.c[0])] {
+            case.check(name, state.data());
+            loss = loss.add(&case.upstream(state, &format!("d_{name}")));
+        }
+        case.check("y", out.y.data());
+        let gradients = params.backward(&pass, &loss);
+        case.check_gradient("grad_x", &gradients, &x);
+        case.check_gradient("grad_h0", &gradients, &initial.h[0]);
+        case.check_gradient("grad_c0", &gradients, &initial.c[0]);
+        for (name, id) in names.iter().zip(ids) {
+            case.check_param(&format!("grad_{name}"), &params, id);
+        }
+    }
+    for case in &cases(include_str!("layer_norm_lstm.json")) {
         run::<f64>(case);
         run::<f32>(case);
     }
