@@ -14,6 +14,7 @@ mod files;
 mod format;
 mod glob;
 mod html;
+mod idx;
 mod json;
 mod layout;
 mod mail;
@@ -31,6 +32,7 @@ mod vocabulary;
 
 pub use batch::bucketed_batches;
 pub use encoder::Encoder;
+pub use idx::{GreyPictures, Idx, Mnist, read_idx, read_mnist};
 pub use source::{Remove, TextSource};
 pub use text::{Example, TextData, read_text, read_text_split};
 pub use tokens::{Numbers, TokenConfig, TokenKind};
