@@ -123,7 +123,7 @@ impl Reporter {
 
 impl Lines {
     /// Whether it is time for a line; if so it counts as printed.
-    fn due(&mut self) -> bool {
+    pub(crate) fn due(&mut self) -> bool {
         let due = self
             .printed
             .is_none_or(|printed| printed.elapsed() >= LINE_GAP);

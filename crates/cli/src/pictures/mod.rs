@@ -11,8 +11,8 @@ pub(crate) mod curves;
 mod flow;
 pub(crate) mod font;
 mod png;
-mod svg;
-mod ticks;
+pub(crate) mod svg;
+pub(crate) mod ticks;
 pub(crate) mod words;
 
 #[cfg(test)]

@@ -5,5 +5,6 @@ mod desk;
 mod errors;
 mod help;
 mod journey;
+mod lab;
 #[cfg(unix)]
 mod resume;

@@ -51,12 +51,12 @@ impl CellKind {
     /// What figures call it.
     pub fn title(self) -> &'static str {
         match self {
-            CellKind::Elman => "Elman, tanh",
-            CellKind::Irnn => "Elman, ReLU from identity",
+            CellKind::Elman => "Elman (tanh)",
+            CellKind::Irnn => "Elman (ReLU, identity)",
             CellKind::Gru => "GRU",
             CellKind::Lstm => "LSTM",
-            CellKind::LstmForget => "LSTM, forget bias 1",
-            CellKind::LstmChrono => "LSTM, chrono",
+            CellKind::LstmForget => "LSTM (forget bias 1)",
+            CellKind::LstmChrono => "LSTM (chrono)",
         }
     }
 

@@ -15,6 +15,10 @@ const CHECK_EVERY: usize = 50;
 const CHECK_SIZE: usize = 100;
 /// The share of right answers at which a task counts as solved, where the loss agrees.
 const SOLVED: f64 = 0.999;
+/// The share of right answers at which the next distance joins those that are learned.
+const READY: f64 = 0.9;
+/// The share of the budget after which all distances are learned, ready or not.
+const ALL_AFTER: f64 = 0.5;
 /// Sequences that are measured at once.
 const CHUNK: usize = 100;
 
@@ -41,8 +45,9 @@ pub(super) enum End {
 }
 
 impl Experiment<'_> {
-    /// Trains `params`. Each step draws one of the distances, so that what is learned at short ones helps with long
-    /// ones. `watch` hears of each step (how many are done, the share of the budget that is used, and the loss)
+    /// Trains `params`. Each step draws one of the distances learned so far: at first the shortest alone, and the next
+    /// one joins when all are mastered, or when its turn has come (a curriculum; Bengio, Louradour, Collobert and
+    /// Weston 2009). `watch` hears of each step (how many are done, the share of the budget that is used, and the loss)
     /// and says whether to go on. Gives the number of steps, too.
     pub(super) fn train(
         &self,
@@ -64,14 +69,16 @@ impl Experiment<'_> {
         };
         let mut optimizer = Optimizer::new(OptimizerConfig::default(), params);
         let (order, key) = (self.key.named("distances"), self.key.named("train"));
-        let mut step = 0;
+        let (mut step, mut learned) = (0, 1);
         loop {
             let share = used(step);
             if share >= 1.0 {
                 return (End::Spent, step);
             }
             let number = step as u64;
-            let distance = self.distances[order.below(number, self.distances.len())];
+            let turn = 1 + (share / ALL_AFTER * self.distances.len() as f64) as usize;
+            learned = learned.max(turn.min(self.distances.len()));
+            let distance = self.distances[order.below(number, learned)];
             let batch = Batch::new(
                 self.task,
                 distance,
@@ -96,19 +103,27 @@ impl Experiment<'_> {
             if !watch(step, used(step).min(1.0), value) {
                 return (End::Stopped, step);
             }
-            if step.is_multiple_of(CHECK_EVERY) && self.solved(network, params, number) {
+            if !step.is_multiple_of(CHECK_EVERY) {
+                continue;
+            }
+            // The longest first, as it is the last to be mastered: most looks end with it.
+            let key = self.key.named("check").child(number);
+            let all = |enough: &dyn Fn(usize, Evaluation) -> bool| {
+                self.distances[..learned].iter().rev().all(|&distance| {
+                    enough(
+                        distance,
+                        self.measure(network, params, distance, CHECK_SIZE, key),
+                    )
+                })
+            };
+            if learned < self.distances.len() {
+                learned += usize::from(all(&|_, found| found.accuracy >= READY));
+            } else if all(&|distance, found| {
+                found.accuracy >= SOLVED && found.loss <= self.task.solved_loss(distance)
+            }) {
                 return (End::Solved, step);
             }
         }
-    }
-
-    /// Whether all distances are solved, the longest first, as it is the last to be.
-    fn solved(&self, network: &Network, params: &Params<f32>, step: u64) -> bool {
-        let key = self.key.named("check").child(step);
-        self.distances.iter().rev().all(|&distance| {
-            let found = self.measure(network, params, distance, CHECK_SIZE, key);
-            found.accuracy >= SOLVED && found.loss <= self.task.solved_loss(distance)
-        })
     }
 
     /// Loss and accuracy at each distance, on sequences that were not trained on.

@@ -1,6 +1,6 @@
 //! The memory laboratory: which recurrent cells remember for how long, and how far gradients reach.
 //!
-//! For each task and cell a network learns from sequences of all asked distances at once. It is then measured at each
+//! For each task and cell one network learns all asked distances, short ones first. It is then measured at each
 //! distance, and so is the norm of the loss's gradient with respect to the hidden state, step by step back
 //! in time, before and after training.
 //!
