@@ -216,7 +216,7 @@ mod tests {
         let norm = |at: usize| {
             let of = |b: usize| {
                 let slope = |unit| {
-                    let step = 1e-6; // small, as a ReLU has a corner
+                    let step = 1e-7; // small, as a ReLU has a corner
                     (loss(b, at, unit, step) - loss(b, at, unit, -step)) / (2.0 * step)
                 };
                 (0..UNITS)
