@@ -296,10 +296,10 @@ pub(crate) struct LabMemory {
     #[arg(long)]
     pub(crate) quick: bool,
     /// What to learn, separated by commas [default: all that there is data for]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = names(&TaskKind::ALL, TaskKind::name))]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', hide_possible_values = true, value_parser = names(&TaskKind::ALL, TaskKind::name))]
     pub(crate) tasks: Vec<TaskKind>,
     /// Which cells to compare [default: all]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = names(&CellKind::ALL, CellKind::name))]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', hide_possible_values = true, value_parser = names(&CellKind::ALL, CellKind::name))]
     pub(crate) cells: Vec<CellKind>,
     /// Distances to learn and measure at [default: 10,30,100,200]
     #[arg(long, value_name = "N,N,…", value_delimiter = ',')]

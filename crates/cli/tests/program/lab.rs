@@ -116,3 +116,46 @@ fn mistakes_are_named() {
         .complained(&["train-images-idx3-ubyte", "no IDX file"]);
     assert!(!desk.path("lab-memory.html").exists());
 }
+
+#[cfg(unix)]
+#[test]
+fn who_interrupts_gets_the_page_of_what_is_done() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::Stdio;
+
+    let desk = Desk::new();
+    let line = [
+        "lab",
+        "memory",
+        "--tasks",
+        "adding",
+        "--cells",
+        "elman",
+        "--distances",
+        "50",
+        "--seconds",
+        "0.5",
+        "--test-size",
+        "20",
+    ];
+    let mut child = desk.command(&line).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first = lines.find(|line| {
+        line.as_ref()
+            .unwrap()
+            .contains("1/2  adding  elman  clipped  ended after")
+    });
+    assert!(first.is_some());
+    crate::resume::signal(&child, "-INT");
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    assert!(
+        rest.last()
+            .unwrap()
+            .contains("the page has the trainings that were done"),
+        "{rest:?}"
+    );
+    let page = desk.read("lab-memory.html");
+    assert!(page.contains("Not everything that was asked for is here yet"));
+    assert!(page.contains("<td>Elman (tanh)</td>"));
+}

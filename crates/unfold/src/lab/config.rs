@@ -56,7 +56,7 @@ impl Default for LabConfig {
             pixels: vec![49, 196],
             mnist: None,
             clip_norms: vec![Some(1.0), None],
-            budget: Budget::Steps(800),
+            budget: Budget::Steps(1500),
             hidden_size: 64,
             batch_size: 32,
             learning_rate: 4e-3,
@@ -72,7 +72,7 @@ impl LabConfig {
         LabConfig {
             distances: vec![10, 20, 40],
             pixels: vec![49],
-            budget: Budget::Steps(200),
+            budget: Budget::Steps(600),
             hidden_size: 32,
             test_size: 200,
             ..LabConfig::default()

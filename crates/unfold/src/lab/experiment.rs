@@ -46,7 +46,7 @@ pub(super) enum End {
 
 impl Experiment<'_> {
     /// Trains `params`. Each step draws one of the distances learned so far: at first the shortest alone, and the next
-    /// one joins when all are mastered, or when its turn has come (a curriculum; Bengio, Louradour, Collobert and
+    /// one joins when all are mastered; with half of the budget used all of them do (a curriculum; Bengio, Louradour, Collobert and
     /// Weston 2009). `watch` hears of each step (how many are done, the share of the budget that is used, and the loss)
     /// and says whether to go on. Gives the number of steps, too.
     pub(super) fn train(
@@ -76,8 +76,9 @@ impl Experiment<'_> {
                 return (End::Spent, step);
             }
             let number = step as u64;
-            let turn = 1 + (share / ALL_AFTER * self.distances.len() as f64) as usize;
-            learned = learned.max(turn.min(self.distances.len()));
+            if share >= ALL_AFTER {
+                learned = self.distances.len();
+            }
             let distance = self.distances[order.below(number, learned)];
             let batch = Batch::new(
                 self.task,

@@ -48,7 +48,8 @@ pub(super) fn html(results: &LabResults) -> String {
          <title>The memory laboratory</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
          <h1>The memory laboratory</h1>\n\
          <p>Which recurrent networks remember for how long, and how far the gradient reaches back in time. Each network \
-         is one recurrent layer with a linear output; one training learns all distances at once.</p>\n<p>{}</p>\n",
+         is one recurrent layer with a linear output. One training learns all distances: the shortest first, the \
+         next when those before it are mastered, and all of them from half of the budget on.</p>\n<p>{}</p>\n",
         escape(&settings(results))
     );
     if !results.complete {
