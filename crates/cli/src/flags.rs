@@ -301,7 +301,7 @@ pub(crate) struct LabMemory {
     /// Which cells to compare [default: all]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', hide_possible_values = true, value_parser = names(&CellKind::ALL, CellKind::name))]
     pub(crate) cells: Vec<CellKind>,
-    /// Distances to learn and measure at [default: 10,30,100,200]
+    /// Distances to learn and measure at [default: 10,30,100]
     #[arg(long, value_name = "N,N,…", value_delimiter = ',')]
     pub(crate) distances: Vec<usize>,
     /// Pixels of a picture, out of 49, 196 and 784 [default: 49,196]
@@ -316,8 +316,8 @@ pub(crate) struct LabMemory {
     /// Seconds of a training at most: the result then depends on the machine
     #[arg(long, value_name = "S")]
     pub(crate) seconds: Option<f64>,
-    /// Train with gradients clipped, as they are, or one after the other
-    #[arg(long, value_enum, default_value_t = Clipping::Both)]
+    /// Whether gradients are clipped: on, off, or both, one training after the other
+    #[arg(long, value_enum, default_value_t = Clipping::Both, hide_possible_values = true)]
     pub(crate) clipping: Clipping,
     /// The norm to which gradients are clipped
     #[arg(long, value_name = "X", default_value_t = 1.0)]

@@ -134,7 +134,7 @@ fn label(value: f64, step: f64, format: Format) -> String {
 }
 
 /// `10⁻³` for -3.
-fn power_of_ten(power: i32) -> String {
+pub(crate) fn power_of_ten(power: i32) -> String {
     const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
     let raised = power
         .to_string()

@@ -138,7 +138,9 @@ fn who_interrupts_gets_the_page_of_what_is_done() {
         "--test-size",
         "20",
     ];
-    let mut child = desk.command(&line).stderr(Stdio::piped()).spawn().unwrap();
+    let mut command = desk.command(&line);
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let first = lines.find(|line| {
         line.as_ref()

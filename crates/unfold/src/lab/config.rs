@@ -52,14 +52,14 @@ impl Default for LabConfig {
         LabConfig {
             tasks: TaskKind::ALL.to_vec(),
             cells: CellKind::ALL.to_vec(),
-            distances: vec![10, 30, 100, 200],
+            distances: vec![10, 30, 100],
             pixels: vec![49, 196],
             mnist: None,
             clip_norms: vec![Some(1.0), None],
-            budget: Budget::Steps(1500),
-            hidden_size: 64,
+            budget: Budget::Steps(2000),
+            hidden_size: 48,
             batch_size: 32,
-            learning_rate: 4e-3,
+            learning_rate: 6e-3,
             test_size: 500,
             seed: 1,
         }

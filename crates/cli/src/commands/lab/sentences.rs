@@ -3,6 +3,7 @@
 use unfold::lab::{CellKind, RunEnd, TaskResults};
 
 use super::figures::{LOWEST, clipping};
+use crate::pictures::ticks::power_of_ten;
 
 /// Right at least this often is remembering.
 const REMEMBERS: f64 = 0.99;
@@ -103,7 +104,12 @@ fn gradients_when<'a>(
 fn times(share: f64) -> String {
     match share {
         share if share < LOWEST => "is gone (less than 10⁻¹² of the last state’s)".to_owned(),
-        share if share < 0.01 => format!("is {share:.0e} times the last state’s"),
+        share if share < 0.01 => {
+            let power = share.log10().floor() as i32;
+            let first = share / 10f64.powi(power);
+            let power = power_of_ten(power);
+            format!("is {first:.1} · {power} times the last state’s")
+        }
         share if share < 10.0 => format!("is {share:.2} times the last state’s"),
         share => format!("is {share:.0} times the last state’s"),
     }
@@ -184,5 +190,6 @@ mod tests {
             ),
             "{said}"
         );
+        assert_eq!(times(2.5e-7), "is 2.5 · 10⁻⁷ times the last state’s");
     }
 }

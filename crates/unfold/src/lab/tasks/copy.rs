@@ -58,6 +58,10 @@ impl Task for Copying {
         COPIED as f64 * (SYMBOLS as f64).ln() / self.steps(distance) as f64
     }
 
+    fn solved_loss(&self, distance: usize) -> f64 {
+        0.05 * self.memoryless_loss(distance)
+    }
+
     fn example(&self, distance: usize, _: Split, key: Key) -> Example {
         let steps = self.steps(distance);
         let copied: Vec<usize> = (0..COPIED as u64).map(|i| key.below(i, SYMBOLS)).collect();
