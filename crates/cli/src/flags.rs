@@ -5,7 +5,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use unfold::lab::{CellKind, TaskKind};
 
 /// Train and use convolutional and recurrent networks on a CPU.
 #[derive(Debug, Parser)]
@@ -29,6 +31,7 @@ EXAMPLES
   unfold show runs/text-spam                       draw its curves and confusion matrix
   unfold train language builtin:moby-dick          train a language model on a bundled novel
   unfold run runs/language-moby-dick --prompt 'The whale'
+  unfold lab memory --quick                        see which recurrent cells remember for how long
 
 EXIT STATUS
   0 done    1 failed    2 a flag, path, recipe or file must be mended first    130 interrupted, all saved";
@@ -44,6 +47,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Draw what a run learned, as SVG and PNG
     Show(Show),
+    /// Experiments that show what networks can and cannot do
+    Lab(Lab),
     /// Measure how near this machine's limit training and answering come
     Bench(Bench),
     /// Print a completion script for your shell
@@ -366,6 +371,129 @@ pub(crate) enum Method {
     Gradient,
     /// Leave each word out and see how the answer changes
     Occlusion,
+}
+
+/// `unfold lab`.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct Lab {
+    #[command(subcommand)]
+    pub(crate) laboratory: Laboratory,
+}
+
+/// The laboratories there are.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Laboratory {
+    /// Which recurrent cells remember for how long, and how far gradients reach
+    Memory(Box<LabMemory>),
+}
+
+const LAB_MEMORY_EXAMPLES: &str = "\
+TASKS
+  adding          the sum of two marked numbers
+  copy            ten symbols, to be repeated after a pause
+  order-6a, -6b   in which order did two or three symbols come?
+  question        a page of sentences, then: who joined the class?
+  mnist           digits, pixel by pixel; permuted-mnist: in an order without meaning (need --mnist)
+
+CELLS
+  elman           Elman with tanh
+  irnn            Elman with ReLU, from the identity
+  gru             GRU
+  lstm            LSTM with forget bias 0; lstm-forget: with 1; lstm-chrono: with chrono initialisation
+
+EXAMPLES
+  unfold lab memory                                       everything but MNIST, in about ten minutes
+  unfold lab memory --quick                               a first look, in about one
+  unfold lab memory --tasks question --distances 10,100,300
+  unfold lab memory --tasks mnist,permuted-mnist --mnist data/mnist --pixels 196,784
+  unfold lab memory --tasks adding --cells gru --distances 50,150,600 --steps 3000
+
+Each training ends early when its task is solved at all distances. The page is one HTML file that needs no other.";
+
+/// `unfold lab memory`. What is left out is the library's default.
+#[derive(Debug, Args)]
+#[command(after_help = LAB_MEMORY_EXAMPLES)]
+pub(crate) struct LabMemory {
+    /// A small version: short distances, few steps
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// What to learn, separated by commas [default: all that there is data for]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', hide_possible_values = true, value_parser = names(&TaskKind::ALL, TaskKind::name))]
+    pub(crate) tasks: Vec<TaskKind>,
+    /// Which cells to compare [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', hide_possible_values = true, value_parser = names(&CellKind::ALL, CellKind::name))]
+    pub(crate) cells: Vec<CellKind>,
+    /// Distances to learn and measure at [default: 10,30,100]
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',')]
+    pub(crate) distances: Vec<usize>,
+    /// Pixels of a picture, out of 49, 196 and 784 [default: 49,196]
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',')]
+    pub(crate) pixels: Vec<usize>,
+    /// Folder of MNIST's four IDX files, packed or not
+    #[arg(long, value_name = "PATH")]
+    pub(crate) mnist: Option<PathBuf>,
+    /// Steps of a training at most
+    #[arg(long, value_name = "N", conflicts_with = "seconds")]
+    pub(crate) steps: Option<usize>,
+    /// Seconds of a training at most: the result then depends on the machine
+    #[arg(long, value_name = "S")]
+    pub(crate) seconds: Option<f64>,
+    /// Whether gradients are clipped: on, off, or both, one training after the other
+    #[arg(long, value_enum, default_value_t = Clipping::Both, hide_possible_values = true)]
+    pub(crate) clipping: Clipping,
+    /// The norm to which gradients are clipped
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    pub(crate) clip_norm: f64,
+    /// Units of the recurrent layer
+    #[arg(long, value_name = "N")]
+    pub(crate) hidden_size: Option<usize>,
+    /// Sequences a step
+    #[arg(long, value_name = "N")]
+    pub(crate) batch_size: Option<usize>,
+    /// Adam's learning rate at the start; it falls along half a cosine
+    #[arg(long, value_name = "X")]
+    pub(crate) learning_rate: Option<f64>,
+    /// Sequences to measure each distance on
+    #[arg(long, value_name = "N")]
+    pub(crate) test_size: Option<usize>,
+    /// File or folder for the page [default: lab-memory.html, then lab-memory-2.html, …]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: Option<PathBuf>,
+    /// Seed of everything random; the same seed and steps give the same result, bit for bit
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub(crate) seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    /// Print the results as one line of JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print nothing but errors and the page's path (or the line of --json)
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// Which trainings there are of each cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Clipping {
+    /// One with clipped gradients, one without
+    Both,
+    /// With clipped gradients alone
+    On,
+    /// Without clipping alone
+    Off,
+}
+
+/// Parses the name of one of `all`.
+fn names<T: Copy + Send + Sync + 'static>(
+    all: &'static [T],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    let names = PossibleValuesParser::new(all.iter().map(|&one| name(one)));
+    names.map(move |typed| {
+        let found = all.iter().find(|&&one| name(one) == typed);
+        *found.expect("only names of these pass")
+    })
 }
 
 const BENCH_EXAMPLES: &str = "\

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use unfold::lab::{Budget, LabConfig};
 use unfold::tasks::language::{LanguageRecipe, Sampling};
 use unfold::tasks::text::{Explain, TextRecipe};
 use unfold::tasks::{Recipe, TaskKind, task_of};
 
 use crate::failure::unusable;
-use crate::flags::{self, Command, Method, Picture, TrainTask};
+use crate::flags::{self, Clipping, Command, Laboratory, Method, Picture, TrainTask};
 use crate::run_folder;
 
 /// What to do.
@@ -24,6 +25,8 @@ pub(crate) enum Plan {
     Run(Run),
     /// Draw pictures.
     Show(Show),
+    /// Compare what recurrent cells remember.
+    LabMemory(Box<LabMemory>),
     /// Measure speed.
     Bench(Bench),
     /// Print a completion script.
@@ -96,6 +99,16 @@ pub(crate) struct Bench {
     /// Whether to name it only.
     pub(crate) list: bool,
     pub(crate) json: bool,
+}
+
+/// A comparison of what recurrent cells remember.
+#[derive(Debug)]
+pub(crate) struct LabMemory {
+    pub(crate) config: LabConfig,
+    /// The page's file.
+    pub(crate) out: PathBuf,
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
 }
 
 /// Pictures.
@@ -181,6 +194,9 @@ impl Plan {
                 })
             }
             Command::Show(show) => Self::Show(plan_show(show)?),
+            Command::Lab(lab) => match lab.laboratory {
+                Laboratory::Memory(memory) => Self::LabMemory(Box::new(lab_memory(*memory)?)),
+            },
             Command::Bench(bench) => {
                 use_threads(&bench.threads);
                 unfold::set_exact(bench.exact);
@@ -383,6 +399,74 @@ fn language_pictures(show: &flags::Show) -> Result<Pictures> {
         word: show.word.clone(),
         layer: show.layer,
     }))
+}
+
+fn lab_memory(flags: flags::LabMemory) -> Result<LabMemory> {
+    use_threads(&flags.threads);
+    let start = if flags.quick {
+        LabConfig::quick()
+    } else {
+        LabConfig::default()
+    };
+    let steps = flags.steps.map(Budget::Steps);
+    let clipped = Some(flags.clip_norm);
+    let config = LabConfig {
+        tasks: given(flags.tasks).unwrap_or(start.tasks),
+        cells: given(flags.cells).unwrap_or(start.cells),
+        distances: given(flags.distances).map_or(start.distances, sorted),
+        pixels: given(flags.pixels).map_or(start.pixels, sorted),
+        mnist: flags.mnist,
+        clip_norms: match flags.clipping {
+            Clipping::Both => vec![clipped, None],
+            Clipping::On => vec![clipped],
+            Clipping::Off => vec![None],
+        },
+        budget: flags
+            .seconds
+            .map(Budget::Seconds)
+            .or(steps)
+            .unwrap_or(start.budget),
+        hidden_size: flags.hidden_size.unwrap_or(start.hidden_size),
+        batch_size: flags.batch_size.unwrap_or(start.batch_size),
+        learning_rate: flags.learning_rate.unwrap_or(start.learning_rate),
+        test_size: flags.test_size.unwrap_or(start.test_size),
+        seed: flags.seed.unwrap_or(start.seed),
+    };
+    config.check()?;
+    Ok(LabMemory {
+        config,
+        out: page(flags.out),
+        json: flags.json,
+        quiet: flags.quiet,
+    })
+}
+
+/// What was given, if anything was.
+fn given<T>(values: Vec<T>) -> Option<Vec<T>> {
+    Some(values).filter(|values| !values.is_empty())
+}
+
+fn sorted(mut values: Vec<usize>) -> Vec<usize> {
+    values.sort_unstable();
+    values.dedup();
+    values
+}
+
+/// The file of a laboratory's page: the one asked for, or one that is not there yet.
+fn page(asked: Option<PathBuf>) -> PathBuf {
+    const NAME: &str = "lab-memory";
+    match asked {
+        Some(path) if path.is_dir() || path.extension().is_none() => {
+            path.join(format!("{NAME}.html"))
+        }
+        Some(path) => path,
+        None => {
+            let numbered = (2..).map(|n| format!("{NAME}-{n}.html"));
+            let mut names = std::iter::once(format!("{NAME}.html")).chain(numbered);
+            let free = names.find(|name| !Path::new(name).exists());
+            free.expect("there is always another number").into()
+        }
+    }
 }
 
 fn plan_show(show: flags::Show) -> Result<Show> {

@@ -29,7 +29,7 @@ enum Display {
 
 /// When the last line was printed, and since when the steps are timed.
 #[derive(Debug, Default)]
-struct Lines {
+pub(crate) struct Lines {
     printed: Option<Instant>,
     /// The first step seen and when it was done: a resumed training does not begin at 1.
     first: Option<(usize, Instant)>,
@@ -139,7 +139,7 @@ impl Reporter {
 
 impl Lines {
     /// Whether it is time for a line; if so it counts as printed.
-    fn due(&mut self) -> bool {
+    pub(crate) fn due(&mut self) -> bool {
         let due = self
             .printed
             .is_none_or(|printed| printed.elapsed() >= LINE_GAP);

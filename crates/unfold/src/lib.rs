@@ -5,6 +5,7 @@ pub mod data;
 pub mod error;
 pub mod files;
 mod flat;
+pub mod lab;
 pub mod metrics;
 pub mod nn;
 pub mod ops;

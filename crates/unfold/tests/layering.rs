@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which modules each layer is made of, and which layers it may use besides its own.
-const LAYERS: [(&str, &[&str], &[&str]); 7] = [
+const LAYERS: [(&str, &[&str], &[&str]); 8] = [
     (
         "engine",
         &[
@@ -25,6 +25,11 @@ const LAYERS: [(&str, &[&str], &[&str]); 7] = [
     (
         "tasks",
         &["tasks"],
+        &["engine", "ops", "nn", "data", "metrics", "train"],
+    ),
+    (
+        "lab",
+        &["lab"],
         &["engine", "ops", "nn", "data", "metrics", "train"],
     ),
 ];

@@ -3,6 +3,7 @@
 mod bench;
 mod completions;
 mod eval;
+mod lab;
 mod run;
 mod show;
 mod train;
@@ -20,6 +21,7 @@ pub(crate) fn act(plan: Plan) -> Result<()> {
         Plan::Eval(eval) => eval::eval(&eval),
         Plan::Run(run) => run::run(&run),
         Plan::Show(show) => show::show(&show),
+        Plan::LabMemory(lab) => lab::memory(&lab),
         Plan::Bench(bench) => bench::bench(&bench),
         Plan::Completions(shell) => completions::print(shell),
     }

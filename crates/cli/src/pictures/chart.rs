@@ -13,6 +13,10 @@ pub(crate) enum Style {
     Line,
     /// A line with a dot at each value.
     Dots,
+    /// A dashed line: a level to compare with.
+    Dashes,
+    /// Not drawn at all, but the axes make room for it.
+    Hidden,
 }
 
 /// Values of one kind, from left to right.
@@ -38,6 +42,8 @@ pub(crate) struct Mark {
 pub(crate) struct Panel {
     pub(crate) title: String,
     pub(crate) x_label: String,
+    /// The values on a logarithmic horizontal axis; without any it counts from 0.
+    pub(crate) x_values: Vec<f64>,
     pub(crate) y_format: Format,
     pub(crate) series: Vec<Series>,
     pub(crate) mark: Option<Mark>,
@@ -53,25 +59,46 @@ const LEFT: f32 = 52.0;
 const BOTTOM: f32 = 46.0;
 const RIGHT: f32 = 18.0;
 
+/// Where the names of the series are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Legend {
+    /// In each panel its own.
+    Own,
+    /// Once for all panels, which have the first one's series, and one vertical axis.
+    Shared,
+}
+
+/// The height of a shared legend.
+const LEGEND: f32 = 24.0;
+
 /// The panels in one row under a title.
-pub(crate) fn draw(title: &str, subtitle: &str, panels: &[Panel]) -> Canvas {
+pub(crate) fn draw(title: &str, subtitle: &str, legend: Legend, panels: &[Panel]) -> Canvas {
+    let shared = panels.first().filter(|_| legend == Legend::Shared);
+    let head = HEAD + shared.map_or(0.0, |_| LEGEND);
     let columns = panels.len().max(1) as f32;
     let width = MARGIN * 2.0 + PANEL_WIDTH * columns;
     let mut canvas = Canvas::new(
         width,
-        HEAD + PANEL_HEIGHT + MARGIN,
+        head + PANEL_HEIGHT + MARGIN,
         format!("{title}. {subtitle}"),
     );
     canvas.text(Text::new(MARGIN, 36.0, title).size(18.0).bold());
     canvas.text(Text::new(MARGIN, 57.0, subtitle).colour(MUTED));
+    if let Some(panel) = shared {
+        draw_legend(&mut canvas, MARGIN, HEAD + 22.0, &panel.series);
+    }
     for (i, panel) in panels.iter().enumerate() {
+        let together = match legend {
+            Legend::Own => std::slice::from_ref(panel),
+            Legend::Shared => panels,
+        };
         let area = Rect {
             x: MARGIN + PANEL_WIDTH * i as f32,
-            y: HEAD,
+            y: head,
             width: PANEL_WIDTH,
             height: PANEL_HEIGHT,
         };
-        draw_panel(&mut canvas, area, panel);
+        draw_panel(&mut canvas, area, panel, y_axis(together), legend);
     }
     canvas
 }
@@ -102,17 +129,21 @@ impl Plot {
     }
 }
 
-fn draw_panel(canvas: &mut Canvas, area: Rect, panel: &Panel) {
+fn draw_panel(canvas: &mut Canvas, area: Rect, panel: &Panel, y: Axis, legend: Legend) {
+    let top = match legend {
+        Legend::Own => TOP,
+        Legend::Shared => TOP - LEGEND,
+    };
     let frame = Rect {
         x: area.x + LEFT,
-        y: area.y + TOP,
+        y: area.y + top,
         width: area.width - LEFT - RIGHT,
-        height: area.height - TOP - BOTTOM,
+        height: area.height - top - BOTTOM,
     };
     let plot = Plot {
         frame,
         x: x_axis(panel),
-        y: y_axis(panel),
+        y,
     };
     canvas.text(
         Text::new(frame.x, area.y + 26.0, panel.title.as_str())
@@ -126,7 +157,9 @@ fn draw_panel(canvas: &mut Canvas, area: Rect, panel: &Panel) {
     if let Some(mark) = &panel.mark {
         draw_mark(canvas, &plot, mark);
     }
-    draw_legend(canvas, frame.x, area.y + 46.0, &panel.series);
+    if legend == Legend::Own {
+        draw_legend(canvas, frame.x, area.y + 46.0, &panel.series);
+    }
 }
 
 fn finite(series: &Series) -> impl Iterator<Item = (f64, f64)> + '_ {
@@ -144,31 +177,40 @@ fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
 }
 
 fn x_axis(panel: &Panel) -> Axis {
+    if !panel.x_values.is_empty() {
+        return Axis::of_values(&panel.x_values);
+    }
     let (_, hi) = bounds(panel.series.iter().flat_map(finite).map(|(x, _)| x));
     Axis::fit(0.0, hi, 6, Format::Count, false)
 }
 
-/// Faint series are noise: they fill the axis but do not stretch it, unless there is nothing else.
-fn y_axis(panel: &Panel) -> Axis {
+/// The vertical axis of these panels. Faint series are noise: they fill it but do not stretch it, unless there is
+/// nothing else.
+fn y_axis(panels: &[Panel]) -> Axis {
+    let all = || panels.iter().flat_map(|panel| &panel.series);
     let strong = || {
-        panel
-            .series
-            .iter()
+        all()
             .filter(|series| series.style != Style::Faint)
             .flat_map(finite)
     };
     let (lo, hi) = if strong().next().is_some() {
         bounds(strong().map(|(_, y)| y))
     } else {
-        bounds(panel.series.iter().flat_map(finite).map(|(_, y)| y))
+        bounds(all().flat_map(finite).map(|(_, y)| y))
     };
+    let format = panels
+        .first()
+        .map_or(Format::Number, |panel| panel.y_format);
+    if format == Format::Power {
+        return Axis::fit(lo, hi, 6, Format::Power, true);
+    }
     let room = (hi - lo) * 0.05;
     let lo = if lo >= 0.0 && lo < (hi - lo) * 0.6 {
         0.0
     } else {
         lo - room
     };
-    Axis::fit(lo, hi + room, 5, panel.y_format, true)
+    Axis::fit(lo, hi + room, 5, format, true)
 }
 
 fn draw_grid(canvas: &mut Canvas, plot: &Plot, x_label: &str) {
@@ -179,10 +221,10 @@ fn draw_grid(canvas: &mut Canvas, plot: &Plot, x_label: &str) {
         ..
     } = plot.frame;
     for (value, label) in plot.y.ticks() {
-        let y = top + (1.0 - plot.y.place(value)) * plot.frame.height;
+        let y = top + (1.0 - plot.y.place(*value)) * plot.frame.height;
         canvas.line((left, y), (left + width, y), Stroke::solid(GRID, 1.0));
         canvas.text(
-            Text::new(left - 8.0, y + 4.0, label)
+            Text::new(left - 8.0, y + 4.0, label.as_str())
                 .size(11.0)
                 .colour(MUTED)
                 .anchor(Anchor::End),
@@ -195,10 +237,10 @@ fn draw_grid(canvas: &mut Canvas, plot: &Plot, x_label: &str) {
         Stroke::solid(MUTED, 1.0),
     );
     for (value, label) in plot.x.ticks() {
-        let x = left + plot.x.place(value) * width;
+        let x = left + plot.x.place(*value) * width;
         canvas.line((x, bottom), (x, bottom + 4.0), Stroke::solid(MUTED, 1.0));
         canvas.text(
-            Text::new(x, bottom + 18.0, label)
+            Text::new(x, bottom + 18.0, label.as_str())
                 .size(11.0)
                 .colour(MUTED)
                 .anchor(Anchor::Middle),
@@ -211,13 +253,20 @@ fn draw_grid(canvas: &mut Canvas, plot: &Plot, x_label: &str) {
 }
 
 fn draw_series(canvas: &mut Canvas, plot: &Plot, series: &Series) {
+    if series.style == Style::Hidden {
+        return;
+    }
     let points: Vec<_> = finite(series).map(|point| plot.at(point)).collect();
     let width = if series.style == Style::Faint {
         1.0
     } else {
         2.0
     };
-    canvas.polyline(points.clone(), Stroke::solid(series.colour, width));
+    let stroke = match series.style {
+        Style::Dashes => Stroke::dashed(series.colour, 1.5, 4.0),
+        _ => Stroke::solid(series.colour, width),
+    };
+    canvas.polyline(points.clone(), stroke);
     let crowded = points.len() > 30;
     if series.style == Style::Dots && !crowded || points.len() == 1 {
         for (x, y) in points {
@@ -273,12 +322,13 @@ fn draw_mark(canvas: &mut Canvas, plot: &Plot, mark: &Mark) {
 
 fn draw_legend(canvas: &mut Canvas, left: f32, y: f32, series: &[Series]) {
     let mut x = left;
-    for series in series.iter().filter(|series| series.style != Style::Faint) {
-        canvas.line(
-            (x, y - 4.0),
-            (x + 18.0, y - 4.0),
-            Stroke::solid(series.colour, 2.5),
-        );
+    let named = |series: &&Series| !matches!(series.style, Style::Faint | Style::Hidden);
+    for series in series.iter().filter(named) {
+        let stroke = match series.style {
+            Style::Dashes => Stroke::dashed(series.colour, 1.5, 4.0),
+            _ => Stroke::solid(series.colour, 2.5),
+        };
+        canvas.line((x, y - 4.0), (x + 18.0, y - 4.0), stroke);
         if series.style == Style::Dots {
             canvas.circle(
                 x + 9.0,

@@ -25,6 +25,13 @@ pub(crate) const GRID: Colour = Colour(0xe6, 0xe8, 0xeb);
 pub(crate) const BLUE: Colour = Colour(0x00, 0x72, 0xb2);
 /// Vermilion of Okabe and Ito.
 pub(crate) const VERMILION: Colour = Colour(0xd5, 0x5e, 0x00);
+/// Bluish green of Okabe and Ito.
+pub(crate) const GREEN: Colour = Colour(0x00, 0x9e, 0x73);
+/// Sky blue of Okabe and Ito.
+pub(crate) const SKY: Colour = Colour(0x56, 0xb4, 0xe9);
+/// Reddish purple of Okabe and Ito.
+pub(crate) const PURPLE: Colour = Colour(0xcc, 0x79, 0xa7);
+
 /// `a` at `t = 0`, `b` at `t = 1`.
 pub(crate) fn mix(a: Colour, b: Colour, t: f32) -> Colour {
     let t = t.clamp(0.0, 1.0);

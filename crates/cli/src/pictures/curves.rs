@@ -1,7 +1,7 @@
 //! The curves of a training run: loss and accuracy over its epochs.
 
 use super::canvas::Canvas;
-use super::chart::{self, Mark, Panel, Series, Style};
+use super::chart::{self, Legend, Mark, Panel, Series, Style};
 use super::colour::{BLUE, VERMILION, WHITE, mix};
 use super::ticks::Format;
 use crate::metrics::{Event, Record};
@@ -47,6 +47,7 @@ pub(crate) fn draw(run: &str, records: &[Record]) -> Option<Canvas> {
     let mut panels = vec![Panel {
         title: "Loss".into(),
         x_label: axis.label().into(),
+        x_values: Vec::new(),
         y_format: Format::Number,
         series: loss,
         mark: mark(|record| record.valid_loss, |loss| format!("{loss:.4}")),
@@ -60,6 +61,7 @@ pub(crate) fn draw(run: &str, records: &[Record]) -> Option<Canvas> {
         panels.push(Panel {
             title: "Accuracy".into(),
             x_label: axis.label().into(),
+            x_values: Vec::new(),
             y_format: Format::Percent,
             series: accuracy,
             mark: mark(
@@ -68,7 +70,7 @@ pub(crate) fn draw(run: &str, records: &[Record]) -> Option<Canvas> {
             ),
         });
     }
-    Some(chart::draw(run, &summary(records), &panels))
+    Some(chart::draw(run, &summary(records), Legend::Own, &panels))
 }
 
 fn series(

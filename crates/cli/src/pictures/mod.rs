@@ -14,7 +14,7 @@ pub(crate) mod heat;
 pub(crate) mod neighbours;
 mod png;
 pub(crate) mod surprise;
-mod svg;
+pub(crate) mod svg;
 pub(crate) mod ticks;
 pub(crate) mod words;
 

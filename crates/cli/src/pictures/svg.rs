@@ -125,8 +125,8 @@ fn short(value: f32) -> f32 {
     (value * 100.0).round() / 100.0 + 0.0
 }
 
-/// Text as XML allows it: markup signs escaped, control characters (forbidden even escaped) replaced.
-fn escape(text: &str) -> String {
+/// Text as XML and HTML allow it: markup signs escaped, control characters (forbidden even escaped) replaced.
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

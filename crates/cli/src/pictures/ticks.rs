@@ -7,8 +7,9 @@ use crate::wording::count;
 pub(super) struct Axis {
     lo: f64,
     hi: f64,
-    step: f64,
-    format: Format,
+    /// Whether equal distances on it are equal factors; `lo` and `hi` are above 0 then.
+    logarithmic: bool,
+    ticks: Vec<(f64, String)>,
 }
 
 /// How values of an axis are written.
@@ -20,11 +21,16 @@ pub(crate) enum Format {
     Count,
     /// A share of one, written as percent.
     Percent,
+    /// Powers of ten on a logarithmic axis.
+    Power,
 }
 
 impl Axis {
     /// An axis from `lo` to `hi`, widened to ticks where `rounded`, with about `wanted` ticks.
     pub(super) fn fit(lo: f64, hi: f64, wanted: usize, format: Format, rounded: bool) -> Self {
+        if format == Format::Power {
+            return Self::powers(lo, hi, wanted);
+        }
         let (mut lo, mut hi) = if lo.is_finite() && hi.is_finite() {
             (lo.min(hi), hi.max(lo))
         } else {
@@ -48,37 +54,97 @@ impl Axis {
         if format == Format::Percent {
             (lo, hi) = (lo.max(0.0), hi.min(1.0));
         }
+        let first = (lo / step - 1e-6).ceil() as i64;
+        let last = (hi / step + 1e-6).floor() as i64;
+        let values = (first..=last).map(|i| i as f64 * step);
         Self {
             lo,
             hi,
-            step,
-            format,
+            logarithmic: false,
+            ticks: values
+                .map(|value| (value, label(value, step, format)))
+                .collect(),
         }
+    }
+
+    /// A logarithmic axis between the powers of ten around `lo` and `hi`, with no more than about `wanted` ticks.
+    fn powers(lo: f64, hi: f64, wanted: usize) -> Self {
+        let usable = lo.is_finite() && hi.is_finite() && lo > 0.0 && hi >= lo;
+        let (lo, hi) = if usable { (lo, hi) } else { (0.1, 1.0) };
+        let first = (lo.log10() + 1e-9).floor() as i32;
+        let last = ((hi.log10() - 1e-9).ceil() as i32).max(first + 1);
+        let stride = ((last - first) as usize).div_ceil(wanted.max(1));
+        let powers = (first..=last).rev().step_by(stride);
+        Self {
+            lo: 10f64.powi(first),
+            hi: 10f64.powi(last),
+            logarithmic: true,
+            ticks: powers
+                .map(|power| (10f64.powi(power), power_of_ten(power)))
+                .collect(),
+        }
+    }
+
+    /// A logarithmic axis over these rising values above 0, each of them a tick where there is room.
+    pub(super) fn of_values(values: &[f64]) -> Self {
+        let (first, last) = match values {
+            [first, .., last] => (*first, *last),
+            [only] => (only / 2.0, only * 2.0),
+            [] => (0.1, 1.0),
+        };
+        let room = (last / first).powf(0.04);
+        let mut axis = Self {
+            lo: first / room,
+            hi: last * room,
+            logarithmic: true,
+            ticks: Vec::new(),
+        };
+        for &value in values {
+            let near = |(other, _): &(f64, String)| axis.place(value) - axis.place(*other) < 0.08;
+            if !axis.ticks.last().is_some_and(near) {
+                axis.ticks.push((value, count(value.round() as u64)));
+            }
+        }
+        axis
     }
 
     /// Where `value` lies: 0 at the low end, 1 at the high end, never outside.
     pub(super) fn place(&self, value: f64) -> f32 {
-        ((value - self.lo) / (self.hi - self.lo)).clamp(0.0, 1.0) as f32
+        let place = if self.logarithmic {
+            (value / self.lo).ln() / (self.hi / self.lo).ln()
+        } else {
+            (value - self.lo) / (self.hi - self.lo)
+        };
+        place.clamp(0.0, 1.0) as f32
     }
 
     /// Each tick and its label.
-    pub(super) fn ticks(&self) -> Vec<(f64, String)> {
-        let first = (self.lo / self.step - 1e-6).ceil() as i64;
-        let last = (self.hi / self.step + 1e-6).floor() as i64;
-        (first..=last)
-            .map(|i| i as f64 * self.step)
-            .map(|value| (value, self.label(value)))
-            .collect()
+    pub(super) fn ticks(&self) -> &[(f64, String)] {
+        &self.ticks
     }
+}
 
-    fn label(&self, value: f64) -> String {
-        let decimals = |step: f64| (-(step + step * 1e-9).log10().floor()).clamp(0.0, 9.0) as usize;
-        match self.format {
-            Format::Count => count(value.round() as u64),
-            Format::Percent => format!("{:.*} %", decimals(self.step * 100.0), value * 100.0),
-            Format::Number => format!("{value:.*}", decimals(self.step)),
-        }
+fn label(value: f64, step: f64, format: Format) -> String {
+    let decimals = |step: f64| (-(step + step * 1e-9).log10().floor()).clamp(0.0, 9.0) as usize;
+    match format {
+        Format::Count => count(value.round() as u64),
+        Format::Percent => format!("{:.*} %", decimals(step * 100.0), value * 100.0),
+        Format::Number | Format::Power => format!("{value:.*}", decimals(step)),
     }
+}
+
+/// `10⁻³` for -3.
+pub(crate) fn power_of_ten(power: i32) -> String {
+    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    let raised = power
+        .to_string()
+        .chars()
+        .map(|letter| match letter.to_digit(10) {
+            Some(digit) => DIGITS[digit as usize],
+            None => '⁻',
+        })
+        .collect::<String>();
+    format!("10{raised}")
 }
 
 /// 1, 2 or 5 times a power of ten, the first that is no smaller than `rough`.
@@ -96,7 +162,10 @@ mod tests {
     use super::*;
 
     fn labels(axis: &Axis) -> Vec<String> {
-        axis.ticks().into_iter().map(|(_, label)| label).collect()
+        axis.ticks()
+            .iter()
+            .map(|(_, label)| label.clone())
+            .collect()
     }
 
     #[test]
@@ -120,6 +189,17 @@ mod tests {
     }
 
     #[test]
+    fn equal_factors_are_equally_far_apart() {
+        let axis = Axis::fit(3e-7, 2.0, 4, Format::Power, true);
+        assert_eq!(labels(&axis), ["10¹", "10⁻¹", "10⁻³", "10⁻⁵", "10⁻⁷"]);
+        assert!((axis.place(1e-3) - 0.5).abs() < 1e-6);
+        let axis = Axis::of_values(&[10.0, 11.0, 100.0, 1000.0]);
+        assert_eq!(labels(&axis), ["10", "100", "1,000"]);
+        assert!((axis.place(100.0) - 0.5).abs() < 1e-6);
+        assert_eq!(labels(&Axis::of_values(&[7.0])), ["7"]);
+    }
+
+    #[test]
     fn strange_ranges_still_give_an_axis() {
         for (lo, hi) in [
             (1.0, 1.0),
@@ -129,7 +209,12 @@ mod tests {
             (2.0, -2.0),
             (1.0, 1.0),
         ] {
-            for format in [Format::Number, Format::Count, Format::Percent] {
+            for format in [
+                Format::Number,
+                Format::Count,
+                Format::Percent,
+                Format::Power,
+            ] {
                 let axis = Axis::fit(lo, hi, 5, format, true);
                 assert!(axis.ticks().len() < 30, "{lo} {hi} {format:?}");
                 assert!(axis.place(0.5).is_finite());

@@ -5,12 +5,13 @@ use crate::desk::Desk;
 #[test]
 fn every_command_has_help_with_examples() {
     let desk = Desk::new();
-    let commands: [&[&str]; 7] = [
+    let commands: [&[&str]; 8] = [
         &[],
         &["train", "text"],
         &["eval"],
         &["run"],
         &["show"],
+        &["lab", "memory"],
         &["bench"],
         &["completions"],
     ];

@@ -5,6 +5,7 @@ mod desk;
 mod errors;
 mod help;
 mod journey;
+mod lab;
 mod language;
 #[cfg(unix)]
 mod resume;

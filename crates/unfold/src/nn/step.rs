@@ -261,7 +261,7 @@ mod tests {
         let (mut exact, mut near) = (layers.stream(2), layers.stream(2));
         let key = Key::new(1);
         for t in 0..20u64 {
-            let x: Vec<f32> = (0..24).map(|i| key.child(t).normal(i)).collect();
+            let x: Vec<f32> = (0..24).map(|i| key.child(t).normal(i) as f32).collect();
             let h = layers.step(&params, &x, &mut exact).to_vec();
             let close = layers.step_int8(&params, &int8, &x, &mut near);
             let far = h.iter().zip(close).map(|(a, b)| (a - b).abs());

@@ -9,7 +9,7 @@ use super::draw_curves;
 use crate::failure::unusable;
 use crate::flags::Picture;
 use crate::pictures::canvas::Canvas;
-use crate::pictures::chart::{self, Panel, Series, Style};
+use crate::pictures::chart::{self, Legend, Panel, Series, Style};
 use crate::pictures::colour::{BLUE, MUTED, VERMILION};
 use crate::pictures::heat::{self, Map};
 use crate::pictures::ticks::Format;
@@ -165,8 +165,7 @@ fn gradients(model: &LanguageModel, text: &str, seen: &[Seen]) -> Option<Canvas>
     let colours = [BLUE, VERMILION, MUTED];
     let series = norms.iter().enumerate().map(|(layer, norms)| {
         let back = norms.iter().rev().enumerate();
-        // Powers of ten, for they fall by orders of magnitude.
-        let points = back.map(|(back, norm)| (back as f64 + 1.0, norm.max(1e-30).log10()));
+        let points = back.map(|(back, norm)| (back as f64 + 1.0, norm.max(1e-30)));
         Series {
             name: format!("layer {}", layer + 1),
             colour: colours[layer % colours.len()],
@@ -175,9 +174,11 @@ fn gradients(model: &LanguageModel, text: &str, seen: &[Seen]) -> Option<Canvas>
         }
     });
     let panel = Panel {
-        title: "log₁₀ of the norm of the gradient by the hidden state".into(),
+        title: "Norm of the gradient by the hidden state".into(),
         x_label: "words back from the last one".into(),
-        y_format: Format::Number,
+        x_values: Vec::new(),
+        // They fall by orders of magnitude.
+        y_format: Format::Power,
         series: series.collect(),
         mark: None,
     };
@@ -185,5 +186,10 @@ fn gradients(model: &LanguageModel, text: &str, seen: &[Seen]) -> Option<Canvas>
     let note = format!(
         "of the loss of the last word, “{last}”, by the states after each of {steps} words before"
     );
-    Some(chart::draw("Gradient through time", &note, &[panel]))
+    Some(chart::draw(
+        "Gradient through time",
+        &note,
+        Legend::Own,
+        &[panel],
+    ))
 }

@@ -185,9 +185,9 @@ impl LanguageModel {
                 let table = params.get_mut(*table);
                 let size = table.len() / classes;
                 let mut turned = vec![0.0; table.len()];
-                kernels::transpose(table, classes, size, &mut turned);
+                kernels::transpose(table, size, classes, &mut turned);
                 Quantized::new(&turned, classes).values(&mut turned);
-                kernels::transpose(&turned, size, classes, table);
+                kernels::transpose(&turned, classes, size, table);
             }
             Head::Adaptive(_) => {}
         }

@@ -70,7 +70,7 @@ impl<'m> Stepper<'m> {
         let (params, classes) = (&model.params, model.codec().classes());
         let turned = |table: &[f32]| {
             let mut turned = Buffer::scratch(table.len());
-            kernels::transpose(table, classes, table.len() / classes, &mut turned);
+            kernels::transpose(table, table.len() / classes, classes, &mut turned);
             turned
         };
         let head = match (model.network.head(), model.is_int8()) {

@@ -1,0 +1,64 @@
+//! `unfold lab memory`: trains, measures, and writes a page about it.
+
+mod figures;
+mod page;
+mod sentences;
+mod watch;
+
+use std::path::Path;
+
+use anyhow::Result;
+use unfold::files::write_atomic;
+use unfold::lab::{self, LabResults};
+use unfold::{Error, ErrorKind};
+
+use self::watch::Watch;
+use crate::interrupt::Interrupt;
+use crate::output;
+use crate::plan::LabMemory;
+use crate::tell::tell;
+
+/// Compares what recurrent cells remember. The page is there from the first finished task on.
+pub(super) fn memory(plan: &LabMemory) -> Result<()> {
+    let interrupt = Interrupt::install()?;
+    let mut watch = Watch::new(plan, interrupt);
+    let results = lab::memory(&plan.config, &mut watch);
+    watch.finish();
+    let results = results?;
+    save(&plan.out, &results)?;
+    if plan.json {
+        let mut line = serde_json::to_value(&results)?;
+        line["page"] = plan.out.display().to_string().into();
+        output::print(&format!("{line}\n"))?;
+    } else {
+        output::print(&format!("{}\n", plan.out.display()))?;
+    }
+    if results.complete {
+        return Ok(());
+    }
+    let error = Error::new(
+        ErrorKind::Interrupted,
+        plan.out.display(),
+        "stopped; the page has the trainings that were done",
+        "",
+    );
+    Err(error.into())
+}
+
+/// Writes the page of `results`, with its folder where there is none.
+fn save(path: &Path, results: &LabResults) -> Result<()> {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, "create", &error))?;
+    }
+    Ok(write_atomic(path, page::html(results).as_bytes())?)
+}
+
+/// Writes the page of what is done so far; that it cannot is no reason to stop, as it is tried again at the end.
+fn save_for_now(path: &Path, results: &LabResults) {
+    if let Err(error) = save(path, results) {
+        tell!("note: {error:#}");
+    }
+}
