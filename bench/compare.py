@@ -14,6 +14,7 @@ import datetime
 import json
 import math
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -110,7 +111,7 @@ class Results:
         return [f"{ours:.2f}", f"{theirs:.2f}", f"{self.ratio(name):.2f}", self.limit(name), *memory]
 
     def long(self, name):
-        microseconds = [f"{1e3 * self.of(name, who=who) / length(name):.0f}" for who in ("Unfold", "PyTorch")]
+        microseconds = [f"{1e3 * self.of(name, who=who) / length(name):.2f}" for who in ("Unfold", "PyTorch")]
         return [*self.train(name), *microseconds]
 
     def infer(self, name):
@@ -126,9 +127,9 @@ class Results:
 
 
 def length(name):
-    """The steps of time of a workload that has many, such as lstm_t3200_train."""
-    steps = name.removeprefix("lstm_t").partition("_")[0]
-    return int(steps) if name.startswith("lstm_t") and steps.isdigit() else None
+    """The steps of all sequences of a workload of many steps (lstm_t3200_train) or sequences (lstm_b256_train)."""
+    found = re.fullmatch(r"lstm_([tb])(\d+)_.*", name)
+    return found and int(found[2]) * {"t": 16, "b": 50}[found[1]]
 
 
 def section(title, columns, names, row, below=""):
@@ -177,8 +178,8 @@ def report(workloads, headings, lines, options):
     columns = ["Unfold", "PyTorch", "ratio", "of the limit", "Unfold MB", "PyTorch MB"]
     below = summary(results, headings, training)
     text = preface(headings, options) + section("Training", columns, training, results.train, below)
-    columns += ["Unfold, µs a step of time", "PyTorch"]
-    text += section("Training on longer and longer texts", columns, long, results.long)
+    columns += ["Unfold, µs a step of one sequence", "PyTorch"]
+    text += section("Training on longer texts and more of them", columns, long, results.long)
     columns = ["1 thread", f"{options.threads} threads", "speedup"]
     text += section("Threads", columns, scaled, results.scaling)
     columns = ["Unfold", "PyTorch", "ONNX Runtime", "ratio", "of the limit"]

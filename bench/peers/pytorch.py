@@ -310,6 +310,8 @@ WORKLOADS = {
     "lstm_t50_train": lambda: long_model(50),
     "lstm_t400_train": lambda: long_model(400),
     "lstm_t3200_train": lambda: long_model(3200),
+    "lstm_b64_train": lambda: long_model(50, b=64),
+    "lstm_b256_train": lambda: long_model(50, b=256),
     "lstm_t3200_checkpoint_train": lambda: long_model(3200, again=True),
     "textcnn_20ng_train": lambda: textcnn(50),
     "bilstm_20ng_ragged_train": bilstm,

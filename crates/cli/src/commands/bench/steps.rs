@@ -15,7 +15,7 @@ use super::kernels::random;
 use super::{Job, Workload};
 
 /// The steps there are.
-pub(super) const ALL: [Workload; 16] = [
+pub(super) const ALL: [Workload; 18] = [
     Workload {
         name: "elman_ptb_200_train",
         prepare: || LanguageModel::ptb(Cell::ElmanTanh, 1, 200, 0.0).train(20, 35, sgd(), 1.0),
@@ -48,6 +48,15 @@ pub(super) const ALL: [Workload; 16] = [
     Workload {
         name: "lstm_t3200_train",
         prepare: || LONG.train(16, 3200, adam(), 2e-3),
+    },
+    // And for ever more sequences side by side.
+    Workload {
+        name: "lstm_b64_train",
+        prepare: || LONG.train(64, 50, adam(), 2e-3),
+    },
+    Workload {
+        name: "lstm_b256_train",
+        prepare: || LONG.train(256, 50, adam(), 2e-3),
     },
     Workload {
         name: "lstm_t3200_checkpoint_train",
