@@ -15,7 +15,7 @@ figure { margin: 1.5rem 0; } svg { max-width: 100%; height: auto; } figcaption {
 overflow-wrap: anywhere; }
 .note { color: #626a73; }
 table { border-collapse: collapse; font-size: 14px; } .wide { overflow-x: auto; }
-th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #e6e8eb; } th:first-child, td:first-child \
+th, td { padding: .2rem .7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid #e6e8eb; } th:first-child, td:first-child \
 { text-align: left; }
 summary { cursor: pointer; color: #0072b2; } pre { background: #f6f8fa; padding: .8rem; overflow-x: auto; }
 ";
