@@ -407,7 +407,7 @@ EXAMPLES
   unfold lab memory --quick                               a first look, in about one
   unfold lab memory --tasks question --distances 10,100,300
   unfold lab memory --tasks mnist,permuted-mnist --mnist data/mnist --pixels 196,784
-  unfold lab memory --tasks adding --cells gru --distances 50,150,600 --steps 3000
+  unfold lab memory --tasks order-6b --cells elman,gru --distances 20,50,100 --out order.html
 
 Each training ends early when its task is solved at all distances. The page is one HTML file that needs no other.";
 

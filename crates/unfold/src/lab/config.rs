@@ -59,7 +59,7 @@ impl Default for LabConfig {
             budget: Budget::Steps(2000),
             hidden_size: 48,
             batch_size: 32,
-            learning_rate: 6e-3,
+            learning_rate: 4e-3,
             test_size: 500,
             seed: 1,
         }
