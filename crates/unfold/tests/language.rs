@@ -10,7 +10,7 @@ use unfold::tasks::{Recipe as _, RunOptions};
 use unfold::train::{EpochEnd, Observer, Progress, Quiet, Start};
 use unfold::{ErrorKind, Result, set_threads};
 
-/// Sentences in which the last word follows from the first one, some words before.
+/// Sentences in which what was seen follows from who saw it, some words before.
 fn sentences(count: usize) -> String {
     let mut text = String::new();
     for i in 0..count as u64 {
@@ -18,7 +18,7 @@ fn sentences(count: usize) -> String {
         let (who, what) =
             [("anna", "ship"), ("ben", "whale"), ("cora", "harbour")][key.below(0, 3) as usize];
         let how = ["often", "never", "always"][key.below(1, 3) as usize];
-        text.push_str(&format!("{who} has {how} , they say , seen the {what}\n"));
+        text.push_str(&format!("{who} saw the {what} , they say , {how}\n"));
     }
     text
 }
@@ -32,9 +32,11 @@ fn recipe(settings: &[&str]) -> LanguageRecipe {
         "model.embedding_size=16",
         "window.length=20",
         "train.batch_size=8",
-        "train.epochs=3",
+        "train.epochs=12",
         "train.learning_rate=0.02",
         "train.select=last",
+        "model.dropout.input=0",
+        "model.dropout.output=0",
     ];
     for setting in small.iter().chain(settings) {
         recipe.set(setting).unwrap();
@@ -54,21 +56,21 @@ fn run(out: &Path, data: &Path, recipe: &LanguageRecipe) -> Result<LanguageRepor
 fn trained(settings: &[&str]) -> (tempfile::TempDir, LanguageModel, LanguageReport) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("text.txt");
-    fs::write(&data, sentences(500)).unwrap();
+    fs::write(&data, sentences(1500)).unwrap();
     let out = folder.path().join("run");
     let report = run(&out, &data, &recipe(settings)).unwrap();
     (folder, LanguageModel::load(&out).unwrap(), report)
 }
 
-/// ln 3 nats for the name and the adverb in ten tokens a sentence are all that cannot be known.
-const LEAST: f64 = 2.0 * 1.0986 / 11.0;
+/// ln 3 nats for the name and the adverb of the ten tokens of a sentence are all that cannot be known.
+const LEAST: f64 = 2.0 * 1.0986 / 10.0;
 
 #[test]
 fn every_kind_of_model_learns_what_follows() {
     let kinds: [&[&str]; 6] = [
-        &["train.epochs=6"],
+        &[],
         &["model.cell=gru", "model.tied=false", "model.layers=2"],
-        &["model.cell=elman", "train.epochs=6"],
+        &["model.cell=elman"],
         &[
             "model.dropout.locked=true",
             "model.dropout.weights=0.1",
@@ -77,24 +79,23 @@ fn every_kind_of_model_learns_what_follows() {
             "model.dropout.output=0.1",
             "model.ar=0.1",
             "model.tar=0.1",
-            "train.epochs=6",
         ],
         &[
             "model.tied=false",
-            "model.cutoffs=[4, 8]",
+            "model.cutoffs=[8]",
             "model.dropout.output=0.1",
         ],
-        &["window.drawn=true", "window.checkpoint=5", "train.epochs=6"],
+        &["window.drawn=true", "window.checkpoint=5"],
     ];
     for settings in kinds {
         let (_folder, model, report) = trained(settings);
         assert_eq!(
             (report.split.as_str(), model.codec().classes()),
-            ("test", 17)
+            ("test", 16)
         );
         assert!(
-            report.nats_per_token < LEAST + 0.12,
-            "{settings:?}: {} nats, {LEAST} are possible",
+            report.nats_per_token < LEAST + 0.03,
+            "{settings:?}: {} nats, {LEAST:.4} are possible",
             report.nats_per_token
         );
     }
@@ -109,7 +110,7 @@ fn steps_give_what_the_report_says() {
         &["model.cell=gru"],
     ] {
         let (folder, model, _) = trained(settings);
-        let text = "anna has never , they say , seen the ship\nben has\n";
+        let text = "anna saw the ship , they say , often\nben saw\n";
         let data = folder.path().join("other.txt");
         fs::write(&data, text).unwrap();
         let report = model.evaluate(data.to_str().unwrap()).unwrap();
@@ -142,22 +143,24 @@ fn steps_give_what_the_report_says() {
 
 #[test]
 fn it_writes_what_it_learned() {
-    let (folder, model, _) = trained(&["train.epochs=8"]);
+    let (folder, model, _) = trained(&[]);
     let rounded = LanguageModel::load(&folder.path().join("run"))
         .unwrap()
         .into_int8();
     let codec = model.codec();
     let write = |sampling: Sampling, seed: u64| {
         let mut generator = model.generate(sampling, seed);
-        generator.read(&codec.encode("ben has"));
-        let words: Vec<u32> = generator.take(8).collect();
+        let prompt = codec.encode("ben saw");
+        generator.read(&prompt);
+        let words: Vec<u32> = prompt.into_iter().chain(generator.take(7)).collect();
         Detokenizer::text(codec, &words)
     };
     let greedy = Sampling {
         temperature: 0.0,
         ..Sampling::default()
     };
-    assert!(write(greedy, 1).ends_with("they say, seen the whale"));
+    let text = write(greedy, 1);
+    assert!(text.starts_with("ben saw the whale, they say,"), "{text}");
     assert_eq!(write(Sampling::default(), 3), write(Sampling::default(), 3));
     assert!((0..20).any(|seed| write(Sampling::default(), seed) != write(Sampling::default(), 3)));
     // Eight bits change little: the scores, and that steps and whole passes agree.
@@ -178,7 +181,7 @@ fn it_writes_what_it_learned() {
     let far = by_step.iter().zip(exact).map(|(a, b)| (a - b).abs());
     assert!(far.fold(0.0, f32::max) < 0.3);
     // The likeliest whole sentence, and greedy as the beam of one.
-    let prompt = codec.encode("cora has");
+    let prompt = codec.encode("cora saw");
     let found = model.beam(&prompt, 4, 20);
     assert!(
         found.len() == 4
@@ -189,7 +192,7 @@ fn it_writes_what_it_learned() {
                 mean(a) >= mean(b)
             })
     );
-    assert!(Detokenizer::text(codec, &found[0].words).ends_with("seen the harbour\n"));
+    assert!(Detokenizer::text(codec, &found[0].words).starts_with("the harbour, they say,"));
     let one = model.beam(&prompt, 1, 6).remove(0);
     let mut generator = model.generate(
         Sampling {
@@ -201,12 +204,12 @@ fn it_writes_what_it_learned() {
     generator.read(&prompt);
     assert_eq!(one.words, generator.take(6).collect::<Vec<_>>());
     // What it expected, and where it was surprised.
-    let seen = model.inspect("anna has never , they say , seen the whale");
+    let seen = model.inspect("anna saw the whale , they say");
     let surprise = |word: &str| seen.iter().find(|s| s.word == word).unwrap().surprise;
-    assert!(surprise("whale") > 3.0 && surprise("the") < 0.1);
-    assert_eq!(seen[10].expected.0, "ship");
+    assert!(surprise("whale") > 2.0 && surprise("the") < 0.3);
+    assert_eq!(seen[3].expected.0, "ship");
     assert_eq!(seen[0].layers[0].gates.len(), 4);
-    assert_eq!(model.gradients_through_time("anna has never").len(), 1);
+    assert_eq!(model.gradients_through_time("anna saw the").len(), 1);
     assert_eq!(model.neighbours("anna", 3).unwrap().len(), 3);
     assert!(model.neighbours("nobody", 3).is_none());
     drop(folder);

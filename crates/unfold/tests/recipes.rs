@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use unfold::ErrorKind;
+use unfold::tasks::language::LanguageRecipe;
 use unfold::tasks::text::{self, TextRecipe};
 use unfold::tasks::{Recipe as _, RunOptions};
 use unfold::train::Quiet;
@@ -92,8 +93,14 @@ fn the_projects_recipes_can_be_read() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|e| e == "toml") {
             let text = fs::read_to_string(&path).unwrap();
-            let recipe = TextRecipe::from_toml(&text, path.to_str().unwrap()).unwrap();
-            recipe.check().unwrap();
+            let name = path.to_str().unwrap();
+            match text.contains("task = \"language\"") {
+                true => LanguageRecipe::from_toml(&text, name)
+                    .unwrap()
+                    .check()
+                    .unwrap(),
+                false => TextRecipe::from_toml(&text, name).unwrap().check().unwrap(),
+            }
             seen += 1;
         }
     }
