@@ -255,7 +255,12 @@ pub(crate) struct Writing {
     #[arg(long, value_name = "N")]
     pub(crate) length: Option<usize>,
     /// Below 1 likely words become likelier, 0 always takes the likeliest
-    #[arg(long, value_name = "X", default_value_t = 0.8)]
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 0.8,
+        allow_negative_numbers = true
+    )]
     pub(crate) temperature: f64,
     /// Always take the likeliest word: --temperature 0
     #[arg(long, conflicts_with_all = ["beam", "temperature"])]

@@ -97,9 +97,9 @@ impl Quantized {
             y.len()
         );
         let y = Shared::new(y);
-        let all: Vec<(usize, usize)> = groups(n).collect();
         let task = |i: usize| {
-            let (start, group) = all[i];
+            let start = i * GROUP;
+            let group = GROUP.min(n - start);
             let columns = start..start + group;
             let data = &self.data[start * k..][..group * k];
             let mut sums = [0.0; GROUP];
@@ -118,9 +118,10 @@ impl Quantized {
                 }
             }
         };
+        let tasks = n.div_ceil(GROUP);
         match rows * k * n < WORTH {
-            true => (0..all.len()).for_each(task),
-            false => parallel(all.len(), task),
+            true => (0..tasks).for_each(task),
+            false => parallel(tasks, task),
         }
     }
 }

@@ -174,4 +174,38 @@ fn a_steady_step_allocates_little() {
     });
     assert!(told.iter().all(|(_, fits)| *fits), "{told:#?}");
     println!("{told:#?}");
+    // Counts are the whole process's, so this is no test of its own.
+    streaming();
+}
+
+/// One word after the other, as a language model writes: nothing at all is asked of the system.
+fn streaming() {
+    for (cell, batch) in [
+        (ops::Cell::Lstm, 1),
+        (ops::Cell::Gru, 3),
+        (ops::Cell::ElmanTanh, 64),
+    ] {
+        let mut params = Params::<f32>::new(1);
+        let config = RecurrentConfig {
+            layers: 2,
+            ..RecurrentConfig::new(cell, 130)
+        };
+        let layers = Recurrent::new(&mut params.scope("layers"), 130, config);
+        let int8 = layers.int8(&params);
+        let x = vec![0.1; batch * 130];
+        let mut state = layers.stream(batch);
+        let mut step = |exact: bool| {
+            match exact {
+                true => layers.step(&params, &x, &mut state),
+                false => layers.step_int8(&params, &int8, &x, &mut state),
+            };
+        };
+        for exact in [true, false] {
+            (0..3).for_each(|_| step(exact));
+            COUNT.store(0, Ordering::Relaxed);
+            (0..20).for_each(|_| step(exact));
+            let count = COUNT.load(Ordering::Relaxed);
+            assert_eq!(count, 0, "{cell:?}, {batch} streams, exact {exact}");
+        }
+    }
 }

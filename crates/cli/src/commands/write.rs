@@ -21,11 +21,13 @@ pub(super) fn go_on(plan: &Run, prompt: &str) -> Result<()> {
     let (codec, writing) = (model.codec(), &plan.writing);
     let words = read_prompt(codec, prompt)?;
     if let Some(width) = writing.beam {
-        return search(plan, &model, &words, width);
+        return search(plan, &model, prompt, &words, width);
     }
     let mut writer = Writer::new(&model, writing)?;
     let mut told = Detokenizer::new(codec);
-    let mut text: String = words.iter().map(|&word| told.push(word)).collect();
+    // The prompt stands as it was typed, known words or not.
+    words.iter().for_each(|&word| drop(told.push(word)));
+    let mut text = prompt.to_owned();
     if !plan.json && !writing.explain {
         output::print(&text)?;
     }
@@ -170,11 +172,19 @@ fn warn_unknown(codec: &Codec, text: &str) {
     }
 }
 
-fn search(plan: &Run, model: &LanguageModel, prompt: &[u32], width: usize) -> Result<()> {
+fn search(
+    plan: &Run,
+    model: &LanguageModel,
+    prompt: &str,
+    words: &[u32],
+    width: usize,
+) -> Result<()> {
     let (codec, writing) = (model.codec(), &plan.writing);
-    for found in model.beam(prompt, width, length(codec, writing)) {
-        let words = [prompt, &found.words].concat();
-        let text = Detokenizer::text(codec, &words);
+    for found in model.beam(words, width, length(codec, writing)) {
+        let mut told = Detokenizer::new(codec);
+        words.iter().for_each(|&word| drop(told.push(word)));
+        let written = found.words.iter().map(|&word| told.push(word));
+        let text = prompt.to_owned() + &written.collect::<String>();
         let text = text.trim_end_matches('\n');
         if plan.json {
             let answer = Answer {

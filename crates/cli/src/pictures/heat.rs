@@ -16,7 +16,9 @@ pub(crate) struct Map {
 const MARGIN: f32 = 28.0;
 const HEAD: f32 = 92.0;
 const TITLE: f32 = 26.0;
-const WORDS: f32 = 92.0;
+const WORDS: f32 = 78.0;
+/// Between maps.
+const GAP: f32 = 10.0;
 const LABEL_SIZE: f32 = 11.0;
 
 /// The maps below each other over the same words.
@@ -28,7 +30,8 @@ pub(crate) fn draw(title: &str, subtitle: &str, words: &[String], maps: &[Map]) 
     let heights = maps
         .iter()
         .map(|map| TITLE + row(map) * map.rows.len() as f32);
-    let height = HEAD + heights.sum::<f32>() + WORDS + MARGIN;
+    let gaps = GAP * maps.len().saturating_sub(1) as f32;
+    let height = HEAD + heights.sum::<f32>() + gaps + WORDS + MARGIN;
     let mut canvas = Canvas::new(width, height, format!("{title}. {subtitle}"));
     let room = width - 2.0 * MARGIN;
     let heading = font::shorten(title, 18.0, Weight::Bold, room);
@@ -58,7 +61,9 @@ pub(crate) fn draw(title: &str, subtitle: &str, words: &[String], maps: &[Map]) 
             }
             top += tall;
         }
+        top += GAP;
     }
+    top -= GAP;
     // As many words as can stand beside each other.
     let every = (LABEL_SIZE / cell).ceil().max(1.0) as usize;
     for (i, word) in words.iter().enumerate().step_by(every) {

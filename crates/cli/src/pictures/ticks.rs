@@ -79,9 +79,7 @@ impl Axis {
             lo: 10f64.powi(first),
             hi: 10f64.powi(last),
             logarithmic: true,
-            ticks: powers
-                .map(|power| (10f64.powi(power), power_of_ten(power)))
-                .collect(),
+            ticks: powers.map(|i| (10f64.powi(i), power(i))).collect(),
         }
     }
 
@@ -133,18 +131,14 @@ fn label(value: f64, step: f64, format: Format) -> String {
     }
 }
 
-/// `10⁻³` for -3.
-pub(crate) fn power_of_ten(power: i32) -> String {
-    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
-    let raised = power
-        .to_string()
-        .chars()
-        .map(|letter| match letter.to_digit(10) {
-            Some(digit) => DIGITS[digit as usize],
-            None => '⁻',
-        })
-        .collect::<String>();
-    format!("10{raised}")
+/// `1e-3` for -3: the bundled font has no raised minus.
+fn power(power: i32) -> String {
+    match power {
+        -1 => "0.1".to_owned(),
+        0 => "1".to_owned(),
+        1 => "10".to_owned(),
+        power => format!("1e{power}"),
+    }
 }
 
 /// 1, 2 or 5 times a power of ten, the first that is no smaller than `rough`.
@@ -191,7 +185,7 @@ mod tests {
     #[test]
     fn equal_factors_are_equally_far_apart() {
         let axis = Axis::fit(3e-7, 2.0, 4, Format::Power, true);
-        assert_eq!(labels(&axis), ["10¹", "10⁻¹", "10⁻³", "10⁻⁵", "10⁻⁷"]);
+        assert_eq!(labels(&axis), ["10", "0.1", "1e-3", "1e-5", "1e-7"]);
         assert!((axis.place(1e-3) - 0.5).abs() < 1e-6);
         let axis = Axis::of_values(&[10.0, 11.0, 100.0, 1000.0]);
         assert_eq!(labels(&axis), ["10", "100", "1,000"]);

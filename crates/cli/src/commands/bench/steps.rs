@@ -10,12 +10,13 @@ use unfold::nn::{
 use unfold::ops::{Cell, Conv1d as Geometry};
 use unfold::ragged::{Packed, pack};
 use unfold::{Key, Ragged, Tensor};
+use unfold_kernels::{Mat, MatMut, Quantized, gemm_bias};
 
 use super::kernels::random;
 use super::{Job, Workload};
 
 /// The steps there are.
-pub(super) const ALL: [Workload; 18] = [
+pub(super) const ALL: [Workload; 19] = [
     Workload {
         name: "elman_ptb_200_train",
         prepare: || LanguageModel::ptb(Cell::ElmanTanh, 1, 200, 0.0).train(20, 35, sgd(), 1.0),
@@ -77,6 +78,10 @@ pub(super) const ALL: [Workload; 18] = [
     Workload {
         name: "vqa_train",
         prepare: vqa,
+    },
+    Workload {
+        name: "lstm_650_step_int8",
+        prepare: || LanguageModel::ptb(Cell::Lstm, 2, 650, 0.0).step_int8(),
     },
     Workload {
         name: "lstm_650_step_b1_infer",
@@ -276,16 +281,48 @@ impl LanguageModel {
         })
     }
 
-    /// One more word of one text: every weight is read once.
+    /// One more word of one text, as `unfold run` writes: every weight is read once.
     fn step(self) -> Job {
         let mut params = Params::<f32>::new(1);
         let layers = self.layers(&mut params);
-        let weights = params.len() - self.vocabulary * self.size;
-        let one = Ragged::new(&[1]);
-        Job::timed(self.forward(1), (4 * weights) as f64, move || {
-            let (logits, _) = layers.logits(&Pass::evaluation(&params), &[7], &one, None);
-            std::hint::black_box(logits.data());
+        let mut state = layers.recurrent.stream(1);
+        let (d, v) = (self.cells.hidden_size, self.vocabulary);
+        let mut logits = vec![0.0; v];
+        Job::timed(
+            self.forward(1),
+            (4 * self.weights(&params)) as f64,
+            move || {
+                let word = &params.get(layers.words.weight())[7 * self.size..][..self.size];
+                let h = layers.recurrent.step(&params, word, &mut state);
+                let weight = Mat::new(params.get(layers.head.weight()), v);
+                let bias = layers.head.bias().map_or(&[][..], |bias| params.get(bias));
+                let out = MatMut::new(&mut logits, v);
+                gemm_bias(1, v, d, Mat::new(h, d), weight, bias, out);
+                std::hint::black_box(&logits);
+            },
+        )
+    }
+
+    /// The same with weights of eight bits.
+    fn step_int8(self) -> Job {
+        let mut params = Params::<f32>::new(1);
+        let layers = self.layers(&mut params);
+        let mut state = layers.recurrent.stream(1);
+        let int8 = layers.recurrent.int8(&params);
+        let head = Quantized::new(params.get(layers.head.weight()), self.vocabulary);
+        let mut logits = vec![0.0; self.vocabulary];
+        Job::timed(self.forward(1), self.weights(&params) as f64, move || {
+            let word = &params.get(layers.words.weight())[7 * self.size..][..self.size];
+            let h = layers.recurrent.step_int8(&params, &int8, word, &mut state);
+            let bias = layers.head.bias().map_or(&[][..], |bias| params.get(bias));
+            head.product(h, bias, &mut logits);
+            std::hint::black_box(&logits);
         })
+    }
+
+    /// How many weights a step reads: all but the table, of which it reads a row.
+    fn weights(&self, params: &Params<f32>) -> usize {
+        params.len() - self.vocabulary * self.size
     }
 }
 

@@ -3,7 +3,6 @@
 use unfold::lab::{CellKind, RunEnd, TaskResults};
 
 use super::figures::{LOWEST, clipping};
-use crate::pictures::ticks::power_of_ten;
 
 /// Right at least this often is remembering.
 const REMEMBERS: f64 = 0.99;
@@ -126,6 +125,20 @@ fn list(names: &[String]) -> String {
         [only] => only.clone(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
+}
+
+/// `10⁻³` for -3.
+fn power_of_ten(power: i32) -> String {
+    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    let raised = power
+        .to_string()
+        .chars()
+        .map(|letter| match letter.to_digit(10) {
+            Some(digit) => DIGITS[digit as usize],
+            None => '⁻',
+        })
+        .collect::<String>();
+    format!("10{raised}")
 }
 
 #[cfg(test)]

@@ -10,6 +10,25 @@ use crate::tensor::Tensor;
 /// A trained model ready to read and write word by word, any number of streams side by side.
 ///
 /// Memory is constant and a step allocates nothing (but with an adaptive softmax).
+///
+/// ```no_run
+/// use unfold::tasks::language::LanguageModel;
+///
+/// let model = LanguageModel::load("runs/language-moby-dick".as_ref())?;
+/// let stepper = model.stepper();
+/// let mut state = stepper.start(1); // one stream
+/// let mut logits = Vec::new();
+/// for word in model.codec().encode("The white") {
+///     logits = stepper.step(&[word], &mut state).to_vec();
+/// }
+/// // Two continuations of the same beginning.
+/// let mut other = state.clone();
+/// let whale = model.codec().class("whale").expect("a whaling novel");
+/// println!("{:?}", stepper.step(&[whale], &mut other));
+/// state.reset();
+/// # assert_eq!(logits.len(), model.codec().classes());
+/// # Ok::<(), unfold::Error>(())
+/// ```
 pub struct Stepper<'m> {
     model: &'m LanguageModel,
     head: Scores,
