@@ -31,6 +31,7 @@ pub(crate) struct Record {
     pub(crate) valid_accuracy: Option<f64>,
     pub(crate) train_accuracy: Option<f64>,
     pub(crate) accuracy: Option<f64>,
+    pub(crate) perplexity: Option<f64>,
     pub(crate) split: Option<String>,
     pub(crate) labels: Option<Vec<String>>,
     /// `confusion[truth][answer]`.

@@ -16,8 +16,8 @@ fn sentences(count: usize) -> String {
     for i in 0..count as u64 {
         let key = Key::new(7).child(i);
         let (who, what) =
-            [("anna", "ship"), ("ben", "whale"), ("cora", "harbour")][key.below(0, 3) as usize];
-        let how = ["often", "never", "always"][key.below(1, 3) as usize];
+            [("anna", "ship"), ("ben", "whale"), ("cora", "harbour")][key.below(0, 3)];
+        let how = ["often", "never", "always"][key.below(1, 3)];
         text.push_str(&format!("{who} saw the {what} , they say , {how}\n"));
     }
     text

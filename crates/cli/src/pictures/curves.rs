@@ -142,13 +142,14 @@ fn summary(records: &[Record]) -> String {
     if let Some(step) = records.iter().filter_map(|record| record.step).max() {
         parts.push(format!("{} steps", crate::wording::count(step)));
     }
-    if let Some(report) = records.iter().rfind(|record| record.event == Event::Report)
-        && let (Some(accuracy), Some(split)) = (report.accuracy, &report.split)
+    let is_report = |record: &&Record| record.event == Event::Report;
+    if let Some(report) = records.iter().rfind(is_report)
+        && let Some(split) = &report.split
     {
-        parts.push(format!(
-            "{split} accuracy {}",
-            crate::wording::percent(accuracy)
-        ));
+        let accuracy = report.accuracy.map(crate::wording::percent);
+        parts.extend(accuracy.map(|accuracy| format!("{split} accuracy {accuracy}")));
+        let perplexity = report.perplexity;
+        parts.extend(perplexity.map(|perplexity| format!("{split} perplexity {perplexity:.1}")));
     }
     parts.join("  ·  ")
 }

@@ -54,7 +54,7 @@ impl Encoder {
         mut texts: impl Iterator<Item = &'a str>,
         config: &TokenConfig,
     ) -> Result<Encoder> {
-        Encoder::learn(&mut |visit| texts.try_for_each(|text| visit(text)), config)
+        Encoder::learn(&mut |visit| texts.try_for_each(&mut *visit), config)
     }
 
     /// [`Encoder::fit`] on texts that are handed out one after the other: `read` gives each to its

@@ -149,15 +149,16 @@ fn nucleus(ranked: &mut Vec<(u32, f64)>, share: f64) {
 mod tests {
     use super::*;
 
-    /// ln of the probabilities .4, .3, .2, .1.
-    const LOGITS: [f32; 4] = [-2.302_585_1, -0.916_290_7, -1.203_972_8, -1.609_437_9];
+    /// What the words' probabilities are.
+    const SHARES: [f32; 4] = [0.1, 0.4, 0.3, 0.2];
 
     /// How often each word is drawn in ten thousand draws.
     fn shares(sampling: Sampling, recent: &[u32], banned: &[u32]) -> [f64; 4] {
         let mut sampler = Sampler::new(sampling);
+        let logits = SHARES.map(f32::ln);
         let mut counts = [0.0; 4];
         for i in 0..10_000 {
-            counts[sampler.draw(&LOGITS, recent, banned, Key::new(1), i) as usize] += 1e-4;
+            counts[sampler.draw(&logits, recent, banned, Key::new(1), i) as usize] += 1e-4;
         }
         counts
     }
