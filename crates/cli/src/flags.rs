@@ -283,7 +283,7 @@ pub(crate) struct Writing {
     /// Stop before this word; may be repeated
     #[arg(long, value_name = "WORD")]
     pub(crate) stop: Vec<String>,
-    /// Stop at the end of the first sentence or text: shorthand for a single <eos>
+    /// Stop where the text ends, such as after a paragraph, in place of beginning another
     #[arg(long)]
     pub(crate) one: bool,
     /// Weights in eight bits: faster, and nearly as good

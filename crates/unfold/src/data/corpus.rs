@@ -151,6 +151,11 @@ impl Corpus {
     /// # Errors
     /// When nothing can be read.
     pub fn read(path: &Path, source: &CorpusSource) -> Result<Corpus> {
+        Corpus::read_with(path, source, LARGE)
+    }
+
+    /// [`Corpus::read`], where plain files of `large` bytes stay on disk.
+    fn read_with(path: &Path, source: &CorpusSource, large: u64) -> Result<Corpus> {
         source.check()?;
         let mut corpus = Corpus {
             name: path.display().to_string(),
@@ -160,7 +165,8 @@ impl Corpus {
             test: Vec::new(),
             notes: Vec::new(),
         };
-        if let Some(piece) = on_disk(path)? {
+        let utf8 = source.encoding.is_none();
+        if let Some(piece) = on_disk(path, large).filter(|_| utf8) {
             corpus.train.push(piece);
         } else {
             corpus.read_files(path, source)?;
@@ -419,24 +425,22 @@ fn take_end(from: &mut Vec<Piece>, fraction: f64) -> Result<Vec<Piece>> {
 }
 
 /// A plain file too large for memory.
-fn on_disk(path: &Path) -> Result<Option<Piece>> {
+fn on_disk(path: &Path, large: u64) -> Option<Piece> {
     if builtin::is_builtin(path) {
-        return Ok(None);
+        return None;
     }
-    let Ok(found) = fs::metadata(path) else {
-        return Ok(None); // told when it is read
-    };
+    let found = fs::metadata(path).ok()?; // told when it is read
     let name = path.to_string_lossy();
     let plain = [".txt", ".text", ".md", ".jsonl", ".ndjson", ".tokens"];
-    if !found.is_file() || found.len() < LARGE || !plain.iter().any(|end| name.ends_with(end)) {
-        return Ok(None);
+    if !found.is_file() || found.len() < large || !plain.iter().any(|end| name.ends_with(end)) {
+        return None;
     }
-    Ok(Some(Piece {
+    Some(Piece {
         text: Text::Disk(path.to_owned()),
         range: 0..found.len(),
         json: is_json(&name),
         place: name.into_owned(),
-    }))
+    })
 }
 
 /// The first million bytes.
@@ -531,6 +535,36 @@ mod tests {
             said.contains("a.jsonl, line 2") && said.contains("there is words"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn large_files_are_read_from_disk_alike() {
+        let folder = tempfile::tempdir().unwrap();
+        let plain: String = (0..500)
+            .map(|i| format!("line {i}: größer\r\n\n"))
+            .collect();
+        let json: String = (0..500)
+            .map(|i| format!("{{\"text\":\"a {i}\\nb\"}}\n"))
+            .collect();
+        for (name, text) in [("a.txt", plain), ("b.jsonl", json)] {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            let source = CorpusSource::default();
+            let memory = Corpus::read_with(&path, &source, u64::MAX).unwrap();
+            let disk = Corpus::read_with(&path, &source, 1).unwrap();
+            assert!(matches!(disk.train[0].text, Text::Disk(_)));
+            for ends in [Ends::Line, Ends::Paragraph, Ends::Document, Ends::Never] {
+                let all = |corpus| {
+                    let parts = [CorpusPart::Train, CorpusPart::Valid, CorpusPart::Test];
+                    parts.map(|part| stretches(corpus, part, ends)).concat()
+                };
+                assert_eq!(
+                    all(&memory).concat(),
+                    all(&disk).concat(),
+                    "{name}, {ends:?}"
+                );
+            }
+        }
     }
 
     #[test]
