@@ -315,7 +315,9 @@ Each picture is written as SVG and as PNG; the paths are printed.";
 pub(crate) struct Show {
     /// Folder of a run; for `words` a model.safetensors file will do
     pub(crate) run: PathBuf,
-    /// What to draw [default: all that there is something to draw for]
+    /// What to draw: curves, confusion, words, surprise, states, gates, gradients, neighbours
+    /// [default: all that there is something to draw for]
+    #[arg(hide_possible_values = true)]
     pub(crate) picture: Option<Picture>,
     /// The text to read (words, surprise, states, gates, gradients)
     #[arg(long)]

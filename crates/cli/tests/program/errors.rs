@@ -147,11 +147,16 @@ fn a_flipped_bit_in_a_model_is_noticed() {
 #[test]
 fn a_model_of_another_task_is_named() {
     let desk = Desk::new();
-    let header = serde_json::json!({"task": "language"});
-    unfold::tensors::write(&desk.path("other.safetensors"), &header, []).unwrap();
-    desk.unfold(&["run", "other.safetensors", "text"])
-        .ended(2)
-        .complained(&["other.safetensors", "task `language`"]);
+    for (task, said) in [
+        ("language", "this model writes"),
+        ("weather", "task `weather`"),
+    ] {
+        let header = serde_json::json!({"task": task});
+        unfold::tensors::write(&desk.path("other.safetensors"), &header, []).unwrap();
+        desk.unfold(&["run", "other.safetensors", "text"])
+            .ended(2)
+            .complained(&["other.safetensors", said]);
+    }
 }
 
 /// A limit on the size of files stands for a full disk: both make writing fail half way.
