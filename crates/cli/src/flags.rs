@@ -307,6 +307,16 @@ EXAMPLES
   unfold show runs/language-moby-dick --text 'The whale rose from the sea.' --word whale
   unfold show runs/language-moby-dick gates --text 'The whale rose.' --layer 1
 
+PICTURES
+  curves       loss and accuracy over the epochs
+  confusion    which classes are taken for which (text classifiers)
+  words        which words of --text decided (text classifiers)
+  surprise     how little each word of --text was expected (language models, as the rest)
+  states       the hidden states over --text
+  gates        how far the gates open over --text
+  gradients    how strongly the last word's loss depends on the states before it
+  neighbours   the words placed nearest to --word
+
 Each picture is written as SVG and as PNG; the paths are printed.";
 
 /// `unfold show`.
@@ -315,8 +325,7 @@ Each picture is written as SVG and as PNG; the paths are printed.";
 pub(crate) struct Show {
     /// Folder of a run; for `words` a model.safetensors file will do
     pub(crate) run: PathBuf,
-    /// What to draw: curves, confusion, words, surprise, states, gates, gradients, neighbours
-    /// [default: all that there is something to draw for]
+    /// What to draw, by its name below [default: all that there is something to draw for]
     #[arg(hide_possible_values = true)]
     pub(crate) picture: Option<Picture>,
     /// The text to read (words, surprise, states, gates, gradients)
