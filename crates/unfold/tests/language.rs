@@ -377,6 +377,14 @@ fn characters_pieces_and_json_lines() {
         );
         let words: Vec<u32> = model.generate(Sampling::default(), 1).take(200).collect();
         assert!(!words.contains(&Codec::UNKNOWN));
+        // Even the first word is no blind guess among all.
+        let first = model.generate(Sampling::default(), 1).candidates(1)[0];
+        let blind = 1.0 / model.codec().classes() as f64;
+        assert!(
+            first.probability > 1.2 * blind,
+            "{name}: {}, blind {blind}",
+            first.probability
+        );
         assert!(!Detokenizer::text(model.codec(), &words).is_empty());
     }
 }

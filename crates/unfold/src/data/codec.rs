@@ -52,6 +52,14 @@ impl Codec {
         (self.ends != Ends::Never).then_some(1)
     }
 
+    /// What a text is taken to follow: the end of another one, or where texts have no ends a line
+    /// break, where that is known.
+    pub fn before(&self) -> Option<u32> {
+        // As characters have it, and as byte-level pieces spell it.
+        let line_break = || self.class("\n").or_else(|| self.class("Ċ"));
+        self.eos().or_else(line_break)
+    }
+
     /// Where texts end.
     pub fn ends(&self) -> Ends {
         self.ends

@@ -161,7 +161,7 @@ impl Files {
             return Err(Error::data(
                 name,
                 "the file is empty",
-                "give a file with at least one document of each class",
+                "give a file that holds some text",
             ));
         }
         if let Some(packing) = unpack::unreadable(&head) {

@@ -32,7 +32,7 @@ use std::time::Instant;
 pub use cell::CellKind;
 pub use config::{Budget, LabConfig};
 pub use network::{Network, loss};
-pub use results::{CellResults, LabResults, Run, RunEnd, TaskResults};
+pub use results::{CellResults, LabResults, Run, RunEnd, Score, TaskResults};
 pub use tasks::TaskKind;
 
 use crate::data::{Mnist, read_mnist};

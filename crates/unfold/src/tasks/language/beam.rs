@@ -23,14 +23,11 @@ pub(super) fn search(
     width: usize,
     length: usize,
 ) -> Vec<Continuation> {
-    let (stepper, eos, classes) = (
-        Stepper::new(model),
-        model.codec().eos(),
-        model.codec().classes(),
-    );
+    let codec = model.codec();
+    let (stepper, eos, classes) = (Stepper::new(model), codec.eos(), codec.classes());
     let mut state = stepper.start(width);
     let mut logits = vec![0.0; width * classes];
-    for word in eos.iter().chain(prompt) {
+    for word in codec.before().iter().chain(prompt) {
         logits.copy_from_slice(stepper.step(&vec![*word; width], &mut state));
     }
     let empty = Continuation {

@@ -45,9 +45,8 @@ impl<'m> Generator<'m> {
             logits: vec![0.0; model.codec().classes()],
             banned: vec![Codec::UNKNOWN],
         };
-        if let Some(eos) = model.codec().eos() {
-            // Texts begin where another one ended.
-            generator.read(&[eos]);
+        if let Some(before) = model.codec().before() {
+            generator.read(&[before]);
         }
         generator
     }

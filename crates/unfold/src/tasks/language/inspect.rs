@@ -40,8 +40,8 @@ impl LanguageModel {
         let (codec, stepper) = (self.codec(), self.stepper());
         let mut state = stepper.start(1);
         let mut logits = vec![0.0; codec.classes()];
-        if let Some(eos) = codec.eos() {
-            logits.copy_from_slice(stepper.step(&[eos], &mut state));
+        if let Some(before) = codec.before() {
+            logits.copy_from_slice(stepper.step(&[before], &mut state));
         }
         let gates = match self.gates() {
             1 => 0,
