@@ -233,12 +233,13 @@ pub(crate) struct Run {
     /// Texts to classify; without any, each line of standard input is one
     pub(crate) text: Vec<String>,
     #[command(flatten)]
-    pub(crate) writing: Writing,
-    #[command(flatten)]
     pub(crate) threads: Threads,
     /// Print answers as one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
+    // The last one, for its heading holds from here on.
+    #[command(flatten)]
+    pub(crate) writing: Writing,
 }
 
 /// How a language model writes.
