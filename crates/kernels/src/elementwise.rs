@@ -169,7 +169,7 @@ impl<E: Float> Kernel<E> for UnaryBackward<'_, E> {
                 let [three, third, half] = [3.0, 1.0 / 3.0, 0.5].map(|v| V::splat(E::from_f64(v)));
                 map!(dx = {
                     let slope = x.mul_add(third, half);
-                    let slope = x.select_gt(three, one, slope);
+                    let slope = three.select_gt(x, slope, one);
                     let slope = x.add(three).select_gt(zero, slope, zero);
                     dy.mul(slope)
                 }, x from x, dy from dy);

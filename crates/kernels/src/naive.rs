@@ -69,7 +69,7 @@ pub fn unary_backward<E: Float>(op: UnaryOp, x: &[E], y: &[E], dy: &[E], dx: &mu
             }
             UnaryOp::HardSwish => match x[i].to_f64() {
                 ..=-3.0 => E::ZERO,
-                ..=3.0 => (two * x[i] + E::from_f64(3.0)) / E::from_f64(6.0),
+                ..3.0 => (two * x[i] + E::from_f64(3.0)) / E::from_f64(6.0),
                 _ => E::ONE,
             },
         };

@@ -134,8 +134,7 @@ impl<E: Float> Tensor<E> {
         apply_one(Unary(UnaryOp::Gelu), &[self])
     }
 
-    /// x min(max(x + 3, 0), 6) / 6, element by element (Howard et al. 2019); its derivative at -3 is taken as 0, at 3 as that
-    /// below.
+    /// x min(max(x + 3, 0), 6) / 6, element by element (Howard et al. 2019); its derivative at -3 is taken as 0, at 3 as 1.
     pub fn hard_swish(&self) -> Tensor<E> {
         apply_one(Unary(UnaryOp::HardSwish), &[self])
     }
