@@ -230,6 +230,7 @@ mod tests {
             valid_accuracy: Some(0.9325),
             best: true,
             seconds: 4.25,
+            data_wait_share: 0.0,
         };
         assert_eq!(
             summarize(&end, Unit::Examples),

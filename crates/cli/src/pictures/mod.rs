@@ -13,6 +13,7 @@ pub(crate) mod font;
 pub(crate) mod heat;
 pub(crate) mod neighbours;
 mod png;
+pub(crate) mod raster;
 pub(crate) mod surprise;
 pub(crate) mod svg;
 pub(crate) mod ticks;

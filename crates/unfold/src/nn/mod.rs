@@ -56,6 +56,7 @@ mod recurrent_config;
 mod schedule;
 mod step;
 mod through_time;
+mod whitening;
 
 pub use activation_penalty::ActivationPenalty;
 pub use adaptive_softmax::AdaptiveSoftmax;
@@ -79,3 +80,4 @@ pub use recurrent_config::{GateBias, RecurrentConfig, RecurrentInit};
 pub use schedule::{Anneal, Goal, Schedule, Scheduler};
 pub use step::{RecurrentInt8, RecurrentState};
 pub use through_time::through_time;
+pub use whitening::whiten;

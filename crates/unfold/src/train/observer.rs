@@ -79,6 +79,8 @@ pub struct EpochEnd {
     pub best: bool,
     /// Seconds it took, or since it was resumed.
     pub seconds: f64,
+    /// The share of the time of its steps in which they waited for data, 0..=1.
+    pub data_wait_share: f64,
 }
 
 /// Watches a training.

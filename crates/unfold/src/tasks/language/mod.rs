@@ -165,8 +165,8 @@ impl Task for Training<'_> {
         cuts.windows(2).map(<[usize]>::to_vec).collect()
     }
 
-    fn batch(&self, cut: &[usize], _: Key) -> Window {
-        self.train.window(cut[0], cut[1])
+    fn batch(&self, cut: &[usize], _: Key) -> Result<Window> {
+        Ok(self.train.window(cut[0], cut[1]))
     }
 
     fn size(&self, window: &Window) -> usize {

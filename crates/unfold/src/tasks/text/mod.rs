@@ -154,15 +154,15 @@ impl Task for Training<'_> {
         bucketed_batches(&self.lengths, self.batch_size, key)
     }
 
-    fn batch(&self, examples: &[usize], key: Key) -> Batch {
+    fn batch(&self, examples: &[usize], key: Key) -> Result<Batch> {
         let texts: Vec<&Encoded> = examples.iter().map(|&i| &self.train[i]).collect();
         let input = assemble(&texts, self.dropout, Some(key));
         let order = input.order().into_iter();
         let targets = order.map(|place| self.labels[examples[place]] as u32);
-        Batch {
+        Ok(Batch {
             targets: targets.collect(),
             input,
-        }
+        })
     }
 
     fn size(&self, batch: &Batch) -> usize {
