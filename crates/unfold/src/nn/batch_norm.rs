@@ -45,9 +45,15 @@ pub struct BatchNorm {
 impl BatchNorm {
     /// Normalises `channels` channels, with ε = 1e-5 and momentum 0.1.
     pub fn new<E: Float>(scope: &mut Scope<'_, E>, channels: usize) -> BatchNorm {
+        BatchNorm::with_init(scope, channels, Init::Ones)
+    }
+
+    /// As [`BatchNorm::new`] with a scale γ that starts as `init` says: [`Init::Zeros`] at the end of a residual
+    /// lets the block start as its shortcut (Goyal et al. 2017).
+    pub fn with_init<E: Float>(scope: &mut Scope<'_, E>, channels: usize, init: Init) -> BatchNorm {
         BatchNorm {
             name: scope.path().to_string(),
-            weight: scope.add("weight", [channels], Init::Ones),
+            weight: scope.add("weight", [channels], init),
             bias: scope.add("bias", [channels], Init::Zeros),
             running_mean: scope.add_frozen("running_mean", [channels], Init::Zeros),
             running_variance: scope.add_frozen("running_var", [channels], Init::Ones),

@@ -46,12 +46,7 @@ impl Conv2d {
         outputs: usize,
         geometry: Geometry,
     ) -> Conv2d {
-        let mut layer = Conv2d::without_bias(scope, inputs, outputs, geometry);
-        let [kh, kw] = geometry.kernel;
-        let fan_in = (kh * kw * inputs / geometry.groups).max(1) as f64;
-        let init = Init::Uniform(fan_in.sqrt().recip());
-        layer.bias = Some(scope.add("bias", [outputs], init));
-        layer
+        Conv2d::with_init(scope, inputs, outputs, geometry, Init::FanInUniform, true)
     }
 
     /// A convolution without `b`, as before a normalisation, which would take it away.
@@ -65,6 +60,22 @@ impl Conv2d {
         outputs: usize,
         geometry: Geometry,
     ) -> Conv2d {
+        Conv2d::with_init(scope, inputs, outputs, geometry, Init::FanInUniform, false)
+    }
+
+    /// A convolution whose weight starts as `init` says, with or without `b`.
+    ///
+    /// # Panics
+    /// When the channels in or out are not a multiple of the groups.
+    #[track_caller]
+    pub fn with_init<E: Float>(
+        scope: &mut Scope<'_, E>,
+        inputs: usize,
+        outputs: usize,
+        geometry: Geometry,
+        init: Init,
+        bias: bool,
+    ) -> Conv2d {
         let groups = geometry.groups;
         assert!(
             groups > 0 && inputs.is_multiple_of(groups) && outputs.is_multiple_of(groups),
@@ -72,10 +83,12 @@ impl Conv2d {
         );
         let [kh, kw] = geometry.kernel;
         let shape = [kh, kw, inputs / groups, outputs];
+        let fan_in = (kh * kw * inputs / groups).max(1) as f64;
+        let bound = Init::Uniform(fan_in.sqrt().recip());
         Conv2d {
             name: scope.path().to_string(),
-            weight: scope.add("weight", shape, Init::FanInUniform),
-            bias: None,
+            weight: scope.add("weight", shape, init),
+            bias: bias.then(|| scope.add("bias", [outputs], bound)),
             geometry,
         }
     }
@@ -162,6 +175,27 @@ impl<E: Float> FrozenConv2d<E> {
     #[track_caller]
     pub fn forward(&self, x: &Tensor<E>) -> Tensor<E> {
         x.conv2d_packed(&self.weight, &self.bias, None, self.relu)
+    }
+
+    /// The layer with a ReLU after it.
+    pub fn with_relu(mut self) -> FrozenConv2d<E> {
+        self.relu = true;
+        self
+    }
+
+    /// Whether a ReLU follows.
+    pub(super) fn has_relu(&self) -> bool {
+        self.relu
+    }
+
+    /// The end of a residual block with no ReLU: `forward(x) + shortcut`, `shortcut [B, OH, OW, O]`.
+    ///
+    /// # Panics
+    /// As [`FrozenConv2d::forward_add_relu`].
+    #[track_caller]
+    pub fn forward_add(&self, x: &Tensor<E>, shortcut: &Tensor<E>) -> Tensor<E> {
+        assert!(!self.relu, "conv2d: a ReLU comes before the sum");
+        x.conv2d_packed(&self.weight, &self.bias, Some(shortcut), false)
     }
 
     /// The end of a residual block: `relu(forward(x) + shortcut)`, `shortcut [B, OH, OW, O]`.

@@ -46,6 +46,11 @@ impl LayerNorm {
         self
     }
 
+    /// ε.
+    pub(super) fn epsilon(&self) -> f64 {
+        self.epsilon
+    }
+
     /// The scale γ `[C]`.
     pub fn weight(&self) -> ParamId {
         self.weight

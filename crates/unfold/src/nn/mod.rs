@@ -47,6 +47,7 @@ mod layer_norm;
 mod layer_norm_lstm;
 mod linear;
 mod locked_dropout;
+pub mod network;
 mod optimizer;
 mod params;
 mod pass;
