@@ -61,14 +61,14 @@ impl Task for Signs {
         let logits = self.logits(pass, x);
         logits.cross_entropy(classes, &Default::default())
     }
-    fn validate(&self, params: &Params) -> Option<Evaluation> {
+    fn validate(&self, params: &Params) -> unfold::Result<Option<Evaluation>> {
         let all: Vec<usize> = (0..60).collect();
-        let batch = self.batch(&all, Key::new(0));
+        let batch = self.batch(&all, Key::new(0))?;
         let loss = self.loss(&Pass::evaluation(params), &batch, &mut Vec::new());
-        Some(Evaluation {
+        Ok(Some(Evaluation {
             loss: loss.item().into(),
             accuracy: None,
-        })
+        }))
     }
     fn constrain(&self, _: &mut Params) {}
     fn fingerprint(&self) -> u64 {

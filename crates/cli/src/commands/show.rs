@@ -1,11 +1,14 @@
 //! `unfold show`.
 
+mod image;
 mod language;
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use unfold::tasks::image::ImageModel;
 use unfold::tasks::text::{Explain, TextModel};
+use unfold::tasks::{TaskKind, task_of};
 
 use crate::failure::unusable;
 use crate::metrics::{self, Event, Record};
@@ -23,8 +26,18 @@ pub(super) fn show(plan: &Show) -> Result<()> {
         Pictures::Confusion => drawn.push(("confusion", draw_confusion(plan)?)),
         Pictures::Words(words) => drawn.push(("words", draw_words(&plan.run, words)?)),
         Pictures::Language(language) => drawn.extend(language::draw(&plan.run, language)?),
+        Pictures::Image(image) => {
+            drawn.extend(image::draw(plan, image)?);
+            let diary = metrics_of(&plan.run);
+            if image.picture.is_none() && diary && counted(&metrics::read(&plan.run)?).is_some() {
+                drawn.push(("confusion", draw_confusion(plan)?));
+            }
+            if drawn.is_empty() {
+                return Ok(());
+            }
+        }
         Pictures::All(words) => {
-            let diary = plan.run.join("metrics.jsonl").exists();
+            let diary = metrics_of(&plan.run);
             if diary || (words.is_none() && plan.data.is_none()) {
                 drawn.push(("curves", draw_curves(&plan.run)?));
             }
@@ -44,6 +57,11 @@ pub(super) fn show(plan: &Show) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a run has measurements.
+fn metrics_of(run: &Path) -> bool {
+    run.join("metrics.jsonl").exists()
 }
 
 pub(super) fn draw_curves(run: &Path) -> Result<Canvas> {
@@ -92,12 +110,21 @@ fn counted(records: &[Record]) -> Option<Counted<'_>> {
 
 fn draw_confusion(plan: &Show) -> Result<Canvas> {
     if let Some(data) = &plan.data {
-        let report = TextModel::load(&plan.run)?.evaluate(data)?;
+        let (labels, counts) = match task_of(&plan.run)? {
+            TaskKind::Image => {
+                let report = ImageModel::load(&plan.run)?.evaluate(data)?;
+                (report.labels, report.confusion)
+            }
+            _ => {
+                let report = TextModel::load(&plan.run)?.evaluate(data)?;
+                (report.labels, report.confusion)
+            }
+        };
         let title = format!("Confusion on {data}");
         return Ok(confusion::draw(&Confusion {
             title: &title,
-            labels: &report.labels,
-            counts: &report.confusion,
+            labels: &labels,
+            counts: &counts,
         }));
     }
     let records = read_metrics(&plan.run)?;

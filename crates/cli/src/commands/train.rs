@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 use unfold::files::write_atomic;
 use unfold::tasks::RunOptions;
+use unfold::tasks::image::{self, ImageRecipe};
 use unfold::tasks::language::{self, LanguageRecipe};
 use unfold::tasks::text::{self, TextRecipe};
 use unfold::train::{EpochEnd, Observer, Progress, Start};
@@ -37,6 +38,12 @@ pub(super) fn language(plan: &Training<LanguageRecipe>) -> Result<()> {
     )
 }
 
+/// Trains an image classifier.
+pub(super) fn image(plan: &Training<ImageRecipe>) -> Result<()> {
+    let report = watched(plan, image::train)?;
+    finish(plan, &report, report::of_image(&report), "PICTURE")
+}
+
 /// Trains while the user looks on.
 fn watched<R, T>(
     plan: &Training<R>,
@@ -54,7 +61,7 @@ fn watched<R, T>(
     };
     let trained = train(&plan.data, &plan.recipe, &run, &mut watch);
     watch.reporter.finish();
-    let report = trained?;
+    let report = trained.map_err(|error| plan.located(error))?;
     watch.draw_curves();
     Ok(report)
 }

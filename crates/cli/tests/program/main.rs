@@ -4,6 +4,7 @@ mod bench;
 mod desk;
 mod errors;
 mod help;
+mod image;
 mod journey;
 mod lab;
 mod language;

@@ -26,6 +26,7 @@ mod cell;
 mod config;
 mod experiment;
 pub mod filter;
+pub mod forming;
 mod network;
 mod results;
 pub mod shift;

@@ -207,7 +207,10 @@ pub trait Task: Sync {
     fn loss(&self, pass: &Pass<f32>, batch: &Self::Batch, carried: &mut Vec<Tensor>) -> Tensor;
 
     /// Measures the model on the validation split; `None` without one.
-    fn validate(&self, params: &Params<f32>) -> Option<Evaluation>;
+    ///
+    /// # Errors
+    /// When an example cannot be read: training stops.
+    fn validate(&self, params: &Params<f32>) -> Result<Option<Evaluation>>;
 
     /// Applied to the parameters after each step, such as a cap on a norm.
     fn constrain(&self, params: &mut Params<f32>);
@@ -443,7 +446,7 @@ impl<T: Task> Training<'_, T> {
             average
         });
         let kept = average.as_ref().unwrap_or(params);
-        let validation = self.task.validate(kept);
+        let validation = self.task.validate(kept)?;
         let train_loss = self.state.loss_sum / self.per_epoch as f64;
         self.state.loss_sum = 0.0;
         self.state.carried.clear();

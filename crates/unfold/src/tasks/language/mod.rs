@@ -198,12 +198,11 @@ impl Task for Training<'_> {
         loss
     }
 
-    fn validate(&self, params: &Params<f32>) -> Option<Evaluation> {
-        let columns = self.valid.as_ref()?;
-        Some(Evaluation {
+    fn validate(&self, params: &Params<f32>) -> Result<Option<Evaluation>> {
+        Ok(self.valid.as_ref().map(|columns| Evaluation {
             loss: self.model.measure(params, columns),
             accuracy: None,
-        })
+        }))
     }
 
     fn constrain(&self, _: &mut Params<f32>) {}

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::batch::{Encoded, Input, assemble};
-use super::model::{TextModel, best, softmax};
+use super::model::TextModel;
+use crate::tasks::prediction::{best, softmax};
 use crate::nn::Pass;
 use crate::ops::CrossEntropy;
 use crate::tensor::Tensor;

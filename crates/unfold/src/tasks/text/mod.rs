@@ -14,7 +14,7 @@ pub use config::{
     BagConfig, CnnConfig, EmbeddingConfig, ModelConfig, PoolName, RnnConfig, Weighting,
 };
 pub use explain::Explain;
-pub use model::{Prediction, TextModel, TextReport};
+pub use model::{TextModel, TextReport};
 pub use recipe::TextRecipe;
 
 use self::batch::{Encoded, Input, assemble};
@@ -174,10 +174,11 @@ impl Task for Training<'_> {
         self.loss.of(&logits, &batch.targets)
     }
 
-    fn validate(&self, params: &Params<f32>) -> Option<Evaluation> {
-        let (texts, labels) = self.valid.as_ref()?;
-        let texts: Vec<&Encoded> = texts.iter().collect();
-        Some(self.model.measure(params, &texts, labels))
+    fn validate(&self, params: &Params<f32>) -> Result<Option<Evaluation>> {
+        Ok(self.valid.as_ref().map(|(texts, labels)| {
+            let texts: Vec<&Encoded> = texts.iter().collect();
+            self.model.measure(params, &texts, labels)
+        }))
     }
 
     fn constrain(&self, params: &mut Params<f32>) {
