@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::encoding::{Charset, looks_binary};
 use super::files::File;
-use super::table::{Row, Table};
-use super::{TextSource, columnar, delimited, json};
+use super::table::{Row, Table, Wanted};
+use super::{columnar, delimited, json};
 use crate::error::{Error, Result};
 
 /// The formats of rows.
@@ -114,7 +114,7 @@ impl Format {
         file: File,
         place: &str,
         charset: &Charset,
-        source: &TextSource,
+        wanted: &Wanted<'_>,
     ) -> Result<Table> {
         if self == Format::Parquet {
             return columnar::read_parquet(place, file.bytes);
@@ -136,7 +136,7 @@ impl Format {
             Format::Lines | Format::Parquet => return Ok(read_labelled_lines(place, &text)),
         };
         if table.columns.is_none() {
-            table.split_header(source);
+            table.split_header(wanted);
         }
         Ok(table)
     }
