@@ -45,6 +45,7 @@ pub use codec::Codec;
 pub use corpus::{Corpus, CorpusPart, CorpusSource, Ends};
 pub use detokenize::Detokenizer;
 pub use encoder::{Encoder, Reader};
+pub(crate) use glob::matches;
 pub use idx::{GreyPictures, Idx, Mnist, read_idx, read_mnist};
 pub use pictures::{
     Album, AlbumConfig, AugmentConfig, Batcher, Border, Damage, Erase, Fit, Loader, MOST_PIXELS,

@@ -92,6 +92,18 @@ impl PictureSet {
         self.entries[picture].label
     }
 
+    /// A number that changes with the pictures: their names and labels, their order. What is in them is not read.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64; // FNV-1a
+        for entry in &self.entries {
+            let label = (entry.label as u64).to_le_bytes();
+            for byte in entry.name.bytes().chain([0xff]).chain(label) {
+                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        }
+        hash
+    }
+
     /// The numbers of all classes, in the order of the pictures.
     pub fn labels(&self) -> Vec<usize> {
         self.entries.iter().map(|entry| entry.label).collect()
