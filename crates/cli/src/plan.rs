@@ -244,7 +244,7 @@ fn training<R: Recipe + Default>(
     flags: flags::Training,
     adjust: impl FnOnce(&mut R),
 ) -> Result<Training<R>> {
-    use_threads(&flags.threads);
+    use_threads(&flags.work.threads);
     check_data(&data)?;
     let task = R::TASK.name();
     let out = if flags.resume {
@@ -261,7 +261,7 @@ fn training<R: Recipe + Default>(
     for setting in &flags.set {
         recipe.set(setting)?;
     }
-    if let Some(seed) = flags.seed {
+    if let Some(seed) = flags.work.seed {
         recipe.set_seed(seed);
     }
     adjust(&mut recipe);
@@ -271,8 +271,8 @@ fn training<R: Recipe + Default>(
         recipe,
         out,
         resume: flags.resume,
-        json: flags.json,
-        quiet: flags.quiet,
+        json: flags.work.json,
+        quiet: flags.work.quiet,
     })
 }
 
@@ -402,7 +402,7 @@ fn language_pictures(show: &flags::Show) -> Result<Pictures> {
 }
 
 fn lab_memory(flags: flags::LabMemory) -> Result<LabMemory> {
-    use_threads(&flags.threads);
+    use_threads(&flags.work.threads);
     let start = if flags.quick {
         LabConfig::quick()
     } else {
@@ -430,14 +430,14 @@ fn lab_memory(flags: flags::LabMemory) -> Result<LabMemory> {
         batch_size: flags.batch_size.unwrap_or(start.batch_size),
         learning_rate: flags.learning_rate.unwrap_or(start.learning_rate),
         test_size: flags.test_size.unwrap_or(start.test_size),
-        seed: flags.seed.unwrap_or(start.seed),
+        seed: flags.work.seed.unwrap_or(start.seed),
     };
     config.check()?;
     Ok(LabMemory {
         config,
         out: page(flags.out),
-        json: flags.json,
-        quiet: flags.quiet,
+        json: flags.work.json,
+        quiet: flags.work.quiet,
     })
 }
 
