@@ -316,7 +316,7 @@ EXAMPLES
   unfold show runs/language-moby-dick gates --text 'The whale rose.' --layer 1
 
 PICTURES
-  curves       loss and accuracy over the epochs
+  curves       loss and accuracy, or perplexity, over the epochs
   confusion    which classes are taken for which (text classifiers)
   words        which words of --text decided (text classifiers)
   surprise     how little each word of --text was expected (language models, as the rest)
