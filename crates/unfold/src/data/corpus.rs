@@ -123,6 +123,10 @@ impl CorpusPart {
     }
 }
 
+/// Is told, now and then, which share of a part has been handed out, 0..=1; `None` while that cannot
+/// be said.
+pub type Watch<'a> = dyn FnMut(Option<f64>) + 'a;
+
 /// A stretch of one file.
 #[derive(Clone, Debug)]
 struct Piece {
@@ -139,6 +143,9 @@ enum Text {
     /// UTF-8, read line by line each time.
     Disk(PathBuf),
 }
+
+/// Bytes between two calls of a [`Watch`].
+const WATCHED: u64 = 1 << 18;
 
 /// Plain files larger than this stay on disk and are read line by line, twice.
 const LARGE: u64 = 256 << 20;
@@ -274,8 +281,13 @@ impl Corpus {
         &self,
         part: CorpusPart,
         ends: Ends,
+        watch: &mut Watch<'_>,
         visit: &mut dyn FnMut(&str) -> Result<()>,
     ) -> Result<()> {
+        let lengths = self.pieces(part).iter().map(Piece::len);
+        let all = lengths.sum::<u64>().max(1);
+        let (mut read, mut told) = (0, 0);
+        watch(Some(0.0));
         let mut open = Open {
             ends,
             text: String::new(),
@@ -285,6 +297,11 @@ impl Corpus {
             let mut number = 0;
             piece.lines(&mut |line| {
                 number += 1;
+                read += line.len() as u64;
+                if read - told >= WATCHED {
+                    told = read;
+                    watch(Some(read.min(all) as f64 / all as f64));
+                }
                 if !piece.json {
                     return open.line(line);
                 }
@@ -335,6 +352,11 @@ impl Open<'_> {
 }
 
 impl Piece {
+    /// How many bytes it has.
+    fn len(&self) -> u64 {
+        self.range.end - self.range.start
+    }
+
     /// Its lines, with their ends.
     fn lines(&self, visit: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
         let path = match &self.text {
@@ -348,8 +370,7 @@ impl Piece {
         let mut file = fs::File::open(path).map_err(unread)?;
         file.seek(SeekFrom::Start(self.range.start))
             .map_err(unread)?;
-        let length = self.range.end - self.range.start;
-        let mut file = BufReader::with_capacity(1 << 20, file.take(length));
+        let mut file = BufReader::with_capacity(1 << 20, file.take(self.len()));
         let mut line = String::new();
         loop {
             line.clear();
@@ -396,15 +417,14 @@ const NEAR: usize = 4096;
 
 /// Takes a share off the end of the text, at the start of a line.
 fn take_end(from: &mut Vec<Piece>, fraction: f64) -> Result<Vec<Piece>> {
-    let length = |piece: &Piece| piece.range.end - piece.range.start;
-    let all: u64 = from.iter().map(length).sum();
+    let all: u64 = from.iter().map(Piece::len).sum();
     let mut left = (all as f64 * fraction).round() as u64;
     let mut taken = Vec::new();
     while left > 0 {
         let Some(mut piece) = from.pop() else {
             break;
         };
-        if length(&piece) > left {
+        if piece.len() > left {
             let cut = piece.line_from(piece.range.end - left)?;
             let cut = cut.min(piece.range.end);
             left = 0;
@@ -415,7 +435,7 @@ fn take_end(from: &mut Vec<Piece>, fraction: f64) -> Result<Vec<Piece>> {
             piece.range.start = cut;
             from.push(kept);
         } else {
-            left -= length(&piece);
+            left -= piece.len();
         }
         if !piece.range.is_empty() {
             taken.insert(0, piece);
@@ -495,7 +515,7 @@ mod tests {
             all.push(text.to_owned());
             Ok(())
         };
-        corpus.visit(part, ends, &mut add).unwrap();
+        corpus.visit(part, ends, &mut |_| {}, &mut add).unwrap();
         all
     }
 
@@ -529,7 +549,7 @@ mod tests {
             ["a\nb", "c"]
         );
         let wrong = read("a.jsonl", "{\"text\":\"a\"}\n{\"words\":\"b\"}\n", &source).unwrap();
-        let said = wrong.visit(CorpusPart::Train, Ends::Line, &mut |_| Ok(()));
+        let said = wrong.visit(CorpusPart::Train, Ends::Line, &mut |_| {}, &mut |_| Ok(()));
         let said = said.unwrap_err().to_string();
         assert!(
             said.contains("a.jsonl, line 2") && said.contains("there is words"),

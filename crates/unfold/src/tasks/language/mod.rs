@@ -7,11 +7,13 @@ mod generate;
 mod inspect;
 mod model;
 mod network;
+mod parts;
 mod recipe;
 mod sample;
 mod step;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 pub use beam::Continuation;
@@ -24,15 +26,15 @@ pub use sample::{Sampler, Sampling};
 pub use step::{Stepper, StreamState};
 
 use self::columns::Columns;
-use self::model::fingerprint;
 use self::network::Window;
-use crate::data::{Codec, Corpus, CorpusPart, TokenKind, TokenStream};
+use self::parts::{Parts, encode, fingerprint};
+use crate::data::{Codec, Corpus, CorpusPart, TokenKind};
 use crate::error::{Error, Result};
 use crate::nn::{Params, Pass, States, through_time};
 use crate::random::Key;
 use crate::tasks::{Recipe as _, RunOptions};
 use crate::tensor::Tensor;
-use crate::train::{self, Evaluation, Observer, RunFolder, Start, Task, Unit};
+use crate::train::{self, Evaluation, Observer, RunFolder, Stage, Start, Task, Unit};
 
 /// Trains a language model on `data` (a path, or `builtin:moby-dick`) and measures it on the test
 /// part, or on the validation part where there is none. Leaves `recipe.toml`, `metrics.jsonl`,
@@ -49,26 +51,29 @@ pub fn train(
 ) -> Result<LanguageReport> {
     let began = Instant::now();
     recipe.check()?;
+    observer.stage(Stage::Reading, None);
     let corpus = Corpus::read(Path::new(data), &recipe.data)?;
-    let codec = Codec::fit(&corpus, recipe.data.eos, &recipe.tokens)?;
-    let stream = codec.stream(&corpus, CorpusPart::Train)?;
-    let mut model = LanguageModel::new(recipe, codec, fingerprint(&stream))?;
-    let training = Training::new(&model, recipe, &corpus, stream)?;
+    let mut watch = |share| observer.stage(Stage::Learning, share);
+    let codec = Codec::fit(&corpus, recipe.data.eos, &recipe.tokens, &mut watch)?;
+    let words = encode(&codec, &corpus, CorpusPart::Train, observer)?;
+    let mut model = LanguageModel::new(recipe, codec, fingerprint(&words))?;
+    if words.len() < 2 {
+        let problem = "the training part is a single token, after which nothing comes";
+        return Err(Error::data(corpus.name(), problem, "give more text"));
+    }
+    let parts = Parts::new(words, model.codec(), &corpus, observer)?;
+    let training = Training::new(&model, recipe, &parts);
     let mut folder = RunFolder::open(&run.out, run.resume)?;
     // Beside a checkpoint stands the recipe it was made with; a wrong one must not replace it.
     if !folder.checkpoint().exists() {
         folder.write_recipe(&recipe.to_toml())?;
     }
     let mut params = model.params.clone();
-    let count = |part| match corpus.has(part) {
-        true => model.codec().stream(&corpus, part).map(|s| s.len()),
-        false => Ok(0),
-    };
     observer.start(&Start {
         unit: unit(recipe.tokens.tokenizer),
-        examples: training.tokens,
+        examples: parts.train.len(),
         valid_examples: training.valid.as_ref().map_or(0, |v| v.len() * v.count()),
-        test_examples: count(CorpusPart::Test)?,
+        test_examples: parts.test.as_ref().map_or(0, |test| test.len() - 1),
         classes: model.codec().classes(),
         parameters: params.len(),
         steps: training.steps() * recipe.train.epochs,
@@ -87,8 +92,8 @@ pub fn train(
     drop(training);
     model.params = params;
     model.save(&folder.model())?;
-    let part = model::part_to_measure(&corpus);
-    let report = model.report(&corpus, part, began)?;
+    let (part, words) = parts.to_measure();
+    let report = model.report(part.name(), words, began, observer);
     folder.log("report", &report)?;
     Ok(report)
 }
@@ -107,8 +112,6 @@ struct Training<'a> {
     window: WindowConfig,
     train: Columns,
     valid: Option<Columns>,
-    /// Tokens in the training part.
-    tokens: usize,
     fingerprint: u64,
 }
 
@@ -116,36 +119,15 @@ struct Training<'a> {
 const VALID_COLUMNS: usize = 16;
 
 impl<'a> Training<'a> {
-    fn new(
-        model: &'a LanguageModel,
-        recipe: &LanguageRecipe,
-        corpus: &Corpus,
-        stream: TokenStream,
-    ) -> Result<Training<'a>> {
-        let codec = model.codec();
-        let tokens = stream.len();
-        let columns = Columns::new(stream, recipe.train.batch_size);
-        if tokens < 2 {
-            return Err(Error::data(
-                corpus.name(),
-                "the training part is a single token, after which nothing comes",
-                "give more text",
-            ));
-        }
-        let valid = match corpus.has(CorpusPart::Valid) {
-            true => Some(codec.stream(corpus, CorpusPart::Valid)?),
-            false => None,
-        };
-        Ok(Training {
+    fn new(model: &'a LanguageModel, recipe: &LanguageRecipe, parts: &Parts) -> Training<'a> {
+        let valid = parts.valid.as_ref().map(Arc::clone);
+        Training {
             model,
             window: recipe.window.clone(),
-            train: columns,
-            valid: valid
-                .filter(|stream| stream.len() > 1)
-                .map(|stream| Columns::new(stream, VALID_COLUMNS)),
-            tokens,
+            train: Columns::new(Arc::clone(&parts.train), recipe.train.batch_size),
+            valid: valid.map(|words| Columns::new(words, VALID_COLUMNS)),
             fingerprint: model.course(recipe),
-        })
+        }
     }
 }
 
@@ -201,7 +183,7 @@ impl Task for Training<'_> {
     fn validate(&self, params: &Params<f32>) -> Option<Evaluation> {
         let columns = self.valid.as_ref()?;
         Some(Evaluation {
-            loss: self.model.measure(params, columns),
+            loss: self.model.measure(params, columns, &mut |_| {}),
             accuracy: None,
         })
     }
