@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::encoding::Charset;
 use super::files::Files;
+use super::format::Format;
 use super::parts::{self, Part};
 use super::{TokenKind, builtin};
 use crate::error::{Error, Result};
@@ -153,10 +154,11 @@ const LARGE: u64 = 256 << 20;
 impl Corpus {
     /// Reads the text at `path`: a file, a folder, an archive or `builtin:moby-dick`. Files named
     /// for a part (`train`, `valid` or `dev`, `test`) make up those; what is missing is taken from
-    /// the end of the text. JSON Lines (`.jsonl`, `.ndjson`) hold one text an object.
+    /// the end of the text. JSON Lines (`.jsonl`, `.ndjson`) hold one text an object; tables are no
+    /// running text and are passed over.
     ///
     /// # Errors
-    /// When nothing can be read.
+    /// When there is no text, as in `builtin:spam` and other labelled data, or it cannot be read.
     pub fn read(path: &Path, source: &CorpusSource) -> Result<Corpus> {
         Corpus::read_with(path, source, LARGE)
     }
@@ -173,6 +175,14 @@ impl Corpus {
             notes: Vec::new(),
         };
         let utf8 = source.encoding.is_none();
+        if path == Path::new(builtin::SORTED) {
+            return Err(Error::data(
+                builtin::SORTED,
+                "these are mails sorted into classes, not running text",
+                "train a classifier with `unfold train text builtin:spam`, or give running text such as \
+                 builtin:moby-dick",
+            ));
+        }
         if let Some(piece) = on_disk(path, large).filter(|_| utf8) {
             corpus.train.push(piece);
         } else {
@@ -197,11 +207,19 @@ impl Corpus {
         let charset = Charset::of(&files.files, source.encoding.as_deref())?;
         self.notes.extend(files.notes);
         self.notes.extend(charset.note());
+        let mut tables = 0;
         for file in &files.files {
             let place = match files.single {
                 true => files.name.clone(),
                 false => format!("{}, {}", files.name, file.path),
             };
+            if Format::is_table(file) {
+                tables += 1;
+                self.notes.push(format!(
+                    "{place} is a table, no running text, and was passed over"
+                ));
+                continue;
+            }
             if super::encoding::looks_binary(&file.bytes) {
                 self.notes
                     .push(format!("{place} is no text and was passed over"));
@@ -227,8 +245,15 @@ impl Corpus {
             }
         }
         if self.train.is_empty() && self.valid.is_empty() && self.test.is_empty() {
-            let remedy = "give plain text or JSON Lines";
-            return Err(Error::data(&self.name, "holds no text", remedy));
+            let (problem, remedy) = match tables {
+                0 => ("holds no text", "give plain text or JSON Lines"),
+                _ => (
+                    "is a table, such as labelled texts come in, and no running text",
+                    "sort its texts with `unfold train text`, or write them as plain text or as JSON Lines, \
+                     {\"text\": \"…\"} on each line",
+                ),
+            };
+            return Err(Error::data(&self.name, problem, remedy));
         }
         Ok(())
     }
@@ -553,6 +578,47 @@ mod tests {
         let said = said.unwrap_err().to_string();
         assert!(
             said.contains("a.jsonl, line 2") && said.contains("there is words"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn tables_are_no_running_text() {
+        let source = CorpusSource::default();
+        let tabs = "ham\tsee you\nspam\tcall now\n";
+        let tables = [
+            ("a.csv", "label,text\nham,see you\n"),
+            ("a.json", "[{\"label\":\"ham\",\"text\":\"see you\"}]"),
+            ("collection", tabs),
+            ("b.txt", "__label__ham see you\n__label__spam call now\n"),
+        ];
+        for (name, text) in tables {
+            let said = read(name, text, &source).unwrap_err().to_string();
+            assert!(
+                said.contains("is a table") && said.contains("train text"),
+                "{name}: {said}"
+            );
+        }
+        // A table beside texts is left alone, and indented lines are none.
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("index.csv"), "a,b\n1,2\n").unwrap();
+        fs::write(
+            folder.path().join("verse.txt"),
+            "\tone line\n\tand another\n",
+        )
+        .unwrap();
+        let corpus = Corpus::read(folder.path(), &source).unwrap();
+        assert!(
+            corpus.notes[0].contains("index.csv is a table"),
+            "{:?}",
+            corpus.notes
+        );
+        let parts = [CorpusPart::Train, CorpusPart::Valid, CorpusPart::Test];
+        let text = parts.map(|part| stretches(&corpus, part, Ends::Never).concat());
+        assert_eq!(text.concat(), "\tone line\n\tand another\n");
+        let said = Corpus::read(Path::new("builtin:spam"), &source).unwrap_err();
+        assert!(
+            said.to_string().contains("unfold train text builtin:spam"),
             "{said}"
         );
     }
