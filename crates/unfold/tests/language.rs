@@ -67,8 +67,9 @@ const LEAST: f64 = 2.0 * 1.0986 / 10.0;
 
 #[test]
 fn every_kind_of_model_learns_what_follows() {
-    let kinds: [&[&str]; 6] = [
+    let kinds: [&[&str]; 7] = [
         &[],
+        &["model.layer_norm=true", "model.layers=2"],
         &["model.cell=gru", "model.tied=false", "model.layers=2"],
         &["model.cell=elman"],
         &[
@@ -108,6 +109,7 @@ fn steps_give_what_the_report_says() {
         &["model.tied=false"],
         &["model.tied=false", "model.cutoffs=[4, 8]"],
         &["model.cell=gru"],
+        &["model.layer_norm=true"],
     ] {
         let (folder, model, _) = trained(settings);
         let text = "anna saw the ship , they say , often\nben saw\n";
@@ -322,7 +324,9 @@ fn threads_and_interruptions_change_no_bit() {
             "model.cell=gru",
             "model.dropout.words=0.1",
             "window.drawn=true",
+            "window.restart=0.2",
         ],
+        &["model.layer_norm=true", "train.epochs=6"],
         // Averages from the second epoch on.
         &[
             "train.optimizer=sgd",
@@ -395,6 +399,10 @@ fn what_cannot_be_learned_from_is_refused() {
     assert!(said.contains("300 lies outside"), "{said}");
     let said = refused(&sentences(9), &["window.length=0"]);
     assert!(said.contains("window.length: is 0"), "{said}");
+    let said = refused(&sentences(9), &["model.cell=gru", "model.layer_norm=true"]);
+    assert!(said.contains("model.layer_norm: only an LSTM"), "{said}");
+    let said = refused(&sentences(9), &["window.restart=1.5"]);
+    assert!(said.contains("window.restart: is 1.5"), "{said}");
     let said = refused(&sentences(9), &["model.dropout.words=1"]);
     assert!(said.contains("model.dropout.words: is 1"), "{said}");
 }
