@@ -7,5 +7,6 @@ mod help;
 mod journey;
 mod lab;
 mod language;
+mod language_data;
 #[cfg(unix)]
 mod resume;
