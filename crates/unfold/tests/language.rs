@@ -314,7 +314,7 @@ fn threads_and_interruptions_change_no_bit() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("text.txt");
     fs::write(&data, sentences(300)).unwrap();
-    let kinds: [&[&str]; 3] = [
+    let kinds: [&[&str]; 4] = [
         &[
             "model.layers=2",
             "model.dropout.locked=true",
@@ -367,6 +367,42 @@ fn threads_and_interruptions_change_no_bit() {
             "{settings:?}"
         );
     }
+}
+
+/// Sentences whose first words are told by nothing but a beginning: a model that never begins with zeros
+/// while it learns is unsure there.
+#[test]
+fn a_model_learns_to_begin() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("text.txt");
+    fs::write(&data, sentences(1500)).unwrap();
+    let cold = |restart: &str| {
+        let out = folder.path().join(restart);
+        let settings = [
+            "window.length=10",
+            "train.batch_size=2",
+            "train.epochs=2",
+            restart,
+        ];
+        run(&out, &data, &recipe(&settings)).unwrap();
+        let model = LanguageModel::load(&out).unwrap();
+        // How surprised a model is that has read nothing else.
+        let stepper = model.stepper();
+        let mut state = stepper.start(1);
+        let words = model.codec().encode("ben saw the whale");
+        let mut nats = 0.0;
+        for pair in words.windows(2) {
+            let logits = stepper.step(&[pair[0]], &mut state);
+            let sum: f64 = logits.iter().map(|&x| f64::from(x).exp()).sum();
+            nats -= f64::from(logits[pair[1] as usize]) - sum.ln();
+        }
+        nats / 3.0
+    };
+    let (never, often) = (cold("window.restart=0"), cold("window.restart=0.2"));
+    assert!(
+        often < 0.8 * never,
+        "{often} nats from zeros, {never} without practice"
+    );
 }
 
 #[test]

@@ -131,8 +131,15 @@ impl<'a> Training<'a> {
     }
 }
 
+/// What a step reads.
+struct Batch {
+    window: Window,
+    /// The columns whose states begin at zeros.
+    anew: Vec<usize>,
+}
+
 impl Task for Training<'_> {
-    type Batch = Window;
+    type Batch = Batch;
 
     fn steps(&self) -> usize {
         self.train.len().div_ceil(self.window.length)
@@ -147,17 +154,25 @@ impl Task for Training<'_> {
         cuts.windows(2).map(<[usize]>::to_vec).collect()
     }
 
-    fn batch(&self, cut: &[usize], _: Key) -> Window {
-        self.train.window(cut[0], cut[1])
+    fn batch(&self, cut: &[usize], key: Key) -> Batch {
+        let anew = |&column: &usize| key.uniform(column as u64) < self.window.restart;
+        Batch {
+            window: self.train.window(cut[0], cut[1]),
+            anew: (0..self.train.count()).filter(anew).collect(),
+        }
     }
 
-    fn size(&self, window: &Window) -> usize {
-        window.words.len()
+    fn size(&self, batch: &Batch) -> usize {
+        batch.window.words.len()
     }
 
-    fn loss(&self, pass: &Pass<f32>, window: &Window, carried: &mut Vec<Tensor>) -> Tensor {
-        let network = &self.model.network;
-        let states = self.model.states(self.train.count(), carried);
+    fn loss(&self, pass: &Pass<f32>, batch: &Batch, carried: &mut Vec<Tensor>) -> Tensor {
+        let (network, Batch { window, anew }) = (&self.model.network, batch);
+        let mut states = self.model.states(self.train.count(), carried);
+        if !anew.is_empty() {
+            let all = states.h.iter_mut().chain(&mut states.c);
+            all.for_each(|state| *state = begun_anew(state, anew));
+        }
         let (loss, states) = match self.window.checkpoint {
             None => network.loss(pass, window, &states),
             Some(segment) => {
@@ -195,6 +210,15 @@ impl Task for Training<'_> {
     }
 }
 
+/// States `[B, D]` with zeros in some rows.
+fn begun_anew(state: &Tensor, rows: &[usize]) -> Tensor {
+    let (mut values, d) = (state.to_vec(), state.dim(1));
+    for &row in rows {
+        values[row * d..][..d].fill(0.0);
+    }
+    Tensor::from_vec(values, state.dims())
+}
+
 /// Where a column of `len` steps is cut into `pieces` windows: evenly, or each window between a
 /// half and one and a half times as long as another.
 fn cuts(len: usize, pieces: usize, key: Option<Key>) -> Vec<usize> {
@@ -215,6 +239,16 @@ fn cuts(len: usize, pieces: usize, key: Option<Key>) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn some_columns_begin_anew() {
+        let states = Tensor::from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [3, 2]);
+        let anew = begun_anew(&states, &[0, 2]);
+        assert_eq!(
+            (anew.data(), anew.dims()),
+            (&[0.0, 0.0, 3.0, 4.0, 0.0, 0.0][..], &[3, 2][..])
+        );
+    }
 
     #[test]
     fn windows_cover_a_column() {
