@@ -184,7 +184,14 @@ pub(crate) struct Training {
     /// Go on with an interrupted run: that of --out, else the latest one on DATA
     #[arg(long)]
     pub(crate) resume: bool,
-    /// Seed of everything random; the same seed gives the same model, bit for bit
+    #[command(flatten)]
+    pub(crate) work: Work,
+}
+
+/// What everything that learns can be told.
+#[derive(Debug, Args)]
+pub(crate) struct Work {
+    /// Seed of everything random; the same seed and steps give the same result, bit for bit
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(crate) seed: Option<u64>,
     #[command(flatten)]
@@ -192,7 +199,7 @@ pub(crate) struct Training {
     /// Print the result as one line of JSON on standard output
     #[arg(long)]
     pub(crate) json: bool,
-    /// Print nothing but errors (and the line of --json)
+    /// Print nothing but errors on standard error
     #[arg(long, short)]
     pub(crate) quiet: bool,
 }
@@ -352,7 +359,7 @@ EXAMPLES
   unfold show runs/image-flowers gradcam --picture rose.jpg --label tulip
 
 PICTURES
-  curves       loss and accuracy over the epochs
+  curves       loss and accuracy, or perplexity, over the epochs
   confusion    which classes are taken for which (classifiers)
   words        which words of --text decided (text classifiers)
   surprise     how little each word of --text was expected (language models, as the rest)
@@ -637,17 +644,8 @@ pub(crate) struct LabMemory {
     /// File or folder for the page [default: lab-memory.html, then lab-memory-2.html, …]
     #[arg(long, value_name = "PATH")]
     pub(crate) out: Option<PathBuf>,
-    /// Seed of everything random; the same seed and steps give the same result, bit for bit
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    pub(crate) seed: Option<u64>,
     #[command(flatten)]
-    pub(crate) threads: Threads,
-    /// Print the results as one line of JSON on standard output
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Print nothing but errors and the page's path (or the line of --json)
-    #[arg(long, short)]
-    pub(crate) quiet: bool,
+    pub(crate) work: Work,
 }
 
 /// Which trainings there are of each cell.

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use unfold::ErrorKind;
 use unfold::lab::filter::Filter;
 use unfold::lab::forming::FormingConfig;
 use unfold::lab::{Budget, LabConfig};
 use unfold::tasks::image::ImageRecipe;
 use unfold::tasks::language::{LanguageRecipe, Sampling};
-use unfold::tasks::text::{Explain, TextRecipe};
-use unfold::ErrorKind;
 use unfold::tasks::recipe::line_of;
+use unfold::tasks::text::{Explain, TextRecipe};
 use unfold::tasks::{Recipe, TaskKind, task_of};
 
 use crate::failure::unusable;
@@ -62,7 +62,11 @@ pub(crate) struct Training<R> {
 impl<R> Training<R> {
     /// An error about the recipe, with its file and the line there.
     pub(crate) fn located(&self, error: unfold::Error) -> unfold::Error {
-        let Some(path) = self.origin.as_ref().filter(|_| error.kind() == ErrorKind::Recipe) else {
+        let Some(path) = self
+            .origin
+            .as_ref()
+            .filter(|_| error.kind() == ErrorKind::Recipe)
+        else {
             return error;
         };
         let text = std::fs::read_to_string(path).unwrap_or_default();
@@ -373,7 +377,7 @@ fn training<R: Recipe + Default>(
     flags: flags::Training,
     adjust: impl FnOnce(&mut R),
 ) -> Result<Training<R>> {
-    use_threads(&flags.threads);
+    use_threads(&flags.work.threads);
     check_data(&data)?;
     let task = R::TASK.name();
     let out = if flags.resume {
@@ -391,7 +395,7 @@ fn training<R: Recipe + Default>(
     for setting in &flags.set {
         recipe.set(setting)?;
     }
-    if let Some(seed) = flags.seed {
+    if let Some(seed) = flags.work.seed {
         recipe.set_seed(seed);
     }
     adjust(&mut recipe);
@@ -400,8 +404,8 @@ fn training<R: Recipe + Default>(
         recipe,
         out,
         resume: flags.resume,
-        json: flags.json,
-        quiet: flags.quiet,
+        json: flags.work.json,
+        quiet: flags.work.quiet,
         origin,
     };
     plan.recipe.check().map_err(|error| plan.located(error))?;
@@ -556,7 +560,10 @@ fn number(layer: &str) -> Result<usize> {
 fn image_pictures(show: &flags::Show) -> Result<Pictures> {
     let wanted = |remedy: &str| {
         let name = show.picture.map_or(String::new(), flags::name);
-        Err(unusable(format!("{name}: there is nothing to look at"), remedy))
+        Err(unusable(
+            format!("{name}: there is nothing to look at"),
+            remedy,
+        ))
     };
     match show.picture {
         Some(Picture::Curves) => return Ok(Pictures::Curves),
@@ -589,7 +596,7 @@ fn image_pictures(show: &flags::Show) -> Result<Pictures> {
 }
 
 fn lab_memory(flags: flags::LabMemory) -> Result<LabMemory> {
-    use_threads(&flags.threads);
+    use_threads(&flags.work.threads);
     let start = if flags.quick {
         LabConfig::quick()
     } else {
@@ -617,14 +624,14 @@ fn lab_memory(flags: flags::LabMemory) -> Result<LabMemory> {
         batch_size: flags.batch_size.unwrap_or(start.batch_size),
         learning_rate: flags.learning_rate.unwrap_or(start.learning_rate),
         test_size: flags.test_size.unwrap_or(start.test_size),
-        seed: flags.seed.unwrap_or(start.seed),
+        seed: flags.work.seed.unwrap_or(start.seed),
     };
     config.check()?;
     Ok(LabMemory {
         config,
         out: page("lab-memory", flags.out),
-        json: flags.json,
-        quiet: flags.quiet,
+        json: flags.work.json,
+        quiet: flags.work.quiet,
     })
 }
 

@@ -39,7 +39,10 @@ pub(crate) fn of_image(report: &ImageReport) -> String {
         ("loss".into(), format!("{:.4}  ", report.loss)),
     ];
     if report.damaged > 0 {
-        rows.push(("damaged".into(), format!("{}  ", count(report.damaged as u64))));
+        rows.push((
+            "damaged".into(),
+            format!("{}  ", count(report.damaged as u64)),
+        ));
     }
     if let Some(share) = report.data_wait_share {
         rows.push(("waiting for pictures".into(), percent(share)));

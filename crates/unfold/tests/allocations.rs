@@ -180,14 +180,16 @@ fn a_steady_step_allocates_little() {
 
 /// One word after the other, as a language model writes: nothing at all is asked of the system.
 fn streaming() {
-    for (cell, batch) in [
-        (ops::Cell::Lstm, 1),
-        (ops::Cell::Gru, 3),
-        (ops::Cell::ElmanTanh, 64),
+    for (cell, layer_norm, batch) in [
+        (ops::Cell::Lstm, false, 1),
+        (ops::Cell::Lstm, true, 2),
+        (ops::Cell::Gru, false, 3),
+        (ops::Cell::ElmanTanh, false, 64),
     ] {
         let mut params = Params::<f32>::new(1);
         let config = RecurrentConfig {
             layers: 2,
+            layer_norm,
             ..RecurrentConfig::new(cell, 130)
         };
         let layers = Recurrent::new(&mut params.scope("layers"), 130, config);

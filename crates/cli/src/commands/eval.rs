@@ -10,6 +10,7 @@ use unfold::tasks::{TaskKind, task_of};
 use crate::failure::unusable;
 use crate::output;
 use crate::plan::Eval;
+use crate::progress::Reporter;
 use crate::report;
 
 /// Measures a model on data.
@@ -32,7 +33,10 @@ pub(super) fn eval(plan: &Eval) -> Result<()> {
             if plan.int8 {
                 model = model.into_int8();
             }
-            let report = model.evaluate(&plan.data)?;
+            let mut reporter = Reporter::new(false);
+            let report = model.evaluate(&plan.data, &mut reporter);
+            reporter.finish();
+            let report = report?;
             tell(plan, &report, || report::of_language(&report))
         }
     }

@@ -9,7 +9,7 @@ use unfold::tasks::RunOptions;
 use unfold::tasks::image::{self, ImageRecipe};
 use unfold::tasks::language::{self, LanguageRecipe};
 use unfold::tasks::text::{self, TextRecipe};
-use unfold::train::{EpochEnd, Observer, Progress, Start};
+use unfold::train::{EpochEnd, Observer, Progress, Stage, Start};
 
 use crate::interrupt::Interrupt;
 use crate::metrics;
@@ -117,6 +117,14 @@ impl Watch {
 }
 
 impl Observer for Watch {
+    fn stage(&mut self, stage: Stage, share: Option<f64>) {
+        if stage == Stage::Measuring {
+            // The model is saved; nothing asks any more whether to stop.
+            self.interrupt.training_ended();
+        }
+        self.reporter.stage(stage, share);
+    }
+
     fn start(&mut self, start: &Start) {
         self.interrupt.training_began();
         self.reporter.start(start);

@@ -8,5 +8,6 @@ mod image;
 mod journey;
 mod lab;
 mod language;
+mod language_data;
 #[cfg(unix)]
 mod resume;

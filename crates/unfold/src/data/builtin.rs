@@ -7,6 +7,9 @@ use crate::error::{Error, Result};
 /// The names that may be given in place of a path.
 pub(super) const NAMES: [&str; 3] = ["builtin:spam", "builtin:moby-dick", "builtin:digits"];
 
+/// Which of them is sorted into classes.
+pub(super) const SORTED: &str = NAMES[0];
+
 /// SpamAssassin's public mail corpus: `ham/` and `spam/`, one raw mail a file.
 static SPAM: &[u8] = include_bytes!(concat!(
     env!("CARGO_MANIFEST_DIR"),

@@ -77,6 +77,19 @@ impl Format {
         Format::by_name(&file.path).or_else(|| Format::by_content(&file.bytes))
     }
 
+    /// Whether a file is a table of rows that nobody reads one after the other: by its name, or as it is
+    /// Parquet, labels its lines as fastText does, or has equally many tabs in each line. JSON Lines may well
+    /// be running text.
+    pub(super) fn is_table(file: &File) -> bool {
+        if let Some(format) = Format::by_name(&file.path) {
+            return format != Format::JsonLines;
+        }
+        let first = |mark: &[u8]| file.bytes.starts_with(mark);
+        // Lines that begin with a tab are indented.
+        let tabs = || !first(b"\t") && Format::by_content(&file.bytes) == Some(Format::Tsv);
+        first(b"PAR1") || first(b"__label__") || tabs()
+    }
+
     fn by_content(bytes: &[u8]) -> Option<Format> {
         if looks_binary(bytes) || bytes.is_empty() {
             return None;

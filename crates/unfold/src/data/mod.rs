@@ -42,7 +42,7 @@ mod vocabulary;
 
 pub use batch::bucketed_batches;
 pub use codec::Codec;
-pub use corpus::{Corpus, CorpusPart, CorpusSource, Ends};
+pub use corpus::{Corpus, CorpusPart, CorpusSource, Ends, Watch};
 pub use detokenize::Detokenizer;
 pub use encoder::{Encoder, Reader};
 pub(crate) use glob::matches;

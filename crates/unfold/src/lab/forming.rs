@@ -2,9 +2,13 @@
 
 use std::path::Path;
 
-use crate::data::{Album, AlbumConfig, AugmentConfig, Batcher, PictureForm, PictureSource, read_pictures};
+use crate::data::{
+    Album, AlbumConfig, AugmentConfig, Batcher, PictureForm, PictureSource, read_pictures,
+};
 use crate::error::Result;
-use crate::nn::network::{Conv2dConfig, LayerConfig, LayerKind, LinearConfig, Network, Outline, PoolConfig};
+use crate::nn::network::{
+    Conv2dConfig, LayerConfig, LayerKind, LinearConfig, Network, Outline, PoolConfig,
+};
 use crate::nn::{Adam, Optimizer, OptimizerConfig, Params, Pass};
 use crate::random::Key;
 use crate::tensor::Tensor;
@@ -61,12 +65,19 @@ pub fn forming(
 ) -> Result<Vec<Formed>> {
     let pictures = read_pictures(Path::new(data), &PictureSource::default(), config.seed)?;
     let seen = pictures.train.survey(50);
-    let size = seen.as_ref().and_then(|seen| seen.size).filter(|[h, w]| *h.max(w) <= SIDE);
+    let size = seen
+        .as_ref()
+        .and_then(|seen| seen.size)
+        .filter(|[h, w]| *h.max(w) <= SIDE);
     let [height, width] = size.unwrap_or([SIDE, SIDE]);
     let form = PictureForm {
         height,
         width,
-        channels: if seen.is_some_and(|seen| seen.grey) { 1 } else { 3 },
+        channels: if seen.is_some_and(|seen| seen.grey) {
+            1
+        } else {
+            3
+        },
         fit: Default::default(),
     };
     let album = Album::open(pictures.train, &form, AlbumConfig::default())?;
@@ -160,7 +171,11 @@ mod tests {
         let kept: Vec<usize> = formed.iter().map(|formed| formed.step).collect();
         assert_eq!(kept, [0, 1, 2, 5, 6]);
         assert_eq!(formed[0].weights.dims(), [5, 5, 1, 4]);
-        assert!(formed.windows(2).all(|two| two[0].weights.data() != two[1].weights.data()));
+        assert!(
+            formed
+                .windows(2)
+                .all(|two| two[0].weights.data() != two[1].weights.data())
+        );
         assert!(formed[0].loss.is_none() && formed[4].loss.is_some_and(|loss| loss < 3.0));
         let stopped = forming("builtin:digits", &config, &mut |step| step == 2).unwrap();
         assert_eq!(stopped.last().map(|formed| formed.step), Some(2));

@@ -254,10 +254,17 @@ mod tests {
         for (at, row) in w.chunks(4).enumerate() {
             let passed = [0, 1].map(|output| f64::from(u8::from(at == 4 * 2 + output)));
             assert_eq!(row[..2], passed);
-            assert!(row[2..].iter().all(|v| *v != 0.0 && v.abs() < 18f64.sqrt().recip()));
+            assert!(
+                row[2..]
+                    .iter()
+                    .all(|v| *v != 0.0 && v.abs() < 18f64.sqrt().recip())
+            );
         }
         // As many outputs as there are, where they are fewer.
-        assert_eq!(drawn(&Init::Dirac, [1, 1, 3, 2]), [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+        assert_eq!(
+            drawn(&Init::Dirac, [1, 1, 3, 2]),
+            [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
+        );
     }
 
     #[test]

@@ -69,7 +69,6 @@ pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use init::Init;
 pub use layer_norm::LayerNorm;
-pub use layer_norm_lstm::LayerNormLstm;
 pub use linear::Linear;
 pub use locked_dropout::LockedDropout;
 pub use optimizer::{Adadelta, Adam, AdamW, NonMonotone, Optimizer, OptimizerConfig, RmsProp, Sgd};

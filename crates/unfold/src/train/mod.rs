@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 pub use checkpoint::Checkpoint;
-pub use observer::{EpochEnd, Observer, Progress, Quiet, Start, Unit};
+pub use observer::{EpochEnd, Observer, Progress, Quiet, Stage, Start, Unit};
 pub use run::RunFolder;
 
 use crate::error::{Error, Result};

@@ -67,10 +67,15 @@ fn filters(plan: &LabConvolution) -> Result<Vec<(String, String, Vec<f32>)>> {
 fn learned(run: &Path) -> Result<Vec<(String, String, Vec<f32>)>> {
     let model = ImageModel::load(run)?;
     let all = model.filters();
-    let first = all.first().filter(|filters| filters.weight.dim(0) == filters.weight.dim(1));
+    let first = all
+        .first()
+        .filter(|filters| filters.weight.dim(0) == filters.weight.dim(1));
     let Some(first) = first else {
         return Err(unusable(
-            format!("{}: the network does not begin with square filters", run.display()),
+            format!(
+                "{}: the network does not begin with square filters",
+                run.display()
+            ),
             "name another model, or leave --model out for filters with names",
         ));
     };
@@ -80,7 +85,11 @@ fn learned(run: &Path) -> Result<Vec<(String, String, Vec<f32>)>> {
     let w = first.weight.data();
     let filter = |filter: usize| {
         // Grey has the same brightness in all channels, so their weights add up.
-        let tap = |tap: usize| (0..c).map(|channel| w[(tap * c + channel) * o + filter]).sum();
+        let tap = |tap: usize| {
+            (0..c)
+                .map(|channel| w[(tap * c + channel) * o + filter])
+                .sum()
+        };
         let weights: Vec<f32> = (0..kh * kw).map(tap).collect();
         let title = format!("{}, filter {} of {o}", first.layer, filter + 1);
         (title, "Learned by the model.".to_owned(), weights)
@@ -91,20 +100,32 @@ fn learned(run: &Path) -> Result<Vec<(String, String, Vec<f32>)>> {
 /// A picture's brightness, 0..=1, with the longer side at most `side`.
 pub(super) fn grey(picture: &Picture, side: usize) -> Map {
     let scale = picture.width.max(picture.height).div_ceil(side).max(1);
-    let (width, height) = ((picture.width / scale).max(1), (picture.height / scale).max(1));
+    let (width, height) = (
+        (picture.width / scale).max(1),
+        (picture.height / scale).max(1),
+    );
     let picture = picture.clone().with_channels(1);
     let mean = |x: usize, y: usize| {
         let rows = y * scale..((y + 1) * scale).min(picture.height);
         let columns = x * scale..((x + 1) * scale).min(picture.width);
         let count = (rows.len() * columns.len()).max(1) as f32;
         let row = |y: usize| &picture.pixels[y * picture.width..][..picture.width];
-        let sum: u32 = rows.map(|y| row(y)[columns.clone()].iter().map(|&p| u32::from(p)).sum::<u32>()).sum();
+        let sum: u32 = rows
+            .map(|y| {
+                row(y)[columns.clone()]
+                    .iter()
+                    .map(|&p| u32::from(p))
+                    .sum::<u32>()
+            })
+            .sum();
         sum as f32 / count / 255.0
     };
     Map {
         height,
         width,
-        values: (0..height * width).map(|i| mean(i % width, i / width)).collect(),
+        values: (0..height * width)
+            .map(|i| mean(i % width, i / width))
+            .collect(),
     }
 }
 
@@ -122,7 +143,11 @@ fn colours(map: &Map) -> Raster {
     let signed = map.values.iter().any(|v| *v < 0.0);
     Raster::new(map.width, map.height, |x, y| {
         let value = map.values[y * map.width + x] / most;
-        if signed { diverging(value) } else { sequential(value) }
+        if signed {
+            diverging(value)
+        } else {
+            sequential(value)
+        }
     })
 }
 
@@ -138,18 +163,33 @@ fn draw(title: &str, filtered: &Filtered) -> crate::pictures::canvas::Canvas {
         values: filtered.weights.clone(),
     };
     let mut tiles = vec![
-        tile(shades(&filtered.picture), format!("the picture, {}", size(&filtered.picture))),
+        tile(
+            shades(&filtered.picture),
+            format!("the picture, {}", size(&filtered.picture)),
+        ),
         tile(colours(&weights), "the filter".into()),
-        tile(colours(&filtered.output), format!("its output, {}", size(&filtered.output))),
+        tile(
+            colours(&filtered.output),
+            format!("its output, {}", size(&filtered.output)),
+        ),
         tile(colours(&filtered.rectified), "above 0".into()),
     ];
-    tiles.extend(filtered.pooled.iter().map(|map| tile(colours(map), format!("pooled, {}", size(map)))));
+    tiles.extend(
+        filtered
+            .pooled
+            .iter()
+            .map(|map| tile(colours(map), format!("pooled, {}", size(map)))),
+    );
     let section = Section {
         title: String::new(),
         side: 232.0,
         tiles,
     };
-    mosaic::draw(title, "blue is above 0, orange below, white is 0", &[section])
+    mosaic::draw(
+        title,
+        "blue is above 0, orange below, white is 0",
+        &[section],
+    )
 }
 
 fn sentence(filtered: &Filtered) -> String {
@@ -179,7 +219,10 @@ fn arithmetic(filtered: &Filtered) -> String {
             let cells = (0..kernel).map(|x| format!("<td>{:.2}</td>", value(y, x)));
             format!("<tr>{}</tr>", cells.collect::<String>())
         };
-        format!("<table style=\"display:inline-table;vertical-align:middle\">{}</table>", (0..kernel).map(row).collect::<String>())
+        format!(
+            "<table style=\"display:inline-table;vertical-align:middle\">{}</table>",
+            (0..kernel).map(row).collect::<String>()
+        )
     };
     let pixel = |y: usize, x: usize| picture.values[(top + y) * picture.width + left + x];
     let weight = |y: usize, x: usize| filtered.weights[y * kernel + x];

@@ -30,7 +30,11 @@ pub(in crate::commands) fn form(plan: &LabFilters) -> Result<()> {
         interrupt.asked()
     })?;
     let sections: Vec<Section> = formed.iter().map(section).collect();
-    let canvas = mosaic::draw("Filters as they form", "blue counts for, orange against; over colours grey is nothing", &sections);
+    let canvas = mosaic::draw(
+        "Filters as they form",
+        "blue counts for, orange against; over colours grey is nothing",
+        &sections,
+    );
     let body = format!(
         "<h1>Filters as they form</h1>\n<p>A network of two convolutions learns to sort {}. Its first layer begins with noise. \
          Each step moves the weights a little against the gradient of the loss, and what helps to tell classes apart \
@@ -59,7 +63,9 @@ fn section(formed: &Formed) -> Section {
             }
         }))
     });
-    let loss = formed.loss.map_or("before training".to_owned(), |loss| format!("loss {loss:.3}"));
+    let loss = formed.loss.map_or("before training".to_owned(), |loss| {
+        format!("loss {loss:.3}")
+    });
     let steps = if formed.step == 1 { "step" } else { "steps" };
     Section {
         title: format!("after {} {steps}: {loss}", count(formed.step as u64)),
@@ -72,7 +78,13 @@ fn sentence(formed: &[Formed]) -> String {
     let (Some(first), Some(last)) = (formed.first(), formed.last()) else {
         return String::new();
     };
-    let moved: f32 = first.weights.data().iter().zip(last.weights.data()).map(|(a, b)| (a - b).powi(2)).sum();
+    let moved: f32 = first
+        .weights
+        .data()
+        .iter()
+        .zip(last.weights.data())
+        .map(|(a, b)| (a - b).powi(2))
+        .sum();
     let size: f32 = first.weights.data().iter().map(|a| a.powi(2)).sum();
     format!(
         "After {} steps the weights lie {:.1} times their first length away from where they began.",

@@ -41,10 +41,14 @@ pub(in crate::commands) fn shift(plan: &LabPooling) -> Result<()> {
 
 fn ends(results: &Shifts) -> String {
     let captions = ["at the start", "at the end"];
-    let tiles = results.ends.iter().zip(captions).map(|(map, caption)| Tile {
-        raster: shades(map),
-        captions: vec![caption.into()],
-    });
+    let tiles = results
+        .ends
+        .iter()
+        .zip(captions)
+        .map(|(map, caption)| Tile {
+            raster: shades(map),
+            captions: vec![caption.into()],
+        });
     let section = Section {
         title: String::new(),
         side: 300.0,
@@ -59,7 +63,11 @@ fn figure(results: &Shifts) -> String {
         name: pooling.title(),
         colour,
         style: Style::Line,
-        points: moved.iter().enumerate().map(|(x, y)| (x as f64, *y)).collect(),
+        points: moved
+            .iter()
+            .enumerate()
+            .map(|(x, y)| (x as f64, *y))
+            .collect(),
     });
     let panel = Panel {
         title: "how far the representation moves".into(),
@@ -70,7 +78,13 @@ fn figure(results: &Shifts) -> String {
         mark: None,
     };
     let subtitle = "relative to its own length; √2 means that nothing of it is left in place";
-    chart::draw("Representation against shift", subtitle, Legend::Own, &[panel]).to_svg()
+    chart::draw(
+        "Representation against shift",
+        subtitle,
+        Legend::Own,
+        &[panel],
+    )
+    .to_svg()
 }
 
 fn sentence(results: &Shifts) -> String {
@@ -90,12 +104,21 @@ fn sentence(results: &Shifts) -> String {
 }
 
 fn table(results: &Shifts) -> String {
-    let head: String = Pooling::ALL.iter().map(|p| format!("<th>{}</th>", escape(&p.title()))).collect();
+    let head: String = Pooling::ALL
+        .iter()
+        .map(|p| format!("<th>{}</th>", escape(&p.title())))
+        .collect();
     let count = results.moved[0].len();
     let row = |shift: usize| {
-        let cells: String = results.moved.iter().map(|moved| format!("<td>{:.3}</td>", moved[shift])).collect();
+        let cells: String = results
+            .moved
+            .iter()
+            .map(|moved| format!("<td>{:.3}</td>", moved[shift]))
+            .collect();
         format!("<tr><td>{shift}</td>{cells}</tr>\n")
     };
     let rows: String = (0..count).map(row).collect();
-    format!("<details><summary>Data</summary>\n<div class=\"wide\"><table>\n<tr><th>pixels</th>{head}</tr>\n{rows}</table></div></details>\n")
+    format!(
+        "<details><summary>Data</summary>\n<div class=\"wide\"><table>\n<tr><th>pixels</th>{head}</tr>\n{rows}</table></div></details>\n"
+    )
 }

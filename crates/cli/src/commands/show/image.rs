@@ -67,7 +67,10 @@ fn looked_at(
     let wants = |picture| image.picture.is_none_or(|wanted| wanted == picture);
     let name = file.display().to_string();
     let pixels = see::read(&name)?;
-    let prediction = model.classifier().classify(std::slice::from_ref(&pixels)).remove(0);
+    let prediction = model
+        .classifier()
+        .classify(std::slice::from_ref(&pixels))
+        .remove(0);
     let label = image.label.as_ref().unwrap_or(&prediction.label);
     let number = model.labels().iter().position(|known| known == label);
     let Some(number) = number else {
@@ -141,16 +144,29 @@ impl Seen<'_> {
         let most = heat.data().iter().fold(1e-12f32, |m, v| m.max(v.abs()));
         let signed = heat.data().iter().any(|v| *v < 0.0);
         let value = |x: usize, y: usize| heat.data()[y * columns + x] / most;
-        let colour = |value: f32| if signed { diverging(value) } else { sequential(value) };
+        let colour = |value: f32| {
+            if signed {
+                diverging(value)
+            } else {
+                sequential(value)
+            }
+        };
         let found = Raster::new(columns, rows, |x, y| colour(value(x, y)));
         let Pixels { width, height, .. } = *self.fitted;
         let both = Raster::new(width, height, |x, y| {
-            let value = smooth(heat, (x as f32 + 0.5) / width as f32, (y as f32 + 0.5) / height as f32) / most;
+            let value = smooth(
+                heat,
+                (x as f32 + 0.5) / width as f32,
+                (y as f32 + 0.5) / height as f32,
+            ) / most;
             let share = 0.25 + 0.55 * value.abs();
             mix(dimmed(pixel(self.fitted, x, y)), colour(value), share)
         });
         let tiles = [
-            (photograph(self.fitted), "the picture as the network takes it"),
+            (
+                photograph(self.fitted),
+                "the picture as the network takes it",
+            ),
             (found, "what was found"),
             (both.smooth(), "both"),
         ];
@@ -208,7 +224,8 @@ fn photograph(picture: &Pixels) -> Raster {
 /// The layers as a table.
 fn summary(model: &ImageModel) -> String {
     let outline = model.outline();
-    let mut rows = vec![["layer", "kind", "output", "parameters", "multiply-adds"].map(String::from)];
+    let mut rows =
+        vec![["layer", "kind", "output", "parameters", "multiply-adds"].map(String::from)];
     let number = |n: u64| if n == 0 { String::new() } else { count(n) };
     let shape = |shape: &dyn std::fmt::Display| shape.to_string();
     rows.push([
@@ -259,7 +276,10 @@ fn filters(model: &ImageModel, layer: Option<&str>) -> Result<Option<Canvas>> {
         ));
     }
     let mut sections = Vec::new();
-    for filters in all.iter().filter(|f| layer.is_none_or(|name| name == f.layer)) {
+    for filters in all
+        .iter()
+        .filter(|f| layer.is_none_or(|name| name == f.layer))
+    {
         let [kh, kw, c, o] = *filters.weight.dims() else {
             unreachable!("a convolution's weight")
         };
@@ -275,18 +295,27 @@ fn filters(model: &ImageModel, layer: Option<&str>) -> Result<Option<Canvas>> {
                 match c {
                     3 => Colour(shade(0), shade(1), shade(2)),
                     // Of many channels the one that weighs most.
-                    _ => diverging(value(y, x, strongest(w, [kh * kw, c, o], filter), filter) / most),
+                    _ => {
+                        diverging(value(y, x, strongest(w, [kh * kw, c, o], filter), filter) / most)
+                    }
                 }
             }))
         });
-        let shown = if o > MOST_TILES { format!(", the first {MOST_TILES}") } else { String::new() };
+        let shown = if o > MOST_TILES {
+            format!(", the first {MOST_TILES}")
+        } else {
+            String::new()
+        };
         let of = match c {
             1 => "brightness".to_owned(),
             3 => "colours".to_owned(),
             _ => format!("{c} maps, of which each shows the one that weighs most"),
         };
         sections.push(Section {
-            title: format!("{}: {o} filters of {kh} x {kw} over {of}{shown}", filters.layer),
+            title: format!(
+                "{}: {o} filters of {kh} x {kw} over {of}{shown}",
+                filters.layer
+            ),
             side: 46.0,
             tiles: tiles.collect(),
         });
@@ -301,7 +330,9 @@ fn strongest(w: &[f32], [taps, c, o]: [usize; 3], filter: usize) -> usize {
         let taps = (0..taps).map(|tap| w[(tap * c + channel) * o + filter]);
         taps.map(|v| v * v).sum()
     };
-    (0..c).max_by(|&a, &b| weight(a).total_cmp(&weight(b))).unwrap_or(0)
+    (0..c)
+        .max_by(|&a, &b| weight(a).total_cmp(&weight(b)))
+        .unwrap_or(0)
 }
 
 /// What layers make of a picture.
@@ -322,7 +353,10 @@ fn maps(model: &ImageModel, seen: &Seen<'_>, layer: Option<&str>) -> Result<Canv
         tiles: vec![Tile::plain(photograph(seen.fitted))],
     }];
     let most_shown = if layer.is_some() { MOST_TILES } else { 16 };
-    for maps in all.iter().filter(|m| layer.is_none_or(|name| name == m.layer)) {
+    for maps in all
+        .iter()
+        .filter(|m| layer.is_none_or(|name| name == m.layer))
+    {
         let [h, w, c] = *maps.maps.dims() else {
             unreachable!("maps")
         };
@@ -332,10 +366,18 @@ fn maps(model: &ImageModel, seen: &Seen<'_>, layer: Option<&str>) -> Result<Canv
         let tiles = (0..c.min(most_shown)).map(|channel| {
             Tile::plain(Raster::new(w, h, |x, y| {
                 let value = values[(y * w + x) * c + channel] / most;
-                if signed { diverging(value) } else { sequential(value) }
+                if signed {
+                    diverging(value)
+                } else {
+                    sequential(value)
+                }
             }))
         });
-        let shown = if c > most_shown { format!(", the first {most_shown}") } else { String::new() };
+        let shown = if c > most_shown {
+            format!(", the first {most_shown}")
+        } else {
+            String::new()
+        };
         sections.push(Section {
             title: format!("{}: {c} maps of {h} x {w}{shown}", maps.layer),
             side: 54.0,
@@ -343,7 +385,11 @@ fn maps(model: &ImageModel, seen: &Seen<'_>, layer: Option<&str>) -> Result<Canv
         });
     }
     let about = "the stronger the colour, the larger the value; orange is below 0";
-    Ok(mosaic::draw("Feature maps", &seen.subtitle(about), &sections))
+    Ok(mosaic::draw(
+        "Feature maps",
+        &seen.subtitle(about),
+        &sections,
+    ))
 }
 
 /// The picture in the network's form; brought to it again it stays the same.

@@ -95,7 +95,11 @@ impl ImageModel {
             None => grids.rfind(|probe| probe.output.dim(1) * probe.output.dim(2) > 1),
         };
         let Some(probe) = found else {
-            let names: Vec<&str> = probes.iter().filter(|p| is_grid(p)).map(|p| p.name.as_str()).collect();
+            let names: Vec<&str> = probes
+                .iter()
+                .filter(|p| is_grid(p))
+                .map(|p| p.name.as_str())
+                .collect();
             let problem = match layer {
                 Some(name) => format!("there is no layer `{name}` that puts out pictures"),
                 None => "the network has no layer that puts out pictures".into(),
@@ -114,7 +118,10 @@ impl ImageModel {
         };
         let mut alpha = vec![0.0f32; c];
         for pixel in gradient.data().chunks_exact(c) {
-            alpha.iter_mut().zip(pixel).for_each(|(a, g)| *a += g / (h * w) as f32);
+            alpha
+                .iter_mut()
+                .zip(pixel)
+                .for_each(|(a, g)| *a += g / (h * w) as f32);
         }
         let weigh = |pixel: &[f32]| {
             let sum: f32 = pixel.iter().zip(&alpha).map(|(a, weight)| a * weight).sum();
@@ -130,7 +137,10 @@ impl ImageModel {
     /// # Panics
     /// When there is no class of that number, or `side` or `stride` is 0.
     pub fn occlusion(&self, picture: &Picture, label: usize, side: usize, stride: usize) -> Tensor {
-        assert!(side > 0 && stride > 0, "occlusion: expected a side and a stride of 1 or more");
+        assert!(
+            side > 0 && stride > 0,
+            "occlusion: expected a side and a stride of 1 or more"
+        );
         let x = self.input(picture);
         let [_, h, w, c] = *x.dims() else {
             unreachable!("a picture")

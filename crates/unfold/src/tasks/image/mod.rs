@@ -20,8 +20,7 @@ pub use recipe::{AnswerConfig, ImageRecipe, InputConfig, ParameterConfig};
 
 use self::model::{Card, damage_notes};
 use crate::data::{
-    Album, AlbumConfig, Batcher, PictureBatch, PictureData, PictureForm, PictureSet,
-    read_pictures,
+    Album, AlbumConfig, Batcher, PictureBatch, PictureData, PictureForm, PictureSet, read_pictures,
 };
 use crate::error::{Error, Result};
 use crate::nn::network::{FrozenNetwork, LayerConfig, LayerKind, WeightInit};
@@ -73,13 +72,22 @@ pub fn train(
     } = read_pictures(Path::new(data), &recipe.data, recipe.seed)?;
     let mut notes = notes;
     notes.extend(damage_notes(&damaged, "the data"));
-    let start = recipe.parameters.from.as_deref().map(transfer::Start::read).transpose()?;
+    let start = recipe
+        .parameters
+        .from
+        .as_deref()
+        .map(transfer::Start::read)
+        .transpose()?;
     let form = match &start {
         Some(start) => start.form(),
         None => form(recipe, &train)?,
     };
     let trained_on = train.fingerprint();
-    let counts = [Some(train.len()), valid.as_ref().map(|v| v.len()), test.as_ref().map(|t| t.len())];
+    let counts = [
+        Some(train.len()),
+        valid.as_ref().map(|v| v.len()),
+        test.as_ref().map(|t| t.len()),
+    ];
     let album = open(train, &form, recipe)?;
     notes.extend(damage_notes(&album.damaged(), "the training part"));
     let card = Card {
@@ -111,7 +119,10 @@ pub fn train(
         loss: recipe.loss.over(&labels, model.labels().len()),
         batch_size: recipe.train.batch_size,
         batcher,
-        valid: valid.clone().map(|valid| model.batcher(valid)).transpose()?,
+        valid: valid
+            .clone()
+            .map(|valid| model.batcher(valid))
+            .transpose()?,
         backbone: recipe
             .parameters
             .freezes_backbone()
@@ -145,7 +156,10 @@ pub fn train(
     let (split, set) = match (test, valid) {
         (Some(test), _) => ("test", test),
         (None, Some(valid)) => ("valid", valid),
-        (None, None) => ("train", read_pictures(Path::new(data), &recipe.data, recipe.seed)?.train),
+        (None, None) => (
+            "train",
+            read_pictures(Path::new(data), &recipe.data, recipe.seed)?.train,
+        ),
     };
     let report = ImageReport {
         data_wait_share: Some(outcome.data_wait_share),
@@ -166,7 +180,10 @@ fn form(recipe: &ImageRecipe, train: &PictureSet) -> Result<PictureForm> {
     let form = PictureForm {
         height,
         width,
-        channels: recipe.input.channels.unwrap_or(if seen.grey { 1 } else { 3 }),
+        channels: recipe
+            .input
+            .channels
+            .unwrap_or(if seen.grey { 1 } else { 3 }),
         fit: recipe.input.fit,
     };
     form.check("input")?;
@@ -224,7 +241,9 @@ impl Task for Training<'_> {
         // Batches of like size: a last one of few pictures would upset batch normalisation.
         let steps = self.steps();
         let cut = |i: usize| i * count / steps;
-        (0..steps).map(|i| order[cut(i)..cut(i + 1)].to_vec()).collect()
+        (0..steps)
+            .map(|i| order[cut(i)..cut(i + 1)].to_vec())
+            .collect()
     }
 
     fn batch(&self, pictures: &[usize], key: Key) -> Result<PictureBatch> {
@@ -238,7 +257,9 @@ impl Task for Training<'_> {
     fn loss(&self, pass: &Pass<f32>, batch: &PictureBatch, _: &mut Vec<Tensor>) -> Tensor {
         let network = &self.model.network;
         let logits = match &self.backbone {
-            Some(backbone) => network.head().forward(pass, &backbone.forward(&batch.pixels)),
+            Some(backbone) => network
+                .head()
+                .forward(pass, &backbone.forward(&batch.pixels)),
             None => network.forward(pass, &batch.pixels),
         };
         let own = self.loss.of(&logits, &batch.labels);
@@ -246,15 +267,20 @@ impl Task for Training<'_> {
             return own;
         };
         let count = batch.labels.len();
-        let others: Vec<u32> = (0..count).map(|b| batch.labels[mixed.other(b, count)]).collect();
+        let others: Vec<u32> = (0..count)
+            .map(|b| batch.labels[mixed.other(b, count)])
+            .collect();
         let weight = f64::from(mixed.weight);
         let other = self.loss.of(&logits, &others);
-        own.affine(weight, 0.0).add(&other.affine(1.0 - weight, 0.0))
+        own.affine(weight, 0.0)
+            .add(&other.affine(1.0 - weight, 0.0))
     }
 
     fn validate(&self, params: &Params<f32>) -> Result<Option<Evaluation>> {
         let valid = self.valid.as_ref();
-        valid.map(|valid| self.model.measure(params, valid)).transpose()
+        valid
+            .map(|valid| self.model.measure(params, valid))
+            .transpose()
     }
 
     fn constrain(&self, _: &mut Params<f32>) {}

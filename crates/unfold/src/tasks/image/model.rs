@@ -67,7 +67,11 @@ impl files::Card for Card {
         let outline = outline(self)?;
         match outline.output().dims() {
             [classes] if *classes == self.labels.len() => Ok(()),
-            _ => Err(Error::recipe("model", "it has no output for each label", "")),
+            _ => Err(Error::recipe(
+                "model",
+                "it has no output for each label",
+                "",
+            )),
         }
     }
 }
@@ -297,7 +301,11 @@ impl ImageModel {
         };
         let album = Album::open(set, &self.card.form, config)?;
         let normalise = self.card.normalise.clone();
-        Ok(Arc::new(Batcher::new(album, normalise, AugmentConfig::default())?))
+        Ok(Arc::new(Batcher::new(
+            album,
+            normalise,
+            AugmentConfig::default(),
+        )?))
     }
 
     /// Measures the model on a set of pictures.
@@ -315,7 +323,9 @@ impl ImageModel {
         let classes = 0..confusion.classes();
         let row = |truth| -> Vec<u64> {
             let answers = classes.clone();
-            answers.map(|answer| confusion.count(truth, answer)).collect()
+            answers
+                .map(|answer| confusion.count(truth, answer))
+                .collect()
         };
         Ok(ImageReport {
             task: Card::TASK,
@@ -361,7 +371,9 @@ impl ImageClassifier<'_> {
     pub fn logits(&self, x: &Tensor) -> Tensor {
         let logits = self.network.forward(x);
         match self.model.card.flip {
-            true => logits.add(&self.network.forward(&mirrored(x))).affine(0.5, 0.0),
+            true => logits
+                .add(&self.network.forward(&mirrored(x)))
+                .affine(0.5, 0.0),
             false => logits,
         }
     }
@@ -380,7 +392,9 @@ impl ImageClassifier<'_> {
             let logits = self.logits(&batch.pixels);
             let rows = logits.data().chunks_exact(self.model.labels().len());
             scored.scores.extend(rows.map(<[f32]>::to_vec));
-            scored.truth.extend(batch.labels.iter().map(|&l| l as usize));
+            scored
+                .truth
+                .extend(batch.labels.iter().map(|&l| l as usize));
             scored.pictures.extend(batch.pictures);
         }
         Ok(scored)
@@ -403,7 +417,10 @@ pub(super) fn damage_notes(damaged: &[Damage], what: &str) -> Vec<String> {
     let Some(count) = (!damaged.is_empty()).then_some(damaged.len()) else {
         return Vec::new();
     };
-    let some = damaged.iter().take(TOLD).map(|damage| format!("  {damage}"));
+    let some = damaged
+        .iter()
+        .take(TOLD)
+        .map(|damage| format!("  {damage}"));
     let more = (count > TOLD).then(|| format!("  and {} more", count - TOLD));
     let pictures = if count == 1 { "picture" } else { "pictures" };
     let head = format!("{count} damaged {pictures} left out of {what}:");

@@ -38,9 +38,15 @@ impl Start {
             ..card
         })?;
         let head = new.network.head();
-        for entry in old.params.entries().filter(|entry| !head.holds(&entry.name)) {
+        for entry in old
+            .params
+            .entries()
+            .filter(|entry| !head.holds(&entry.name))
+        {
             let id = new.params.id(&entry.name).expect("the same layers");
-            new.params.get_mut(id).copy_from_slice(&old.params.values()[entry.range.clone()]);
+            new.params
+                .get_mut(id)
+                .copy_from_slice(&old.params.values()[entry.range.clone()]);
         }
         Ok(new)
     }

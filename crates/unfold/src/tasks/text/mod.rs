@@ -26,7 +26,7 @@ use crate::tasks::files::hash;
 use crate::tasks::loss::Loss;
 use crate::tasks::{Recipe as _, RunOptions};
 use crate::tensor::Tensor;
-use crate::train::{self, Evaluation, Observer, RunFolder, Start, Task, Unit};
+use crate::train::{self, Evaluation, Observer, RunFolder, Stage, Start, Task, Unit};
 
 /// Trains a text classifier on `data` (a path, or `builtin:spam`) and measures it on the test
 /// split. Leaves `recipe.toml`, `metrics.jsonl`, `checkpoint/` and `model.safetensors` in the
@@ -47,7 +47,9 @@ pub fn train(
         data: recipe.data.resolved(Path::new(data)),
         ..recipe.clone()
     };
+    observer.stage(Stage::Reading, None);
     let texts = read_text(Path::new(data), &recipe.data, recipe.seed)?;
+    observer.stage(Stage::Learning, None);
     let encoder = Encoder::fit(texts.train.iter().map(|e| &*e.text), &recipe.tokens)?;
     let mut model = TextModel::new(recipe, encoder, &texts)?;
     let mut folder = RunFolder::open(&run.out, run.resume)?;
@@ -57,6 +59,7 @@ pub fn train(
     }
 
     let mut params = model.params.clone();
+    observer.stage(Stage::Encoding, None);
     let training = Training::new(&model, recipe, &texts.train, texts.valid.as_deref());
     observer.start(&Start {
         unit: Unit::Examples,
@@ -87,6 +90,7 @@ pub fn train(
         (None, Some(valid)) => ("valid", valid),
         (None, None) => ("train", &texts.train),
     };
+    observer.stage(Stage::Measuring, None);
     let report = model.report(examples, split, began);
     folder.log("report", &report)?;
     Ok(report)
