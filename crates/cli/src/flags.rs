@@ -375,7 +375,7 @@ PICTURES
   occlusion    how much the answer suffers when a part of --picture is covered
   mistakes     pictures of --data that are taken for another class, the surest first
 
-Each picture is written as SVG and as PNG; the paths are printed.";
+Each picture is written as SVG and as PNG, and several also together as index.html; the paths are printed.";
 
 /// `unfold show`.
 #[derive(Debug, Args)]

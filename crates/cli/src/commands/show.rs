@@ -6,6 +6,7 @@ mod language;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use unfold::files::write_atomic;
 use unfold::tasks::image::ImageModel;
 use unfold::tasks::text::{Explain, TextModel};
 use unfold::tasks::{TaskKind, task_of};
@@ -15,7 +16,8 @@ use crate::metrics::{self, Event, Record};
 use crate::output;
 use crate::pictures::canvas::Canvas;
 use crate::pictures::confusion::{self, Confusion};
-use crate::pictures::{curves, words};
+use crate::pictures::svg::escape;
+use crate::pictures::{curves, page, words};
 use crate::plan::{Pictures, Show, Words};
 
 /// Draws pictures and prints where they are.
@@ -51,12 +53,34 @@ pub(super) fn show(plan: &Show) -> Result<()> {
     }
     std::fs::create_dir_all(&plan.out)
         .with_context(|| format!("{}: cannot create the folder", plan.out.display()))?;
-    for (name, canvas) in drawn {
+    for (name, canvas) in &drawn {
         for path in canvas.save(&plan.out, name)? {
             output::print(&format!("{}\n", path.display()))?;
         }
     }
+    if drawn.len() > 1 {
+        let path = plan.out.join("index.html");
+        write_atomic(&path, all(&plan.run, &drawn).as_bytes())?;
+        output::print(&format!("{}\n", path.display()))?;
+    }
     Ok(())
+}
+
+/// All pictures on one page that needs no other file.
+fn all(run: &Path, drawn: &[(&str, Canvas)]) -> String {
+    let name = run.display().to_string();
+    let figures = drawn.iter().map(|(name, canvas)| {
+        format!(
+            "<section id=\"{name}\">\n<figure>\n{}</figure>\n</section>\n",
+            canvas.to_svg()
+        )
+    });
+    let body = format!(
+        "<h1>{}</h1>\n{}",
+        escape(&name),
+        figures.collect::<String>()
+    );
+    page::page(&name, &body)
 }
 
 /// Whether a run has measurements.

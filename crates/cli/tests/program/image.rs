@@ -8,7 +8,7 @@ use crate::desk::Desk;
 fn stripes(down: bool, i: usize) -> Vec<u8> {
     const SIDE: usize = 12;
     let mut file = b"BM".to_vec();
-    file.extend((54 + 3 * SIDE * SIDE as u32).to_le_bytes());
+    file.extend((54 + 3 * (SIDE * SIDE) as u32).to_le_bytes());
     file.extend([0; 4]);
     for field in [
         54u32,

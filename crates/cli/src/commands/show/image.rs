@@ -22,6 +22,8 @@ use crate::wording::{count, percent};
 
 /// Most filters and maps of a layer that are drawn.
 const MOST_TILES: usize = 64;
+/// As many maps as stand beside each other.
+const ONE_ROW: usize = 15;
 /// Most mistakes that are drawn.
 const MOST_MISTAKES: usize = 60;
 
@@ -30,11 +32,9 @@ pub(super) fn draw(plan: &Show, image: &Image) -> Result<Vec<(&'static str, Canv
     let model = ImageModel::load(&plan.run)?;
     let wants = |picture| image.picture.is_none_or(|wanted| wanted == picture);
     let mut drawn = Vec::new();
-    if wants(Picture::Summary) {
+    if image.picture == Some(Picture::Summary) {
         output::print(&summary(&model))?;
-        if image.picture.is_some() {
-            return Ok(drawn);
-        }
+        return Ok(drawn);
     }
     if image.picture.is_none() && metrics_of(&plan.run) {
         drawn.push(("curves", draw_curves(&plan.run)?));
@@ -159,7 +159,7 @@ impl Seen<'_> {
                 (x as f32 + 0.5) / width as f32,
                 (y as f32 + 0.5) / height as f32,
             ) / most;
-            let share = 0.25 + 0.55 * value.abs();
+            let share = 0.8 * value.abs();
             mix(dimmed(pixel(self.fitted, x, y)), colour(value), share)
         });
         let tiles = [
@@ -352,11 +352,13 @@ fn maps(model: &ImageModel, seen: &Seen<'_>, layer: Option<&str>) -> Result<Canv
         side: 160.0,
         tiles: vec![Tile::plain(photograph(seen.fitted))],
     }];
-    let most_shown = if layer.is_some() { MOST_TILES } else { 16 };
-    for maps in all
-        .iter()
-        .filter(|m| layer.is_none_or(|name| name == m.layer))
-    {
+    let most_shown = if layer.is_some() { MOST_TILES } else { ONE_ROW };
+    // Without a wish those alone that show something of their own: dropout does nothing here.
+    let wanted = |name: &str| match layer {
+        Some(layer) => layer == name,
+        None => !name.ends_with("dropout"),
+    };
+    for maps in all.iter().filter(|maps| wanted(&maps.layer)) {
         let [h, w, c] = *maps.maps.dims() else {
             unreachable!("maps")
         };

@@ -30,7 +30,7 @@ use crate::tasks::files::{Card as _, hash};
 use crate::tasks::loss::Loss;
 use crate::tasks::{Recipe as _, RunOptions};
 use crate::tensor::Tensor;
-use crate::train::{self, Evaluation, Observer, RunFolder, Start, Task, Unit};
+use crate::train::{self, Evaluation, Observer, RunFolder, Stage, Start, Task, Unit};
 
 /// Pictures that are looked at to find out what all look like.
 const LOOKED_AT: usize = 200;
@@ -62,6 +62,7 @@ pub fn train(
         data: recipe.data.resolved(Path::new(data)),
         ..recipe.clone()
     };
+    observer.stage(Stage::Reading, None);
     let PictureData {
         labels,
         train,
@@ -161,6 +162,7 @@ pub fn train(
             read_pictures(Path::new(data), &recipe.data, recipe.seed)?.train,
         ),
     };
+    observer.stage(Stage::Measuring, None);
     let report = ImageReport {
         data_wait_share: Some(outcome.data_wait_share),
         ..model.report(set, split, began)?
