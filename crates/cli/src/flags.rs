@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use unfold::lab::filter::Filter;
 use unfold::lab::{CellKind, TaskKind};
 
 /// Train and use convolutional and recurrent networks on a CPU.
@@ -31,6 +32,8 @@ EXAMPLES
   unfold show runs/text-spam                       draw its curves and confusion matrix
   unfold train language builtin:moby-dick          train a language model on a bundled novel
   unfold run runs/language-moby-dick --prompt 'The whale'
+  unfold train image builtin:digits                train a convolutional network on bundled digits
+  unfold run runs/image-digits seven.png           use it
   unfold lab memory --quick                        see which recurrent cells remember for how long
 
 EXIT STATUS
@@ -80,6 +83,39 @@ pub(crate) enum TrainTask {
     Text(TrainText),
     /// Learn to predict each next word of a text, and so to write
     Language(TrainLanguage),
+    /// Sort pictures into classes
+    Image(TrainImage),
+}
+
+const TRAIN_IMAGE_EXAMPLES: &str = "\
+DATA
+  builtin:digits         bundled handwritten digits
+  a folder or archive    one folder for each class with its pictures (JPEG, PNG, WebP, BMP, GIF); train/, test/ and valid/
+                         folders above them are taken as the split (tar, tar.gz, tar.xz, tar.zst, zip)
+  a folder of IDX files  such as MNIST's four, packed or not
+  a table                CSV, TSV or JSON Lines with a picture's path and a label a row, or Parquet with the pictures in it
+
+EXAMPLES
+  unfold train image builtin:digits
+  unfold train image flowers/ --set model.kind=resnet18 --set input.size=[128,128]
+  unfold train image cifar10.tar.xz --recipe recipes/cifar10.toml --out runs/cifar --json
+  unfold train image birds/ --from runs/image-flowers --freeze backbone     learn a new last layer alone
+  unfold train image flowers/ --out runs/flowers --resume                   go on after Ctrl-C, a crash or a power cut";
+
+/// `unfold train image`.
+#[derive(Debug, Args)]
+#[command(after_help = TRAIN_IMAGE_EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct TrainImage {
+    /// Labelled pictures: a folder, an archive, a table or builtin:digits
+    pub(crate) data: String,
+    /// Begin with this trained network: a run, a model.safetensors file, or weights as PyTorch names them
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) from: Option<PathBuf>,
+    /// Parameters to leave as they are: `backbone` is all but the last layer; else names, with `*` for any text
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) freeze: Vec<String>,
+    #[command(flatten)]
+    pub(crate) training: Training,
 }
 
 const TRAIN_TEXT_EXAMPLES: &str = "\
@@ -148,7 +184,14 @@ pub(crate) struct Training {
     /// Go on with an interrupted run: that of --out, else the latest one on DATA
     #[arg(long)]
     pub(crate) resume: bool,
-    /// Seed of everything random; the same seed gives the same model, bit for bit
+    #[command(flatten)]
+    pub(crate) work: Work,
+}
+
+/// What everything that learns can be told.
+#[derive(Debug, Args)]
+pub(crate) struct Work {
+    /// Seed of everything random; the same seed and steps give the same result, bit for bit
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(crate) seed: Option<u64>,
     #[command(flatten)]
@@ -156,7 +199,7 @@ pub(crate) struct Training {
     /// Print the result as one line of JSON on standard output
     #[arg(long)]
     pub(crate) json: bool,
-    /// Print nothing but errors (and the line of --json)
+    /// Print nothing but errors on standard error
     #[arg(long, short)]
     pub(crate) quiet: bool,
 }
@@ -218,10 +261,13 @@ EXAMPLES
   unfold run runs/language-moby-dick --prompt 'The whale' --beam 8 --length 20
   unfold run runs/language-moby-dick --prompt 'The whale' --explain --length 8
   unfold run runs/language-moby-dick --interactive
+  unfold run runs/image-flowers rose.jpg tulip.png
+  find photos -name '*.jpg' | unfold run runs/image-flowers --json
 
 OUTPUT
   A text classifier prints one line for each text: the label, a tab, and its probability. With --json one
   object for each text: {\"label\":\"spam\",\"probability\":0.98,\"probabilities\":{\"spam\":0.98,\"ham\":0.02}}
+  An image classifier does so for each file, whose path stands before the label, or as \"picture\" in the object.
   A language model prints the prompt and goes on with it, word by word as they come.";
 
 /// `unfold run`.
@@ -230,7 +276,8 @@ OUTPUT
 pub(crate) struct Run {
     /// Folder of a finished run, or a model.safetensors file
     pub(crate) run: PathBuf,
-    /// Texts to classify; without any, each line of standard input is one
+    /// Texts, or files of pictures, to classify; without any, each line of standard input is one
+    #[arg(value_name = "TEXT")]
     pub(crate) text: Vec<String>,
     #[command(flatten)]
     pub(crate) threads: Threads,
@@ -307,18 +354,28 @@ EXAMPLES
   unfold show runs/text-spam words --text \"$(cat mail.txt)\" --method occlusion --label ham
   unfold show runs/language-moby-dick --text 'The whale rose from the sea.' --word whale
   unfold show runs/language-moby-dick gates --text 'The whale rose.' --layer 1
+  unfold show runs/image-flowers summary
+  unfold show runs/image-flowers --picture rose.jpg --data flowers/
+  unfold show runs/image-flowers gradcam --picture rose.jpg --label tulip
 
 PICTURES
-  curves       loss and accuracy over the epochs
-  confusion    which classes are taken for which (text classifiers)
+  curves       loss and accuracy, or perplexity, over the epochs
+  confusion    which classes are taken for which (classifiers)
   words        which words of --text decided (text classifiers)
   surprise     how little each word of --text was expected (language models, as the rest)
   states       the hidden states over --text
   gates        how far the gates open over --text
   gradients    how strongly the last word's loss depends on the states before it
   neighbours   the words placed nearest to --word
+  summary      layers, output shapes, parameters, multiply-adds, as text (image classifiers, as the rest)
+  filters      the filters of the convolutions
+  maps         what the layers make of --picture
+  saliency     how strongly the answer changes with each pixel of --picture
+  gradcam      where a layer saw in --picture what speaks for the class
+  occlusion    how much the answer suffers when a part of --picture is covered
+  mistakes     pictures of --data that are taken for another class, the surest first
 
-Each picture is written as SVG and as PNG; the paths are printed.";
+Each picture is written as SVG and as PNG, and several also together as index.html; the paths are printed.";
 
 /// `unfold show`.
 #[derive(Debug, Args)]
@@ -335,16 +392,19 @@ pub(crate) struct Show {
     /// How to find out what a word contributed (words)
     #[arg(long, value_enum, default_value_t = Method::Gradient)]
     pub(crate) method: Method,
-    /// The class to explain [default: the answer] (words)
+    /// The class to explain [default: the answer] (words, saliency, gradcam, occlusion)
     #[arg(long)]
     pub(crate) label: Option<String>,
     /// The word whose neighbours are looked for (neighbours)
     #[arg(long)]
     pub(crate) word: Option<String>,
-    /// Which recurrent layer, from 1 [default: the last] (states, gates)
-    #[arg(long, value_name = "N")]
-    pub(crate) layer: Option<usize>,
-    /// Count on this labelled data instead of the run's own test split (confusion)
+    /// Which recurrent layer, from 1 [default: the last] (states, gates); which layer by its name (filters, maps, gradcam)
+    #[arg(long, value_name = "LAYER")]
+    pub(crate) layer: Option<String>,
+    /// The picture to look at (maps, saliency, gradcam, occlusion)
+    #[arg(long = "picture", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Count on this labelled data instead of the run's own test split (confusion, mistakes)
     #[arg(long, value_name = "DATA")]
     pub(crate) data: Option<String>,
     /// Folder for the pictures [default: RUN/pictures]
@@ -373,6 +433,20 @@ pub(crate) enum Picture {
     Gradients,
     /// The words that a language model places nearest to --word
     Neighbours,
+    /// The layers of a network of pictures
+    Summary,
+    /// The filters of its convolutions
+    Filters,
+    /// What its layers make of a picture
+    Maps,
+    /// How strongly the answer changes with each pixel
+    Saliency,
+    /// Where a layer saw what speaks for a class
+    Gradcam,
+    /// How much the answer suffers when a part is covered
+    Occlusion,
+    /// Pictures that are taken for another class
+    Mistakes,
 }
 
 /// The name of a picture on the command line.
@@ -403,6 +477,99 @@ pub(crate) struct Lab {
 pub(crate) enum Laboratory {
     /// Which recurrent cells remember for how long, and how far gradients reach
     Memory(Box<LabMemory>),
+    /// One filter passed over a picture: where its output is low and high, and pooling after it
+    Convolution(LabConvolution),
+    /// How far a representation moves when the picture moves, with and without pooling
+    Pooling(LabPooling),
+    /// The filters of a first layer as they form during training
+    Filters(LabFilters),
+}
+
+const LAB_FILTERS_EXAMPLES: &str = "\
+EXAMPLES
+  unfold lab filters                          on bundled digits, in some seconds
+  unfold lab filters flowers/ --steps 3000    on your own labelled pictures, made 64 pixels wide";
+
+/// `unfold lab filters`.
+#[derive(Debug, Args)]
+#[command(after_help = LAB_FILTERS_EXAMPLES)]
+pub(crate) struct LabFilters {
+    /// Labelled pictures, as for `unfold train image`
+    #[arg(default_value = "builtin:digits")]
+    pub(crate) data: String,
+    /// Steps of training
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) steps: usize,
+    /// Filters of the first layer
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) filters: u16,
+    /// Pixels along a side of a filter
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=31))]
+    pub(crate) kernel: u16,
+    /// File or folder for the page [default: lab-filters.html, then lab-filters-2.html, …]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: Option<PathBuf>,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    /// Print nothing but errors and the page's path
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+const LAB_CONVOLUTION_EXAMPLES: &str = "\
+FILTERS
+  blur, gaussian    neighbourhoods become alike
+  sharpen           details stand out
+  outline           a pixel against its neighbours (Laplace)
+  edges-across      changes from left to right (Sobel)
+  edges-down        changes from top to bottom (Sobel)
+  emboss            changes along a diagonal
+
+EXAMPLES
+  unfold lab convolution photo.jpg
+  unfold lab convolution photo.jpg --filters edges-across,edges-down --out edges.html
+  unfold lab convolution seven.png --model runs/image-digits";
+
+/// `unfold lab convolution`.
+#[derive(Debug, Args)]
+#[command(after_help = LAB_CONVOLUTION_EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct LabConvolution {
+    /// The picture: JPEG, PNG, WebP, BMP or GIF
+    pub(crate) picture: PathBuf,
+    /// Filters by their names, separated by commas [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', hide_possible_values = true, value_parser = names(&Filter::ALL, Filter::name))]
+    pub(crate) filters: Vec<Filter>,
+    /// Take learned filters instead: those of a trained image classifier's first convolution
+    #[arg(long, value_name = "RUN", conflicts_with = "filters")]
+    pub(crate) model: Option<PathBuf>,
+    /// How often 2 x 2 pixels are pooled
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) pool: usize,
+    /// File or folder for the page [default: lab-convolution.html, then lab-convolution-2.html, …]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+const LAB_POOLING_EXAMPLES: &str = "\
+EXAMPLES
+  unfold lab pooling photo.jpg
+  unfold lab pooling seven.png --shift 12 --out pooling.html";
+
+/// `unfold lab pooling`.
+#[derive(Debug, Args)]
+#[command(after_help = LAB_POOLING_EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct LabPooling {
+    /// The picture: JPEG, PNG, WebP, BMP or GIF
+    pub(crate) picture: PathBuf,
+    /// Move it by up to so many pixels
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub(crate) shift: usize,
+    /// File or folder for the page [default: lab-pooling.html, then lab-pooling-2.html, …]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 const LAB_MEMORY_EXAMPLES: &str = "\
@@ -477,17 +644,8 @@ pub(crate) struct LabMemory {
     /// File or folder for the page [default: lab-memory.html, then lab-memory-2.html, …]
     #[arg(long, value_name = "PATH")]
     pub(crate) out: Option<PathBuf>,
-    /// Seed of everything random; the same seed and steps give the same result, bit for bit
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    pub(crate) seed: Option<u64>,
     #[command(flatten)]
-    pub(crate) threads: Threads,
-    /// Print the results as one line of JSON on standard output
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Print nothing but errors and the page's path (or the line of --json)
-    #[arg(long, short)]
-    pub(crate) quiet: bool,
+    pub(crate) work: Work,
 }
 
 /// Which trainings there are of each cell.

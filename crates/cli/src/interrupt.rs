@@ -41,6 +41,11 @@ impl Interrupt {
         self.0.training.store(true, Ordering::SeqCst);
     }
 
+    /// Nothing asks any more: Ctrl-C ends the program at once.
+    pub(crate) fn training_ended(&self) {
+        self.0.training.store(false, Ordering::SeqCst);
+    }
+
     /// Whether the user pressed Ctrl-C.
     pub(crate) fn asked(&self) -> bool {
         self.0.asked.load(Ordering::SeqCst)

@@ -3,8 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use unfold::ErrorKind;
+use unfold::lab::filter::Filter;
+use unfold::lab::forming::FormingConfig;
 use unfold::lab::{Budget, LabConfig};
+use unfold::tasks::image::ImageRecipe;
 use unfold::tasks::language::{LanguageRecipe, Sampling};
+use unfold::tasks::recipe::line_of;
 use unfold::tasks::text::{Explain, TextRecipe};
 use unfold::tasks::{Recipe, TaskKind, task_of};
 
@@ -19,6 +24,8 @@ pub(crate) enum Plan {
     TrainText(Box<Training<TextRecipe>>),
     /// Train a language model.
     TrainLanguage(Box<Training<LanguageRecipe>>),
+    /// Train an image classifier.
+    TrainImage(Box<Training<ImageRecipe>>),
     /// Measure a model.
     Eval(Eval),
     /// Answer texts.
@@ -27,6 +34,12 @@ pub(crate) enum Plan {
     Show(Show),
     /// Compare what recurrent cells remember.
     LabMemory(Box<LabMemory>),
+    /// Pass filters over a picture.
+    LabConvolution(LabConvolution),
+    /// Move a picture under filters.
+    LabPooling(LabPooling),
+    /// Watch filters form.
+    LabFilters(LabFilters),
     /// Measure speed.
     Bench(Bench),
     /// Print a completion script.
@@ -42,6 +55,29 @@ pub(crate) struct Training<R> {
     pub(crate) resume: bool,
     pub(crate) json: bool,
     pub(crate) quiet: bool,
+    /// The recipe's file, if it came from one.
+    pub(crate) origin: Option<PathBuf>,
+}
+
+impl<R> Training<R> {
+    /// An error about the recipe, with its file and the line there.
+    pub(crate) fn located(&self, error: unfold::Error) -> unfold::Error {
+        let Some(path) = self
+            .origin
+            .as_ref()
+            .filter(|_| error.kind() == ErrorKind::Recipe)
+        else {
+            return error;
+        };
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        match line_of(&text, error.place()) {
+            None => error,
+            Some(line) => {
+                let place = format!("{}, line {line}, {}", path.display(), error.place());
+                unfold::Error::new(error.kind(), place, error.problem(), error.remedy())
+            }
+        }
+    }
 }
 
 /// A measurement.
@@ -111,6 +147,42 @@ pub(crate) struct LabMemory {
     pub(crate) quiet: bool,
 }
 
+/// Filters passed over a picture.
+#[derive(Debug)]
+pub(crate) struct LabConvolution {
+    pub(crate) picture: PathBuf,
+    pub(crate) filters: Vec<Filter>,
+    /// An image classifier whose filters to take instead.
+    pub(crate) model: Option<PathBuf>,
+    /// How often to pool.
+    pub(crate) pool: usize,
+    /// The page's file.
+    pub(crate) out: PathBuf,
+}
+
+/// A picture moved under filters.
+#[derive(Debug)]
+pub(crate) struct LabPooling {
+    pub(crate) picture: PathBuf,
+    /// By how many pixels at most.
+    pub(crate) shift: usize,
+    /// The page's file.
+    pub(crate) out: PathBuf,
+}
+
+/// Filters as they form.
+#[derive(Debug)]
+pub(crate) struct LabFilters {
+    pub(crate) data: String,
+    pub(crate) config: FormingConfig,
+    /// The page's file.
+    pub(crate) out: PathBuf,
+    pub(crate) quiet: bool,
+}
+
+/// The longest way to move a picture.
+const MOST_SHIFT: usize = 256;
+
 /// Pictures.
 #[derive(Debug)]
 pub(crate) struct Show {
@@ -134,6 +206,20 @@ pub(crate) enum Pictures {
     Words(Words),
     /// What a language model shows.
     Language(Language),
+    /// What an image classifier shows.
+    Image(Image),
+}
+
+/// What to show of an image classifier.
+#[derive(Debug)]
+pub(crate) struct Image {
+    /// Everything there is a picture or data for when `None`.
+    pub(crate) picture: Option<Picture>,
+    /// The picture to look at.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) layer: Option<String>,
+    /// The class to explain; the answer when `None`.
+    pub(crate) label: Option<String>,
 }
 
 /// What to show of a language model.
@@ -167,6 +253,7 @@ impl Plan {
                         training(train.data, train.training, |_: &mut LanguageRecipe| {})?;
                     Self::TrainLanguage(Box::new(training))
                 }
+                TrainTask::Image(train) => Self::TrainImage(Box::new(train_image(train)?)),
             },
             Command::Eval(eval) => {
                 use_threads(&eval.threads);
@@ -196,6 +283,33 @@ impl Plan {
             Command::Show(show) => Self::Show(plan_show(show)?),
             Command::Lab(lab) => match lab.laboratory {
                 Laboratory::Memory(memory) => Self::LabMemory(Box::new(lab_memory(*memory)?)),
+                Laboratory::Convolution(lab) => Self::LabConvolution(LabConvolution {
+                    picture: lab.picture,
+                    filters: given(lab.filters).unwrap_or(Filter::ALL.to_vec()),
+                    model: lab.model,
+                    pool: lab.pool,
+                    out: page("lab-convolution", lab.out),
+                }),
+                Laboratory::Filters(lab) => {
+                    use_threads(&lab.threads);
+                    check_data(&lab.data)?;
+                    Self::LabFilters(LabFilters {
+                        data: lab.data,
+                        config: FormingConfig {
+                            filters: lab.filters.into(),
+                            kernel: lab.kernel.into(),
+                            steps: lab.steps,
+                            seed: lab.seed,
+                        },
+                        out: page("lab-filters", lab.out),
+                        quiet: lab.quiet,
+                    })
+                }
+                Laboratory::Pooling(lab) => Self::LabPooling(LabPooling {
+                    picture: lab.picture,
+                    shift: lab.shift.clamp(1, MOST_SHIFT),
+                    out: page("lab-pooling", lab.out),
+                }),
             },
             Command::Bench(bench) => {
                 use_threads(&bench.threads);
@@ -224,7 +338,8 @@ fn check_data(data: &str) -> Result<()> {
     }
     Err(unusable(
         format!("{data}: there is no such file or folder"),
-        "check the path, or try the bundled builtin:spam (texts with labels) or builtin:moby-dick (running text)",
+        "check the path, or try the bundled builtin:spam (texts with labels), builtin:moby-dick (running text) or \
+         builtin:digits (pictures with labels)",
     ))
 }
 
@@ -238,13 +353,31 @@ fn train_text(flags: flags::TrainText) -> Result<Training<TextRecipe>> {
     Ok(plan)
 }
 
+fn train_image(flags: flags::TrainImage) -> Result<Training<ImageRecipe>> {
+    let (from, freeze) = (flags.from, flags.freeze);
+    let plan = training(flags.data, flags.training, |recipe: &mut ImageRecipe| {
+        recipe.parameters.from = from.or(recipe.parameters.from.take());
+        if !freeze.is_empty() {
+            recipe.parameters.freeze = freeze;
+        }
+    })?;
+    let from = plan.recipe.parameters.from.as_ref();
+    match from.filter(|path| !path.exists()) {
+        None => Ok(plan),
+        Some(path) => Err(unusable(
+            format!("{}: there is no such model", path.display()),
+            "check the path after --from, or leave it out to begin anew",
+        )),
+    }
+}
+
 /// A training; `adjust` is what further flags say of its recipe.
 fn training<R: Recipe + Default>(
     data: String,
     flags: flags::Training,
     adjust: impl FnOnce(&mut R),
 ) -> Result<Training<R>> {
-    use_threads(&flags.threads);
+    use_threads(&flags.work.threads);
     check_data(&data)?;
     let task = R::TASK.name();
     let out = if flags.resume {
@@ -254,26 +387,29 @@ fn training<R: Recipe + Default>(
     };
     // A resumed run goes on with its own recipe unless it is told another.
     let own = Some(out.join("recipe.toml")).filter(|own| flags.resume && own.exists());
-    let mut recipe = match flags.recipe.or(own) {
-        Some(path) => read_recipe(&path)?,
+    let origin = flags.recipe.or(own);
+    let mut recipe = match &origin {
+        Some(path) => read_recipe(path)?,
         None => R::default(),
     };
     for setting in &flags.set {
         recipe.set(setting)?;
     }
-    if let Some(seed) = flags.seed {
+    if let Some(seed) = flags.work.seed {
         recipe.set_seed(seed);
     }
     adjust(&mut recipe);
-    recipe.check()?;
-    Ok(Training {
+    let plan = Training {
         data,
         recipe,
         out,
         resume: flags.resume,
-        json: flags.json,
-        quiet: flags.quiet,
-    })
+        json: flags.work.json,
+        quiet: flags.work.quiet,
+        origin,
+    };
+    plan.recipe.check().map_err(|error| plan.located(error))?;
+    Ok(plan)
 }
 
 fn writing(flags: flags::Writing) -> Result<Writing> {
@@ -361,7 +497,7 @@ fn text_pictures(show: &flags::Show, method: Explain) -> Result<Pictures> {
         (Some(other), _) => {
             let name = flags::name(other);
             return Err(unusable(
-                format!("{name}: only a language model has such a picture"),
+                format!("{name}: a text classifier has no such picture"),
                 "draw curves, confusion or words of this one",
             ));
         }
@@ -372,13 +508,23 @@ fn language_pictures(show: &flags::Show) -> Result<Pictures> {
     let wanted = show.picture;
     match wanted {
         Some(Picture::Curves) => return Ok(Pictures::Curves),
-        Some(picture @ (Picture::Confusion | Picture::Words)) => {
+        Some(
+            Picture::Surprise
+            | Picture::States
+            | Picture::Gates
+            | Picture::Gradients
+            | Picture::Neighbours,
+        )
+        | None => {}
+        Some(picture) => {
             let name = flags::name(picture);
             return Err(unusable(
-                format!("{name}: only a text classifier has such a picture"),
+                format!("{name}: a language model has no such picture"),
                 "draw curves, surprise, states, gates, gradients or neighbours of this one",
             ));
         }
+    }
+    match wanted {
         Some(Picture::Neighbours) if show.word.is_none() => {
             let remedy = "add one with --word '…'";
             return Err(unusable(
@@ -397,12 +543,60 @@ fn language_pictures(show: &flags::Show) -> Result<Pictures> {
         picture: wanted,
         text: show.text.clone(),
         word: show.word.clone(),
-        layer: show.layer,
+        layer: show.layer.as_deref().map(number).transpose()?,
+    }))
+}
+
+/// A recurrent layer's number.
+fn number(layer: &str) -> Result<usize> {
+    layer.parse().map_err(|_| {
+        unusable(
+            format!("--layer {layer}: is no number"),
+            "recurrent layers are counted from 1",
+        )
+    })
+}
+
+fn image_pictures(show: &flags::Show) -> Result<Pictures> {
+    let wanted = |remedy: &str| {
+        let name = show.picture.map_or(String::new(), flags::name);
+        Err(unusable(
+            format!("{name}: there is nothing to look at"),
+            remedy,
+        ))
+    };
+    match show.picture {
+        Some(Picture::Curves) => return Ok(Pictures::Curves),
+        Some(Picture::Confusion) => return Ok(Pictures::Confusion),
+        Some(Picture::Summary | Picture::Filters) | None => {}
+        Some(Picture::Maps | Picture::Saliency | Picture::Gradcam | Picture::Occlusion) => {
+            if show.file.is_none() {
+                return wanted("name a picture with --picture FILE");
+            }
+        }
+        Some(Picture::Mistakes) => {
+            if show.data.is_none() {
+                return wanted("name labelled pictures with --data DATA");
+            }
+        }
+        Some(other) => {
+            let name = flags::name(other);
+            return Err(unusable(
+                format!("{name}: an image classifier has no such picture"),
+                "draw curves, confusion, summary, filters, maps, saliency, gradcam, occlusion or mistakes of this one",
+            ));
+        }
+    }
+    Ok(Pictures::Image(Image {
+        picture: show.picture,
+        file: show.file.clone(),
+        layer: show.layer.clone(),
+        label: show.label.clone(),
     }))
 }
 
 fn lab_memory(flags: flags::LabMemory) -> Result<LabMemory> {
-    use_threads(&flags.threads);
+    use_threads(&flags.work.threads);
     let start = if flags.quick {
         LabConfig::quick()
     } else {
@@ -430,14 +624,14 @@ fn lab_memory(flags: flags::LabMemory) -> Result<LabMemory> {
         batch_size: flags.batch_size.unwrap_or(start.batch_size),
         learning_rate: flags.learning_rate.unwrap_or(start.learning_rate),
         test_size: flags.test_size.unwrap_or(start.test_size),
-        seed: flags.seed.unwrap_or(start.seed),
+        seed: flags.work.seed.unwrap_or(start.seed),
     };
     config.check()?;
     Ok(LabMemory {
         config,
-        out: page(flags.out),
-        json: flags.json,
-        quiet: flags.quiet,
+        out: page("lab-memory", flags.out),
+        json: flags.work.json,
+        quiet: flags.work.quiet,
     })
 }
 
@@ -453,16 +647,15 @@ fn sorted(mut values: Vec<usize>) -> Vec<usize> {
 }
 
 /// The file of a laboratory's page: the one asked for, or one that is not there yet.
-fn page(asked: Option<PathBuf>) -> PathBuf {
-    const NAME: &str = "lab-memory";
+fn page(name: &str, asked: Option<PathBuf>) -> PathBuf {
     match asked {
         Some(path) if path.is_dir() || path.extension().is_none() => {
-            path.join(format!("{NAME}.html"))
+            path.join(format!("{name}.html"))
         }
         Some(path) => path,
         None => {
-            let numbered = (2..).map(|n| format!("{NAME}-{n}.html"));
-            let mut names = std::iter::once(format!("{NAME}.html")).chain(numbered);
+            let numbered = (2..).map(|n| format!("{name}-{n}.html"));
+            let mut names = std::iter::once(format!("{name}.html")).chain(numbered);
             let free = names.find(|name| !Path::new(name).exists());
             free.expect("there is always another number").into()
         }
@@ -486,6 +679,7 @@ fn plan_show(show: flags::Show) -> Result<Show> {
     }
     let pictures = match task_of(&show.run) {
         Ok(TaskKind::Language) => language_pictures(&show)?,
+        Ok(TaskKind::Image) => image_pictures(&show)?,
         // A run that is not finished has no model yet; its curves can be drawn.
         Ok(TaskKind::Text) | Err(_) => text_pictures(&show, method)?,
     };

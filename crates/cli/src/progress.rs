@@ -1,19 +1,22 @@
-//! How far a training is, on standard error: a live bar on a terminal, plain lines elsewhere.
+//! How far a training or a measurement is, on standard error: a live bar on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal as _;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use unfold::train::{EpochEnd, Progress, Start, Unit};
+use unfold::train::{EpochEnd, Observer, Progress, Stage, Start, Unit};
 
 use crate::tell::tell;
 use crate::wording::{count, duration, percent};
 
-/// Tells the user about a training.
+/// Tells the user about a training or a measurement.
 #[derive(Debug)]
 pub(crate) struct Reporter {
     display: Display,
     unit: Unit,
+    /// What goes on before the first step or after the last one, and whether its share is known.
+    stage: Option<(Stage, bool)>,
 }
 
 /// How it is told.
@@ -33,7 +36,20 @@ pub(crate) struct Lines {
     printed: Option<Instant>,
     /// The first step seen and when it was done: a resumed training does not begin at 1.
     first: Option<(usize, Instant)>,
+    /// What is told if nothing else happens.
+    later: Option<Later>,
 }
+
+/// Something that is said after a while, unless this is dropped before.
+#[derive(Debug)]
+struct Later {
+    _alive: mpsc::Sender<()>,
+}
+
+/// Places of the bar for what is told in shares.
+const FINE: u64 = 1000;
+/// Between two pictures of a spinner.
+const SPIN: Duration = Duration::from_millis(100);
 
 /// Lines between epochs come no closer than this.
 const LINE_GAP: Duration = Duration::from_secs(2);
@@ -44,34 +60,99 @@ impl Reporter {
         let display = if quiet {
             Display::Quiet
         } else if std::io::stderr().is_terminal() {
-            Display::Bar(ProgressBar::hidden())
+            let target = ProgressDrawTarget::stderr();
+            Display::Bar(ProgressBar::with_draw_target(Some(FINE), target))
         } else {
-            Display::Lines(Lines::default())
+            // What is done within a moment is not told.
+            Display::Lines(Lines {
+                printed: Some(Instant::now()),
+                ..Lines::default()
+            })
         };
         Self {
             display,
             unit: Unit::Examples,
+            stage: None,
         }
     }
 
-    /// The training is about to begin.
-    pub(crate) fn start(&mut self, start: &Start) {
+    /// Nothing more will come.
+    pub(crate) fn finish(&mut self) {
+        match &mut self.display {
+            Display::Quiet => {}
+            Display::Bar(bar) => bar.finish_and_clear(),
+            Display::Lines(lines) => lines.later = None,
+        }
+    }
+
+    fn print(&mut self, line: &str) {
+        match &mut self.display {
+            Display::Quiet => {}
+            Display::Bar(bar) => bar.suspend(|| tell!("{line}")),
+            Display::Lines(lines) => {
+                lines.printed = Some(Instant::now());
+                lines.later = None;
+                tell!("{line}");
+            }
+        }
+    }
+}
+
+impl Observer for Reporter {
+    fn stage(&mut self, stage: Stage, share: Option<f64>) {
+        let new = self.stage != Some((stage, share.is_some()));
+        self.stage = Some((stage, share.is_some()));
+        match &mut self.display {
+            Display::Quiet => {}
+            Display::Bar(bar) => {
+                if new {
+                    let style = match share {
+                        Some(_) => "{msg}  {wide_bar:.blue/black.bright}  {percent} %",
+                        None => "{spinner} {msg}",
+                    };
+                    set_style(bar, style);
+                    bar.set_length(FINE);
+                    bar.set_message(doing(stage));
+                    match share {
+                        Some(_) => bar.disable_steady_tick(),
+                        None => bar.enable_steady_tick(SPIN),
+                    }
+                }
+                bar.set_position((share.unwrap_or(0.0) * FINE as f64) as u64);
+            }
+            Display::Lines(lines) => match share {
+                Some(share) => {
+                    lines.later = None;
+                    if lines.due() {
+                        tell!("{}  {:.0} %", doing(stage), share * 100.0);
+                    }
+                }
+                None if new => {
+                    let say = move || tell!("{} …", doing(stage));
+                    lines.later = Some(Later::new(LINE_GAP, say));
+                }
+                None => {}
+            },
+        }
+    }
+
+    fn start(&mut self, start: &Start) {
         self.unit = start.unit;
+        self.stage = None;
         for note in &start.notes {
             self.print(&format!("note: {note}"));
         }
         self.print(&describe(start));
         if let Display::Bar(bar) = &self.display {
             let style = "{prefix}  {wide_bar:.blue/black.bright}  {msg}  {eta} left";
-            let style = ProgressStyle::with_template(style).expect("the template is right");
-            bar.set_style(style.progress_chars("━╸─"));
+            set_style(bar, style);
+            bar.disable_steady_tick();
             bar.set_length(start.steps as u64);
-            bar.set_draw_target(ProgressDrawTarget::stderr());
+            bar.set_position(0);
         }
     }
 
-    /// A step is done.
-    pub(crate) fn step(&mut self, progress: &Progress) {
+    fn step(&mut self, progress: &Progress) {
         let Progress {
             step,
             steps,
@@ -113,27 +194,36 @@ impl Reporter {
         }
     }
 
-    /// An epoch is done.
-    pub(crate) fn epoch(&mut self, end: &EpochEnd) {
+    fn epoch(&mut self, end: &EpochEnd) {
         self.print(&summarize(end, self.unit));
     }
+}
 
-    /// Nothing more will come.
-    pub(crate) fn finish(&self) {
-        if let Display::Bar(bar) = &self.display {
-            bar.finish_and_clear();
-        }
-    }
-
-    fn print(&mut self, line: &str) {
-        match &mut self.display {
-            Display::Quiet => {}
-            Display::Bar(bar) => bar.suspend(|| tell!("{line}")),
-            Display::Lines(lines) => {
-                lines.printed = Some(Instant::now());
-                tell!("{line}");
+impl Later {
+    /// Calls `say` after a while, on a thread of its own.
+    fn new(after: Duration, say: impl FnOnce() + Send + 'static) -> Later {
+        let (alive, dropped) = mpsc::channel();
+        std::thread::spawn(move || {
+            if dropped.recv_timeout(after) == Err(mpsc::RecvTimeoutError::Timeout) {
+                say();
             }
-        }
+        });
+        Later { _alive: alive }
+    }
+}
+
+fn set_style(bar: &ProgressBar, style: &str) {
+    let style = ProgressStyle::with_template(style).expect("the template is right");
+    bar.set_style(style.progress_chars("━╸─"));
+}
+
+/// What is done in a stage.
+fn doing(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Reading => "reading the data",
+        Stage::Learning => "learning the vocabulary",
+        Stage::Encoding => "turning the data into numbers",
+        Stage::Measuring => "measuring the model",
     }
 }
 
@@ -230,6 +320,7 @@ mod tests {
             valid_accuracy: Some(0.9325),
             best: true,
             seconds: 4.25,
+            data_wait_share: 0.0,
         };
         assert_eq!(
             summarize(&end, Unit::Examples),
@@ -240,6 +331,19 @@ mod tests {
             summarize(&end, Unit::Examples),
             "epoch  3/10  training loss 0.2500  4.2 s"
         );
+    }
+
+    #[test]
+    fn what_takes_long_is_told_later() {
+        let (said, heard) = mpsc::channel();
+        let later = |after, word: &'static str| {
+            let said = said.clone();
+            Later::new(after, move || said.send(word).expect("somebody listens"))
+        };
+        drop(later(Duration::from_secs(60), "dropped"));
+        let kept = later(Duration::from_millis(1), "kept");
+        assert_eq!(heard.recv(), Ok("kept"));
+        drop(kept);
     }
 
     #[test]

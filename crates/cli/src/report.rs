@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use serde::Serialize;
+use unfold::tasks::image::ImageReport;
 use unfold::tasks::language::LanguageReport;
 use unfold::tasks::text::TextReport;
 use unfold::train::Unit;
@@ -27,6 +28,26 @@ pub(crate) fn of_text(report: &TextReport) -> String {
     rows.push(("macro F1".into(), percent(report.macro_f1)));
     rows.push(("loss".into(), format!("{:.4}  ", report.loss)));
     let title = title(&report.split, report.examples, "text", report.seconds);
+    lines(&title, &rows)
+}
+
+/// The figures of an image classifier's report, a line each.
+pub(crate) fn of_image(report: &ImageReport) -> String {
+    let mut rows = vec![
+        ("accuracy".to_owned(), percent(report.accuracy)),
+        ("macro F1".into(), percent(report.macro_f1)),
+        ("loss".into(), format!("{:.4}  ", report.loss)),
+    ];
+    if report.damaged > 0 {
+        rows.push((
+            "damaged".into(),
+            format!("{}  ", count(report.damaged as u64)),
+        ));
+    }
+    if let Some(share) = report.data_wait_share {
+        rows.push(("waiting for pictures".into(), percent(share)));
+    }
+    let title = title(&report.split, report.examples, "picture", report.seconds);
     lines(&title, &rows)
 }
 

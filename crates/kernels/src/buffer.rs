@@ -123,6 +123,16 @@ impl<E: Plain> Buffer<E> {
         buffer
     }
 
+    /// The first `len` of `values`.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub(crate) fn filled(len: usize, values: impl IntoIterator<Item = E>) -> Self {
+        let (mut buffer, mut values) = (Self::scratch(len), values.into_iter());
+        buffer.fill_with(|| values.next().expect("a value for each element"));
+        buffer
+    }
+
     /// A buffer, and whether its memory is fresh from the system (and so zero).
     fn take(len: usize) -> (Self, bool) {
         let bytes = len

@@ -3,6 +3,7 @@
 //! A product whose left factor has the rows that all taps see side by side, read where they lie
 //! ([`crate::gemm`]).
 
+use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::gemm::{Finish, NOWHERE, Panels, Pieces, Places, columns_product, rows_product};
 use crate::seq::Ragged;
@@ -55,15 +56,18 @@ fn seen(
     channels: usize,
     to: &Ragged,
     step: impl Fn(usize, usize) -> Option<usize>,
-) -> Vec<u32> {
-    let mut starts = Vec::with_capacity(taps * to.rows());
-    for tap in 0..taps {
+) -> Buffer<u32> {
+    let mut starts = Buffer::scratch(taps * to.rows());
+    for (tap, starts) in starts.chunks_exact_mut(to.rows().max(1)).enumerate() {
         for t in 0..to.steps() {
             let at = step(t, tap).filter(|at| *at < from.steps());
             let alive = at.map_or(0, |at| from.alive(at)).min(to.alive(t));
             let first = at.map_or(0, |at| from.offset(at));
-            starts.extend((first..first + alive).map(|row| start(row, channels)));
-            starts.resize(tap * to.rows() + to.offset(t + 1), NOWHERE);
+            let (seen, beyond) = starts[to.offset(t)..to.offset(t + 1)].split_at_mut(alive);
+            for (to, row) in seen.iter_mut().zip(first..) {
+                *to = start(row, channels);
+            }
+            beyond.fill(NOWHERE);
         }
     }
     starts
@@ -88,7 +92,7 @@ fn pieces<'a, E>(data: &'a [E], rows: usize, len: usize, starts: &'a [u32]) -> P
 
 /// A product into the rows of `c`, one after the other.
 fn into_rows<E: Float>(a: Pieces<'_, E>, b: &Panels<E>, bias: Option<&[E]>, n: usize, c: &mut [E]) {
-    let starts: Vec<u32> = (0..a.rows).map(|row| start(row, n)).collect();
+    let starts = Buffer::filled(a.rows, (0..a.rows).map(|row| start(row, n)));
     let to = Places {
         picture: 0,
         starts: &starts,

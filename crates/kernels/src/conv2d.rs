@@ -165,9 +165,12 @@ fn start(place: usize) -> u32 {
 }
 
 /// Where the pixels of a picture begin, `channels` elements each.
-fn places([h, w]: [usize; 2], channels: usize) -> Vec<u32> {
-    let (end, channels) = (start(h * w * channels), start(channels));
-    (0..end).step_by(channels.max(1) as usize).collect()
+fn places(size: [usize; 2], channels: usize) -> Buffer<u32> {
+    start(pixels(size) * channels); // so that the products below do not overflow
+    Buffer::filled(
+        pixels(size),
+        (0..).map(|pixel: u32| pixel * channels as u32),
+    )
 }
 
 /// The input as the taps see it: the left factor of a convolution.
@@ -179,7 +182,7 @@ struct Seen<'a, E: Float> {
     picture: usize,
     /// Elements of a piece: a pixel's group, or a kernel row of pixels.
     len: usize,
-    starts: Vec<u32>,
+    starts: Buffer<u32>,
     sizes: &'a Sizes,
 }
 
@@ -207,24 +210,20 @@ impl<'a, E: Float> Seen<'a, E> {
         let across = if whole_rows { 1 } else { kw };
         start(h * width * c); // so that the sums below do not overflow
         let ([oh, ow], line) = (sizes.output, start(width * c));
-        let mut starts = Vec::with_capacity(kh * across * oh * ow);
-        for ky in 0..kh {
-            for kx in 0..across {
-                let places = (0..ow).map(|ox| match geometry.source(1, ox, kx, width) {
-                    Some(column) => start(column * c),
+        let rows = (0..kh).flat_map(|ky| (0..across).map(move |kx| (ky, kx)));
+        let rows = rows.flat_map(|(ky, kx)| (0..oh).map(move |oy| (ky, kx, oy)));
+        let mut starts = Buffer::scratch(kh * across * oh * ow);
+        for (to, (ky, kx, oy)) in starts.chunks_exact_mut(ow).zip(rows) {
+            let Some(row) = geometry.source(0, oy, ky, h) else {
+                to.fill(NOWHERE);
+                continue;
+            };
+            let row = start(row) * line;
+            for (ox, to) in to.iter_mut().enumerate() {
+                *to = match geometry.source(1, ox, kx, width) {
+                    Some(column) => row + start(column * c),
                     None => NOWHERE,
-                });
-                let places: Vec<u32> = places.collect();
-                for oy in 0..oh {
-                    match geometry.source(0, oy, ky, h) {
-                        Some(row) => {
-                            let row = start(row) * line;
-                            let place = |&place| if place == NOWHERE { place } else { row + place };
-                            starts.extend(places.iter().map(place));
-                        }
-                        None => starts.extend(std::iter::repeat_n(NOWHERE, ow)),
-                    }
-                }
+                };
             }
         }
         Seen {
@@ -517,44 +516,35 @@ fn backward_class<E: Float>(
     let ins = c / geometry.groups;
     let outs = o / geometry.groups;
     // The class's pixels along an axis, and the taps that see them.
-    let along = |axis: usize| -> Vec<usize> {
-        (first[axis]..sizes.input[axis])
-            .step_by(geometry.stride[axis])
-            .collect()
-    };
+    let along = |axis: usize| (first[axis]..sizes.input[axis]).step_by(geometry.stride[axis]);
     let taps = |axis: usize| {
         let all = 0..geometry.kernel[axis];
         let padded = first[axis] + geometry.padding[axis][0];
         let stride = geometry.stride[axis];
         all.filter(move |tap| padded % stride == tap * geometry.dilation[axis] % stride)
     };
-    let (rows, columns) = (along(0), along(1));
-    let places: Vec<u32> = rows
-        .iter()
-        .flat_map(|row| {
-            columns
-                .iter()
-                .map(move |column| start((row * width + column) * c))
-        })
-        .collect();
-    if places.is_empty() {
+    let class = || along(0).flat_map(|row| along(1).map(move |column| (row, column)));
+    let pixels_of_class = along(0).len() * along(1).len();
+    if pixels_of_class == 0 {
         return; // a stride beyond the picture
     }
-    let (mut starts, mut weights) = (Vec::new(), Vec::new());
-    for ky in taps(0) {
-        for kx in taps(1) {
-            weights.push((ky * geometry.kernel[1] + kx) * ins * o);
-            for &row in &rows {
-                let row = geometry.target(0, row, ky, sizes.output[0]);
-                starts.extend(columns.iter().map(|&column| {
-                    match (row, geometry.target(1, column, kx, sizes.output[1])) {
-                        (Some(row), Some(column)) => start((row * sizes.output[1] + column) * o),
-                        _ => NOWHERE,
-                    }
-                }));
+    let places = class().map(|(row, column)| start((row * width + column) * c));
+    let places = Buffer::filled(pixels_of_class, places);
+    let taps = || taps(0).flat_map(|ky| taps(1).map(move |kx| (ky, kx)));
+    let [oh, ow] = sizes.output;
+    let starts = taps().flat_map(|(ky, kx)| {
+        class().map(move |(row, column)| {
+            let row = geometry.target(0, row, ky, oh);
+            match (row, geometry.target(1, column, kx, ow)) {
+                (Some(row), Some(column)) => start((row * ow + column) * o),
+                _ => NOWHERE,
             }
-        }
-    }
+        })
+    });
+    let starts = Buffer::filled(taps().count() * pixels_of_class, starts);
+    let weights: Vec<usize> = taps()
+        .map(|(ky, kx)| (ky * geometry.kernel[1] + kx) * ins * o)
+        .collect();
     let to = Places {
         picture: h * width * c,
         starts: &places,
@@ -564,7 +554,7 @@ fn backward_class<E: Float>(
             data: &dy[group * outs..],
             pictures: sizes.batch,
             picture: pixels(sizes.output) * o,
-            rows: places.len(),
+            rows: pixels_of_class,
             len: outs,
             starts: &starts,
         };

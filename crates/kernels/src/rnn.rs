@@ -652,12 +652,11 @@ fn recurrent_weights<E: Float>(
 ) {
     let (n, g) = (seq.rows(), cell.gates() * d);
     let mut before = Buffer::<E>::scratch(n * d);
-    let starts: Vec<usize> = (0..seq.steps()).map(|t| seq.offset(t)).collect();
     parallel_rows(&mut before, d, 256, |first, before| {
         for (i, to) in before.chunks_exact_mut(d).enumerate() {
             let row = first + i;
-            let t = starts.partition_point(|&start| start <= row) - 1;
-            let b = row - starts[t];
+            let t = seq.time(row);
+            let b = row - seq.offset(t);
             let previous = match reverse {
                 false => t.checked_sub(1).map(|t| seq.row(t, b)),
                 true => (b < seq.alive(t + 1)).then(|| seq.row(t + 1, b)),

@@ -84,6 +84,10 @@ impl Ragged {
         debug_assert!(b < self.alive(t));
         self.0.offsets[t] + b
     }
+    /// The time at which a row lies.
+    pub(crate) fn time(&self, row: usize) -> usize {
+        self.0.offsets.partition_point(|&first| first <= row) - 1
+    }
     /// The row of the last step of each sequence: `[B]`.
     pub fn last_rows(&self) -> Vec<u32> {
         self.lengths()

@@ -6,8 +6,8 @@ use std::ops::Range;
 use unfold::nn::network::{LayerConfig, Network, Outline};
 use unfold::nn::{
     ActivationPenalty, AdaptiveSoftmax, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Dropout,
-    Embedding, GroupNorm, Init, LayerNorm, LayerNormLstm, Linear, LockedDropout, Params, Pass,
-    Pool, Recurrent, RecurrentConfig, SpatialDropout, States, through_time,
+    Embedding, GroupNorm, Init, LayerNorm, Linear, LockedDropout, Params, Pass, Pool, Recurrent,
+    RecurrentConfig, SpatialDropout, States, through_time,
 };
 use unfold::ops::{self, Cell, CrossEntropy};
 use unfold::random::Key;
@@ -339,17 +339,22 @@ fn recurrent() {
 #[test]
 fn layer_norm_lstm() {
     let sequences = Ragged::new(&[4, 3, 1]);
-    let (params, layer) = made(|scope| LayerNormLstm::new(scope, 2, 3));
-    let inputs = [
-        values("x", [8, 2]),
-        values("h0", [3, 3]),
-        values("c0", [3, 3]),
-    ];
+    let config = RecurrentConfig {
+        layers: 2,
+        dropout: 0.3,
+        weight_dropout: 0.3,
+        layer_norm: true,
+        ..RecurrentConfig::new(Cell::Lstm, 3)
+    };
+    let (params, layer) = made(|scope| Recurrent::new(scope, 2, config));
+    let states = ["h0", "h1", "c0", "c1"].map(|name| values(name, [3, 3]));
+    let inputs = [&[values("x", [8, 2])], &states[..]].concat();
     check("layer_norm_lstm", params, &inputs, |pass, inputs| {
         let mut initial: States<f64> = layer.zero_states(3);
-        (initial.h[0], initial.c[0]) = (inputs[1].clone(), inputs[2].clone());
+        (initial.h, initial.c) = (inputs[1..3].to_vec(), inputs[3..].to_vec());
         let out = layer.forward(pass, &inputs[0], &sequences, Some(&initial));
-        Tensor::concat(&[&out.y, &out.states.h[0], &out.states.c[0]], 0)
+        let States { h, c, .. } = &out.states;
+        Tensor::concat(&[&out.y, &h[0], &h[1], &c[0], &c[1]], 0)
     });
 }
 

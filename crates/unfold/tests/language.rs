@@ -7,7 +7,7 @@ use unfold::data::{Codec, Detokenizer};
 use unfold::random::Key;
 use unfold::tasks::language::{LanguageModel, LanguageRecipe, LanguageReport, Sampling, train};
 use unfold::tasks::{Recipe as _, RunOptions};
-use unfold::train::{EpochEnd, Observer, Progress, Quiet, Start};
+use unfold::train::{EpochEnd, Observer, Progress, Quiet, Stage, Start};
 use unfold::{ErrorKind, Result, set_threads};
 
 /// Sentences in which what was seen follows from who saw it, some words before.
@@ -67,8 +67,9 @@ const LEAST: f64 = 2.0 * 1.0986 / 10.0;
 
 #[test]
 fn every_kind_of_model_learns_what_follows() {
-    let kinds: [&[&str]; 6] = [
+    let kinds: [&[&str]; 7] = [
         &[],
+        &["model.layer_norm=true", "model.layers=2"],
         &["model.cell=gru", "model.tied=false", "model.layers=2"],
         &["model.cell=elman"],
         &[
@@ -108,36 +109,41 @@ fn steps_give_what_the_report_says() {
         &["model.tied=false"],
         &["model.tied=false", "model.cutoffs=[4, 8]"],
         &["model.cell=gru"],
+        &["model.layer_norm=true"],
     ] {
         let (folder, model, _) = trained(settings);
         let text = "anna saw the ship , they say , often\nben saw\n";
         let data = folder.path().join("other.txt");
         fs::write(&data, text).unwrap();
-        let report = model.evaluate(data.to_str().unwrap()).unwrap();
-        assert_eq!(report.split, "given");
-        let mut words = Vec::new();
-        for line in text.lines() {
-            words.extend(model.codec().encode(line));
-            words.extend(model.codec().eos());
+        let exact = model;
+        let rounded = LanguageModel::load(&folder.path().join("run")).unwrap();
+        for model in [exact, rounded.into_int8()] {
+            let report = model.evaluate(data.to_str().unwrap(), &mut Quiet).unwrap();
+            assert_eq!(report.split, "given");
+            let mut words = Vec::new();
+            for line in text.lines() {
+                words.extend(model.codec().encode(line));
+                words.extend(model.codec().eos());
+            }
+            assert_eq!(report.tokens, words.len() - 1);
+            let stepper = model.stepper();
+            // Two streams that read the same say the same.
+            let mut state = stepper.start(2);
+            let mut nats = 0.0;
+            for pair in words.windows(2) {
+                let logits = stepper.step(&[pair[0]; 2], &mut state).to_vec();
+                let (first, second) = logits.split_at(logits.len() / 2);
+                assert_eq!(first, second);
+                let sum: f64 = first.iter().map(|&x| f64::from(x).exp()).sum();
+                nats -= f64::from(first[pair[1] as usize]) - sum.ln();
+            }
+            let mean = nats / report.tokens as f64;
+            assert!(
+                (mean - report.nats_per_token).abs() < 1e-5,
+                "{settings:?}: {mean}, reported {}",
+                report.nats_per_token
+            );
         }
-        assert_eq!(report.tokens, words.len() - 1);
-        let stepper = model.stepper();
-        // Two streams that read the same say the same.
-        let mut state = stepper.start(2);
-        let mut nats = 0.0;
-        for pair in words.windows(2) {
-            let logits = stepper.step(&[pair[0]; 2], &mut state).to_vec();
-            let (first, second) = logits.split_at(logits.len() / 2);
-            assert_eq!(first, second);
-            let sum: f64 = first.iter().map(|&x| f64::from(x).exp()).sum();
-            nats -= f64::from(first[pair[1] as usize]) - sum.ln();
-        }
-        let mean = nats / report.tokens as f64;
-        assert!(
-            (mean - report.nats_per_token).abs() < 1e-5,
-            "{settings:?}: {mean}, reported {}",
-            report.nats_per_token
-        );
     }
 }
 
@@ -167,8 +173,8 @@ fn it_writes_what_it_learned() {
     let data = folder.path().join("text.txt");
     let data = data.to_str().unwrap();
     let (exact, near) = (
-        model.evaluate(data).unwrap(),
-        rounded.evaluate(data).unwrap(),
+        model.evaluate(data, &mut Quiet).unwrap(),
+        rounded.evaluate(data, &mut Quiet).unwrap(),
     );
     assert_ne!(exact.perplexity, near.perplexity);
     assert!((exact.perplexity / near.perplexity - 1.0).abs() < 0.02);
@@ -215,6 +221,80 @@ fn it_writes_what_it_learned() {
     drop(folder);
 }
 
+/// Writes down which stages begin and which shares of them are told.
+#[derive(Default)]
+struct Stages(Vec<(Stage, Vec<Option<f64>>)>);
+
+impl Observer for Stages {
+    fn stage(&mut self, stage: Stage, share: Option<f64>) {
+        match self.0.last_mut().filter(|_| share != Some(0.0)) {
+            Some((last, shares)) if *last == stage => shares.push(share),
+            _ => self.0.push((stage, vec![share])),
+        }
+    }
+    fn start(&mut self, _: &Start) {}
+    fn step(&mut self, _: &Progress) {}
+    fn epoch(&mut self, _: &EpochEnd) {}
+}
+
+#[test]
+fn long_work_is_told_and_done_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("text.txt");
+    // Half a megabyte, and so some shares to tell.
+    fs::write(&data, sentences(15_000)).unwrap();
+    let settings = [
+        "train.epochs=1",
+        "model.hidden_size=4",
+        "model.embedding_size=4",
+    ];
+    let recipe = recipe(
+        &[
+            &settings[..],
+            &["train.batch_size=200", "tokens.tokenizer=bpe"],
+        ]
+        .concat(),
+    );
+    let run = RunOptions {
+        out: folder.path().join("run"),
+        resume: false,
+    };
+    let mut stages = Stages::default();
+    train(data.to_str().unwrap(), &recipe, &run, &mut stages).unwrap();
+    let names = |stages: &Stages| stages.0.iter().map(|(stage, _)| *stage).collect::<Vec<_>>();
+    // Pieces are learned in two passes; training, validation and test part are encoded once each.
+    let expected = [
+        &[Stage::Reading][..],
+        &[Stage::Learning; 2],
+        &[Stage::Encoding; 3],
+        &[Stage::Measuring],
+    ];
+    assert_eq!(names(&stages), expected.concat());
+    assert_eq!(stages.0[0].1, [None]);
+    for (stage, shares) in &stages.0[1..] {
+        let told: Vec<f64> = shares.iter().flatten().copied().collect();
+        assert!(
+            told[0] == 0.0 && told.is_sorted() && told.iter().all(|s| *s <= 1.0),
+            "{stage:?} {told:?}"
+        );
+        // What follows the reading of the text cannot be told.
+        assert_eq!(shares.last() == Some(&None), *stage == Stage::Learning);
+    }
+    assert!(
+        stages.0[3].1.len() > 1 && stages.0[6].1.len() > 10,
+        "{:?}",
+        stages.0
+    );
+
+    let model = LanguageModel::load(&run.out).unwrap();
+    let mut stages = Stages::default();
+    model.evaluate(data.to_str().unwrap(), &mut stages).unwrap();
+    assert_eq!(
+        names(&stages),
+        [expected[0], expected[2], expected[3]].concat()
+    );
+}
+
 /// Asks to stop after a number of steps.
 struct StopAfter(usize);
 
@@ -234,7 +314,7 @@ fn threads_and_interruptions_change_no_bit() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("text.txt");
     fs::write(&data, sentences(300)).unwrap();
-    let kinds: [&[&str]; 3] = [
+    let kinds: [&[&str]; 4] = [
         &[
             "model.layers=2",
             "model.dropout.locked=true",
@@ -244,7 +324,9 @@ fn threads_and_interruptions_change_no_bit() {
             "model.cell=gru",
             "model.dropout.words=0.1",
             "window.drawn=true",
+            "window.restart=0.2",
         ],
+        &["model.layer_norm=true", "train.epochs=6"],
         // Averages from the second epoch on.
         &[
             "train.optimizer=sgd",
@@ -287,6 +369,42 @@ fn threads_and_interruptions_change_no_bit() {
     }
 }
 
+/// Sentences whose first words are told by nothing but a beginning: a model that never begins with zeros
+/// while it learns is unsure there.
+#[test]
+fn a_model_learns_to_begin() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("text.txt");
+    fs::write(&data, sentences(1500)).unwrap();
+    let cold = |restart: &str| {
+        let out = folder.path().join(restart);
+        let settings = [
+            "window.length=10",
+            "train.batch_size=2",
+            "train.epochs=2",
+            restart,
+        ];
+        run(&out, &data, &recipe(&settings)).unwrap();
+        let model = LanguageModel::load(&out).unwrap();
+        // How surprised a model is that has read nothing else.
+        let stepper = model.stepper();
+        let mut state = stepper.start(1);
+        let words = model.codec().encode("ben saw the whale");
+        let mut nats = 0.0;
+        for pair in words.windows(2) {
+            let logits = stepper.step(&[pair[0]], &mut state);
+            let sum: f64 = logits.iter().map(|&x| f64::from(x).exp()).sum();
+            nats -= f64::from(logits[pair[1] as usize]) - sum.ln();
+        }
+        nats / 3.0
+    };
+    let (never, often) = (cold("window.restart=0"), cold("window.restart=0.2"));
+    assert!(
+        often < 0.8 * never,
+        "{often} nats from zeros, {never} without practice"
+    );
+}
+
 #[test]
 fn what_cannot_be_learned_from_is_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -317,6 +435,10 @@ fn what_cannot_be_learned_from_is_refused() {
     assert!(said.contains("300 lies outside"), "{said}");
     let said = refused(&sentences(9), &["window.length=0"]);
     assert!(said.contains("window.length: is 0"), "{said}");
+    let said = refused(&sentences(9), &["model.cell=gru", "model.layer_norm=true"]);
+    assert!(said.contains("model.layer_norm: only an LSTM"), "{said}");
+    let said = refused(&sentences(9), &["window.restart=1.5"]);
+    assert!(said.contains("window.restart: is 1.5"), "{said}");
     let said = refused(&sentences(9), &["model.dropout.words=1"]);
     assert!(said.contains("model.dropout.words: is 1"), "{said}");
 }
@@ -370,7 +492,7 @@ fn characters_pieces_and_json_lines() {
         assert_eq!(report.bits_per_character.is_some(), characters, "{name}");
         let model = LanguageModel::load(&out).unwrap();
         assert_eq!(model.codec().eos().is_some(), name == "c.jsonl");
-        let again = model.evaluate(data.to_str().unwrap()).unwrap();
+        let again = model.evaluate(data.to_str().unwrap(), &mut Quiet).unwrap();
         assert_eq!(
             (again.split.as_str(), again.nats_per_token),
             ("test", report.nats_per_token)

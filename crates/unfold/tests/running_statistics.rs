@@ -46,13 +46,13 @@ impl Task for Signs {
         let order: Vec<usize> = (start..start + 60).map(|i| i % 60).collect();
         order.chunks(BATCH).map(<[usize]>::to_vec).collect()
     }
-    fn batch(&self, examples: &[usize], _: Key) -> Self::Batch {
+    fn batch(&self, examples: &[usize], _: Key) -> unfold::Result<Self::Batch> {
         let value = |i: usize| Key::new(8).uniform(i as u64) as f32 - 0.4;
         let row = |&i: &usize| (0..FEATURES).map(move |j| value(i * FEATURES + j));
         let x: Vec<f32> = examples.iter().flat_map(row).collect();
         let class = |row: &[f32]| u32::from(row.iter().sum::<f32>() > 0.7);
         let classes = x.chunks(FEATURES).map(class).collect();
-        (Tensor::from_vec(x, [examples.len(), FEATURES]), classes)
+        Ok((Tensor::from_vec(x, [examples.len(), FEATURES]), classes))
     }
     fn size(&self, (_, classes): &Self::Batch) -> usize {
         classes.len()
@@ -61,14 +61,14 @@ impl Task for Signs {
         let logits = self.logits(pass, x);
         logits.cross_entropy(classes, &Default::default())
     }
-    fn validate(&self, params: &Params) -> Option<Evaluation> {
+    fn validate(&self, params: &Params) -> unfold::Result<Option<Evaluation>> {
         let all: Vec<usize> = (0..60).collect();
-        let batch = self.batch(&all, Key::new(0));
+        let batch = self.batch(&all, Key::new(0))?;
         let loss = self.loss(&Pass::evaluation(params), &batch, &mut Vec::new());
-        Some(Evaluation {
+        Ok(Some(Evaluation {
             loss: loss.item().into(),
             accuracy: None,
-        })
+        }))
     }
     fn constrain(&self, _: &mut Params) {}
     fn fingerprint(&self) -> u64 {

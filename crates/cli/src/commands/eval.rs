@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use serde::Serialize;
+use unfold::tasks::image::ImageModel;
 use unfold::tasks::language::LanguageModel;
 use unfold::tasks::text::TextModel;
 use unfold::tasks::{TaskKind, task_of};
@@ -9,12 +10,13 @@ use unfold::tasks::{TaskKind, task_of};
 use crate::failure::unusable;
 use crate::output;
 use crate::plan::Eval;
+use crate::progress::Reporter;
 use crate::report;
 
 /// Measures a model on data.
 pub(super) fn eval(plan: &Eval) -> Result<()> {
     match task_of(&plan.run)? {
-        TaskKind::Text if plan.int8 => Err(unusable(
+        TaskKind::Text | TaskKind::Image if plan.int8 => Err(unusable(
             "--int8: only language models can be rounded",
             "leave it out",
         )),
@@ -22,12 +24,19 @@ pub(super) fn eval(plan: &Eval) -> Result<()> {
             let report = TextModel::load(&plan.run)?.evaluate(&plan.data)?;
             tell(plan, &report, || report::of_text(&report))
         }
+        TaskKind::Image => {
+            let report = ImageModel::load(&plan.run)?.evaluate(&plan.data)?;
+            tell(plan, &report, || report::of_image(&report))
+        }
         TaskKind::Language => {
             let mut model = LanguageModel::load(&plan.run)?;
             if plan.int8 {
                 model = model.into_int8();
             }
-            let report = model.evaluate(&plan.data)?;
+            let mut reporter = Reporter::new(false);
+            let report = model.evaluate(&plan.data, &mut reporter);
+            reporter.finish();
+            let report = report?;
             tell(plan, &report, || report::of_language(&report))
         }
     }

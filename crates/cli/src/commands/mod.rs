@@ -5,6 +5,7 @@ mod completions;
 mod eval;
 mod lab;
 mod run;
+mod see;
 mod show;
 mod train;
 mod write;
@@ -18,10 +19,14 @@ pub(crate) fn act(plan: Plan) -> Result<()> {
     match plan {
         Plan::TrainText(train) => train::text(&train),
         Plan::TrainLanguage(train) => train::language(&train),
+        Plan::TrainImage(train) => train::image(&train),
         Plan::Eval(eval) => eval::eval(&eval),
         Plan::Run(run) => run::run(&run),
         Plan::Show(show) => show::show(&show),
         Plan::LabMemory(lab) => lab::memory(&lab),
+        Plan::LabConvolution(lab) => lab::convolution::pass(&lab),
+        Plan::LabPooling(lab) => lab::pooling::shift(&lab),
+        Plan::LabFilters(lab) => lab::filters::form(&lab),
         Plan::Bench(bench) => bench::bench(&bench),
         Plan::Completions(shell) => completions::print(shell),
     }

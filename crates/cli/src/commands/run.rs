@@ -5,10 +5,11 @@ use std::mem::ManuallyDrop;
 
 use anyhow::{Context as _, Result};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
-use unfold::tasks::text::{Prediction, TextModel};
+use unfold::tasks::Prediction;
+use unfold::tasks::text::TextModel;
 use unfold::tasks::{TaskKind, task_of};
 
-use super::write;
+use super::{see, write};
 use crate::failure::unusable;
 use crate::output;
 use crate::plan::{Input, Run};
@@ -22,12 +23,11 @@ pub(super) fn run(plan: &Run) -> Result<()> {
     match (task_of(&plan.run)?, &plan.input) {
         (TaskKind::Text, Input::Texts(texts)) => classify(plan, Some(texts)),
         (TaskKind::Text, Input::Lines) => classify(plan, None),
-        (TaskKind::Text, Input::Prompt(_) | Input::Interactive) => Err(unusable(
-            format!(
-                "{}: this model sorts texts and cannot write",
-                plan.run.display()
-            ),
-            "give texts without --prompt, or name a run of `unfold train language`",
+        (TaskKind::Image, Input::Texts(files)) => see::classify(plan, Some(files)),
+        (TaskKind::Image, Input::Lines) => see::classify(plan, None),
+        (TaskKind::Text | TaskKind::Image, Input::Prompt(_) | Input::Interactive) => Err(unusable(
+            format!("{}: this model sorts and cannot write", plan.run.display()),
+            "give texts or pictures without --prompt, or name a run of `unfold train language`",
         )),
         (TaskKind::Language, Input::Texts(_) | Input::Lines) => Err(unusable(
             format!(
@@ -62,7 +62,11 @@ fn answer(model: &TextModel, texts: &[String], json: bool) -> Result<()> {
     let mut answers = String::new();
     for prediction in model.classify(texts) {
         if json {
-            answers.push_str(&serde_json::to_string(&Answer(&prediction))?);
+            let answer = Answer {
+                picture: None,
+                prediction: &prediction,
+            };
+            answers.push_str(&serde_json::to_string(&answer)?);
         } else {
             answers.push_str(&format!(
                 "{}\t{:.4}",
@@ -76,12 +80,15 @@ fn answer(model: &TextModel, texts: &[String], json: bool) -> Result<()> {
 }
 
 /// A label that cannot be taken for the end of its field.
-fn one_line(label: &str) -> String {
+pub(super) fn one_line(label: &str) -> String {
     label.replace(['\t', '\n', '\r'], " ")
 }
 
-/// A prediction with its probabilities as an object, likeliest first.
-struct Answer<'a>(&'a Prediction);
+/// A prediction with its probabilities as an object, likeliest first; and of which picture, if it is of one.
+pub(super) struct Answer<'a> {
+    pub(super) picture: Option<&'a str>,
+    pub(super) prediction: &'a Prediction,
+}
 
 impl Serialize for Answer<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -95,28 +102,36 @@ impl Serialize for Answer<'_> {
                 )
             }
         }
-        let mut map = serializer.serialize_map(Some(3))?;
-        map.serialize_entry("label", &self.0.label)?;
-        map.serialize_entry("probability", &self.0.probability)?;
-        map.serialize_entry("probabilities", &Probabilities(&self.0.probabilities))?;
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(picture) = self.picture {
+            map.serialize_entry("picture", picture)?;
+        }
+        let Prediction {
+            label,
+            probability,
+            probabilities,
+        } = self.prediction;
+        map.serialize_entry("label", label)?;
+        map.serialize_entry("probability", probability)?;
+        map.serialize_entry("probabilities", &Probabilities(probabilities))?;
         map.end()
     }
 }
 
 /// Lines in groups: what has arrived is taken together, and nothing waits for more.
-struct Lines<R> {
+pub(super) struct Lines<R> {
     input: BufReader<R>,
 }
 
 impl<R: Read> Lines<R> {
-    fn new(input: R) -> Self {
+    pub(super) fn new(input: R) -> Self {
         Self {
             input: BufReader::with_capacity(1 << 16, input),
         }
     }
 
     /// Waits for a line and takes those that came with it; `None` at the end.
-    fn waiting(&mut self) -> std::io::Result<Option<Vec<String>>> {
+    pub(super) fn waiting(&mut self) -> std::io::Result<Option<Vec<String>>> {
         let mut lines = Vec::new();
         while lines.is_empty() || (lines.len() < MOST_LINES && self.input.buffer().contains(&b'\n'))
         {
@@ -161,8 +176,12 @@ mod tests {
             probabilities: vec![("spam".into(), 0.75), ("ham".into(), 0.25)],
         };
         assert_eq!(
-            serde_json::to_string(&Answer(&prediction)).unwrap(),
-            r#"{"label":"spam","probability":0.75,"probabilities":{"spam":0.75,"ham":0.25}}"#
+            serde_json::to_string(&Answer {
+                picture: Some("a.png"),
+                prediction: &prediction
+            })
+            .unwrap(),
+            r#"{"picture":"a.png","label":"spam","probability":0.75,"probabilities":{"spam":0.75,"ham":0.25}}"#
         );
     }
 }

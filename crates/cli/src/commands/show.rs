@@ -1,18 +1,23 @@
 //! `unfold show`.
 
+mod image;
 mod language;
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use unfold::files::write_atomic;
+use unfold::tasks::image::ImageModel;
 use unfold::tasks::text::{Explain, TextModel};
+use unfold::tasks::{TaskKind, task_of};
 
 use crate::failure::unusable;
 use crate::metrics::{self, Event, Record};
 use crate::output;
 use crate::pictures::canvas::Canvas;
 use crate::pictures::confusion::{self, Confusion};
-use crate::pictures::{curves, words};
+use crate::pictures::svg::escape;
+use crate::pictures::{curves, page, words};
 use crate::plan::{Pictures, Show, Words};
 
 /// Draws pictures and prints where they are.
@@ -23,8 +28,18 @@ pub(super) fn show(plan: &Show) -> Result<()> {
         Pictures::Confusion => drawn.push(("confusion", draw_confusion(plan)?)),
         Pictures::Words(words) => drawn.push(("words", draw_words(&plan.run, words)?)),
         Pictures::Language(language) => drawn.extend(language::draw(&plan.run, language)?),
+        Pictures::Image(image) => {
+            drawn.extend(image::draw(plan, image)?);
+            let diary = metrics_of(&plan.run);
+            if image.picture.is_none() && diary && counted(&metrics::read(&plan.run)?).is_some() {
+                drawn.push(("confusion", draw_confusion(plan)?));
+            }
+            if drawn.is_empty() {
+                return Ok(());
+            }
+        }
         Pictures::All(words) => {
-            let diary = plan.run.join("metrics.jsonl").exists();
+            let diary = metrics_of(&plan.run);
             if diary || (words.is_none() && plan.data.is_none()) {
                 drawn.push(("curves", draw_curves(&plan.run)?));
             }
@@ -38,12 +53,39 @@ pub(super) fn show(plan: &Show) -> Result<()> {
     }
     std::fs::create_dir_all(&plan.out)
         .with_context(|| format!("{}: cannot create the folder", plan.out.display()))?;
-    for (name, canvas) in drawn {
+    for (name, canvas) in &drawn {
         for path in canvas.save(&plan.out, name)? {
             output::print(&format!("{}\n", path.display()))?;
         }
     }
+    if drawn.len() > 1 {
+        let path = plan.out.join("index.html");
+        write_atomic(&path, all(&plan.run, &drawn).as_bytes())?;
+        output::print(&format!("{}\n", path.display()))?;
+    }
     Ok(())
+}
+
+/// All pictures on one page that needs no other file.
+fn all(run: &Path, drawn: &[(&str, Canvas)]) -> String {
+    let name = run.display().to_string();
+    let figures = drawn.iter().map(|(name, canvas)| {
+        format!(
+            "<section id=\"{name}\">\n<figure>\n{}</figure>\n</section>\n",
+            canvas.to_svg()
+        )
+    });
+    let body = format!(
+        "<h1>{}</h1>\n{}",
+        escape(&name),
+        figures.collect::<String>()
+    );
+    page::page(&name, &body)
+}
+
+/// Whether a run has measurements.
+fn metrics_of(run: &Path) -> bool {
+    run.join("metrics.jsonl").exists()
 }
 
 pub(super) fn draw_curves(run: &Path) -> Result<Canvas> {
@@ -92,12 +134,21 @@ fn counted(records: &[Record]) -> Option<Counted<'_>> {
 
 fn draw_confusion(plan: &Show) -> Result<Canvas> {
     if let Some(data) = &plan.data {
-        let report = TextModel::load(&plan.run)?.evaluate(data)?;
+        let (labels, counts) = match task_of(&plan.run)? {
+            TaskKind::Image => {
+                let report = ImageModel::load(&plan.run)?.evaluate(data)?;
+                (report.labels, report.confusion)
+            }
+            _ => {
+                let report = TextModel::load(&plan.run)?.evaluate(data)?;
+                (report.labels, report.confusion)
+            }
+        };
         let title = format!("Confusion on {data}");
         return Ok(confusion::draw(&Confusion {
             title: &title,
-            labels: &report.labels,
-            counts: &report.confusion,
+            labels: &labels,
+            counts: &counts,
         }));
     }
     let records = read_metrics(&plan.run)?;

@@ -6,9 +6,10 @@ use anyhow::Result;
 use serde::Serialize;
 use unfold::files::write_atomic;
 use unfold::tasks::RunOptions;
+use unfold::tasks::image::{self, ImageRecipe};
 use unfold::tasks::language::{self, LanguageRecipe};
 use unfold::tasks::text::{self, TextRecipe};
-use unfold::train::{EpochEnd, Observer, Progress, Start};
+use unfold::train::{EpochEnd, Observer, Progress, Stage, Start};
 
 use crate::interrupt::Interrupt;
 use crate::metrics;
@@ -37,6 +38,12 @@ pub(super) fn language(plan: &Training<LanguageRecipe>) -> Result<()> {
     )
 }
 
+/// Trains an image classifier.
+pub(super) fn image(plan: &Training<ImageRecipe>) -> Result<()> {
+    let report = watched(plan, image::train)?;
+    finish(plan, &report, report::of_image(&report), "PICTURE")
+}
+
 /// Trains while the user looks on.
 fn watched<R, T>(
     plan: &Training<R>,
@@ -54,7 +61,7 @@ fn watched<R, T>(
     };
     let trained = train(&plan.data, &plan.recipe, &run, &mut watch);
     watch.reporter.finish();
-    let report = trained?;
+    let report = trained.map_err(|error| plan.located(error))?;
     watch.draw_curves();
     Ok(report)
 }
@@ -110,6 +117,14 @@ impl Watch {
 }
 
 impl Observer for Watch {
+    fn stage(&mut self, stage: Stage, share: Option<f64>) {
+        if stage == Stage::Measuring {
+            // The model is saved; nothing asks any more whether to stop.
+            self.interrupt.training_ended();
+        }
+        self.reporter.stage(stage, share);
+    }
+
     fn start(&mut self, start: &Start) {
         self.interrupt.training_began();
         self.reporter.start(start);

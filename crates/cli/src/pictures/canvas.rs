@@ -7,6 +7,7 @@ use unfold::files::write_atomic;
 
 use super::colour::{Colour, INK};
 use super::font::{self, Weight};
+use super::raster::Raster;
 
 /// Which point of a text its position names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +147,10 @@ pub(crate) enum Shape {
         stroke: Option<Stroke>,
     },
     Text(Text),
+    Raster {
+        rect: Rect,
+        raster: Raster,
+    },
 }
 
 /// Shapes on white paper, painted in the order they were added.
@@ -212,6 +217,11 @@ impl Canvas {
             fill,
             stroke,
         });
+    }
+
+    /// Pixels, stretched over `rect`.
+    pub(crate) fn raster(&mut self, rect: Rect, raster: Raster) {
+        self.shapes.push(Shape::Raster { rect, raster });
     }
 
     pub(crate) fn text(&mut self, text: Text) {

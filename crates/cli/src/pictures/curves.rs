@@ -1,4 +1,4 @@
-//! The curves of a training run: loss and accuracy over its epochs.
+//! The curves of a training run: loss and accuracy, or perplexity, over its epochs.
 
 use super::canvas::Canvas;
 use super::chart::{self, Legend, Mark, Panel, Series, Style};
@@ -70,7 +70,24 @@ pub(crate) fn draw(run: &str, records: &[Record]) -> Option<Canvas> {
             ),
         });
     }
+    let perplexity = axis.points(records, Event::Epoch, perplexity);
+    if !perplexity.is_empty() {
+        panels.push(Panel {
+            title: "Perplexity".into(),
+            x_label: axis.label().into(),
+            x_values: Vec::new(),
+            y_format: Format::Number,
+            series: vec![series("validation", VERMILION, Style::Dots, perplexity)],
+            mark: mark(self::perplexity, |perplexity| format!("{perplexity:.1}")),
+        });
+    }
     Some(chart::draw(run, &summary(records), Legend::Own, &panels))
+}
+
+/// e to the validation loss, where it is that of predicted words: nothing is then counted right or wrong.
+fn perplexity(record: &Record) -> Option<f64> {
+    let predicts = record.valid_accuracy.is_none();
+    record.valid_loss.filter(|_| predicts).map(f64::exp)
 }
 
 fn series(
@@ -142,6 +159,10 @@ fn summary(records: &[Record]) -> String {
     if let Some(step) = records.iter().filter_map(|record| record.step).max() {
         parts.push(format!("{} steps", crate::wording::count(step)));
     }
+    let best = records.iter().rfind(|record| record.best);
+    if let Some(perplexity) = best.and_then(perplexity) {
+        parts.push(format!("best validation perplexity {perplexity:.1}"));
+    }
     let is_report = |record: &&Record| record.event == Event::Report;
     if let Some(report) = records.iter().rfind(is_report)
         && let Some(split) = &report.split
@@ -205,6 +226,35 @@ mod tests {
     fn smoothing_keeps_a_constant_and_skips_what_is_not_a_number() {
         let points = [(0.0, 2.0), (1.0, f64::NAN), (2.0, 2.0)];
         assert_eq!(smooth(&points), [(0.0, 2.0), (2.0, 2.0)]);
+    }
+
+    #[test]
+    fn predictions_have_a_perplexity() {
+        let records = |accuracy: &str| {
+            let lines = [(3.0f64.ln(), false), (2.0f64.ln(), true)]
+                .into_iter()
+                .enumerate();
+            let record = |(i, (loss, best)): (usize, (f64, bool))| {
+                let (step, epoch) = (10 * (i + 1), i + 1);
+                let line = format!(
+                    r#"{{"event":"epoch","step":{step},"epoch":{epoch},"valid_loss":{loss},"best":{best}{accuracy}}}"#
+                );
+                serde_json::from_str(&line).expect("a record")
+            };
+            lines.map(record).collect::<Vec<Record>>()
+        };
+        let svg = draw("run", &records("")).expect("a picture").to_svg();
+        for words in [
+            "Perplexity",
+            "best: epoch 2, 2.0",
+            "best validation perplexity 2.0",
+        ] {
+            assert!(svg.contains(words), "{words}: {svg}");
+        }
+        let svg = draw("run", &records(r#","valid_accuracy":0.5"#))
+            .expect("a picture")
+            .to_svg();
+        assert!(svg.contains("Accuracy") && !svg.contains("erplexity"));
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use anyhow::{Context as _, Result, anyhow};
 use tiny_skia::{
-    FillRule, LineCap, LineJoin, Paint, Path, PathBuilder, Pixmap, StrokeDash, Transform,
+    FillRule, FilterQuality, LineCap, LineJoin, Paint, Path, PathBuilder, Pixmap, PixmapPaint,
+    StrokeDash, Transform,
 };
 
 use super::canvas::{Anchor, Canvas, Rect, Shape, Stroke, Text};
 use super::colour::{Colour, WHITE};
 use super::font;
+use super::raster::Raster;
 
 impl Canvas {
     /// The picture as the bytes of a PNG file, `scale` pixels for each unit of the canvas.
@@ -77,7 +79,24 @@ impl Painter {
                 }
             }
             Shape::Text(text) => self.text(text),
+            Shape::Raster { rect, raster } => self.raster(*rect, raster),
         }
+    }
+
+    fn raster(&mut self, rect: Rect, raster: &Raster) {
+        let (wide, high) = (raster.width() as f32, raster.height() as f32);
+        let place = Transform::from_scale(rect.width / wide, rect.height / high)
+            .post_translate(rect.x, rect.y)
+            .post_scale(self.scale, self.scale);
+        let paint = PixmapPaint {
+            quality: match raster.smooth {
+                true => FilterQuality::Bicubic,
+                false => FilterQuality::Nearest,
+            },
+            ..Default::default()
+        };
+        let pixels = raster.pixmap().as_ref();
+        self.pixels.draw_pixmap(0, 0, pixels, &paint, place, None);
     }
 
     fn text(&mut self, text: &Text) {
@@ -186,6 +205,37 @@ mod tests {
             (at(30, 10).red(), at(30, 10).green(), at(30, 10).blue()),
             (BLUE.0, BLUE.1, BLUE.2)
         );
+    }
+
+    #[test]
+    fn pixels_stay_sharp_and_in_place() {
+        let mut canvas = Canvas::new(20.0, 10.0, "");
+        let colours = [BLUE, Colour(10, 20, 30)];
+        let raster = Raster::new(2, 1, |x, _| colours[x]);
+        let rect = Rect {
+            x: 4.0,
+            y: 2.0,
+            width: 12.0,
+            height: 6.0,
+        };
+        canvas.raster(rect, raster);
+        let drawn = pixels(&canvas, 2.0);
+        let at = |x, y| {
+            let pixel = drawn.pixel(x, y).unwrap();
+            Colour(pixel.red(), pixel.green(), pixel.blue())
+        };
+        assert_eq!([at(6, 10), at(9, 10), at(18, 10)], [WHITE, BLUE, BLUE]);
+        assert_eq!(
+            [at(21, 10), at(30, 10), at(33, 10)],
+            [colours[1], colours[1], WHITE]
+        );
+        assert_eq!([at(12, 2), at(12, 17)], [WHITE, WHITE]);
+        let svg = canvas.to_svg();
+        assert!(
+            svg.contains("<image x=\"4\" y=\"2\" width=\"12\" height=\"6\""),
+            "{svg}"
+        );
+        assert!(svg.contains("data:image/png;base64,iVBOR"), "{svg}");
     }
 
     #[test]

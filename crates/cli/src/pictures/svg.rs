@@ -75,6 +75,21 @@ fn write_shape(out: &mut String, shape: &Shape) {
             ));
         }
         Shape::Text(text) => write_text(out, text),
+        Shape::Raster { rect, raster } => {
+            let rendering = match raster.smooth {
+                true => "",
+                false => " image-rendering=\"pixelated\"",
+            };
+            out.push_str(&format!(
+                "<image x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" preserveAspectRatio=\"none\"{rendering} \
+                 href=\"{}\"/>\n",
+                short(rect.x),
+                short(rect.y),
+                short(rect.width),
+                short(rect.height),
+                raster.address()
+            ));
+        }
     }
 }
 

@@ -4,8 +4,10 @@ mod bench;
 mod desk;
 mod errors;
 mod help;
+mod image;
 mod journey;
 mod lab;
 mod language;
+mod language_data;
 #[cfg(unix)]
 mod resume;

@@ -113,6 +113,40 @@ fn interrupted_and_killed_trainings_give_the_same_model() {
     assert!(steps(&desk, "kill-2") == steps(&desk, "whole"));
 }
 
+/// In the middle of an epoch a language model's states are on their way.
+#[test]
+fn a_killed_language_model_goes_on_with_its_states() {
+    let desk = Desk::new();
+    let line = |i: usize| format!("{} saw the whale, and {} did not\n", i % 7, i % 5);
+    desk.write("book.txt", &(0..2000).map(line).collect::<String>());
+    let train = |out: &str| {
+        let words = "train language book.txt --set model.hidden_size=64 --set model.embedding_size=32 \
+                     --set train.epochs=3 --set train.batch_size=4 --set window.length=10 \
+                     --set window.restart=0.1 --set tokens.min_count=1 --set train.checkpoint_seconds=0.05 -q --out";
+        let words = words.split_whitespace().chain([out]).map(str::to_owned);
+        words.collect::<Vec<_>>()
+    };
+    let command =
+        |words: &[String]| desk.command(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(command(&train("whole")).status().unwrap().success());
+    for (out, lines) in [("early", 60), ("late", 500)] {
+        let mut child = command(&train(out)).spawn().unwrap();
+        wait_for_lines(&desk.path(out), lines);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(
+            !desk.path(out).join("model.safetensors").exists(),
+            "it was killed too late to tell anything"
+        );
+        desk.unfold(&[
+            "train", "language", "book.txt", "--out", out, "--resume", "-q",
+        ])
+        .ended(0);
+        let model = |out: &str| desk.bytes(&format!("{out}/model.safetensors"));
+        assert!(model(out) == model("whole"), "{out}");
+    }
+}
+
 fn steps(desk: &Desk, run: &str) -> Vec<(String, u64, String)> {
     let text = desk.read(&format!("{run}/metrics.jsonl"));
     let records = text

@@ -1,10 +1,11 @@
 //! Tar and zip archives, read in place.
 
-use std::io::{Read, Seek};
+use std::fs;
+use std::io::{BufReader, Read, Seek};
 
 use zip::ZipArchive;
 
-use super::files::{Files, damaged};
+use super::files::{Files, Keep, damaged};
 use super::unpack::{unpacked, without_packing};
 use crate::error::{Error, Result};
 
@@ -20,10 +21,31 @@ pub(super) fn is_tar(head: &[u8], name: &str) -> bool {
 }
 
 /// Adds every wanted file of a tar archive.
-pub(super) fn read_tar(files: &mut Files, archive: impl Read) -> Result<()> {
-    let name = files.name.clone();
+pub(super) fn read_tar<T: Keep>(files: &mut Files<T>, archive: impl Read) -> Result<()> {
     let mut archive = tar::Archive::new(archive);
-    let entries = archive.entries().map_err(|error| damaged(&name, &error))?;
+    let entries = archive.entries();
+    let entries = entries.map_err(|error| damaged(&files.name, &error))?;
+    add_entries(files, entries, None)
+}
+
+/// The same for an archive on disk that is not packed: its files are found, not read.
+pub(super) fn read_tar_in_place<T: Keep>(files: &mut Files<T>, file: fs::File) -> Result<()> {
+    let opened = file
+        .try_clone()
+        .and_then(|again| Ok((again, file.metadata()?.len())));
+    let (again, length) = opened.map_err(|error| Error::io(&files.name, "read", &error))?;
+    let mut archive = tar::Archive::new(BufReader::new(again));
+    let entries = archive.entries_with_seek();
+    let entries = entries.map_err(|error| damaged(&files.name, &error))?;
+    add_entries(files, entries, Some((&file, length)))
+}
+
+fn add_entries<T: Keep, R: Read>(
+    files: &mut Files<T>,
+    entries: tar::Entries<'_, R>,
+    disk: Option<(&fs::File, u64)>,
+) -> Result<()> {
+    let name = files.name.clone();
     let mut last = "its start".to_owned();
     for entry in entries {
         let mut entry = entry.map_err(|error| damaged(&format!("{name}, after {last}"), &error))?;
@@ -36,11 +58,21 @@ pub(super) fn read_tar(files: &mut Files, archive: impl Read) -> Result<()> {
         } else if kind.is_symlink() || kind.is_hard_link() {
             files.skipped_links += usize::from(files.wants(&path));
         } else if kind.is_file() && files.wants(&path) {
-            let size = entry.size();
+            let (start, size) = (entry.raw_file_position(), entry.size());
+            let there = match disk {
+                Some((file, length)) => {
+                    let kept =
+                        T::inside(&mut files.shared, file, start..start.saturating_add(size));
+                    match kept.map_err(|error| Error::io(&name, "read", &error))? {
+                        Some(bytes) => files.push(without_packing(&path), bytes),
+                        None => drop(add_unpacked(files, &path, &mut entry)?),
+                    }
+                    length.saturating_sub(start)
+                }
+                None => add_unpacked(files, &path, &mut entry)?,
+            };
             // The reader takes the end of the archive for the end of the file.
-            if (add_unpacked(files, &path, &mut entry)? as u64) < size
-                && without_packing(&path) == path
-            {
+            if there < size && without_packing(&path) == path {
                 let problem = format!("the archive ends in the middle of {path}: it is cut off");
                 return Err(Error::data(
                     name,
@@ -55,7 +87,7 @@ pub(super) fn read_tar(files: &mut Files, archive: impl Read) -> Result<()> {
 }
 
 /// Adds every wanted file of a zip archive.
-pub(super) fn read_zip(files: &mut Files, archive: impl Read + Seek) -> Result<()> {
+pub(super) fn read_zip<T: Keep>(files: &mut Files<T>, archive: impl Read + Seek) -> Result<()> {
     let name = files.name.clone();
     let bad = |place: &str, error: &dyn std::fmt::Display| {
         Error::data(
@@ -69,7 +101,10 @@ pub(super) fn read_zip(files: &mut Files, archive: impl Read + Seek) -> Result<(
         let remedy = "save the table as CSV";
         return Err(Error::data(
             name,
-            "is an Office document, not a table or an archive of texts",
+            format!(
+                "is an Office document, not a table or an archive of {}",
+                files.noun
+            ),
             remedy,
         ));
     }
@@ -94,10 +129,9 @@ pub(super) fn read_zip(files: &mut Files, archive: impl Read + Seek) -> Result<(
     Ok(())
 }
 
-fn add_unpacked(files: &mut Files, path: &str, content: impl Read) -> Result<usize> {
+fn add_unpacked<T: Keep>(files: &mut Files<T>, path: &str, content: impl Read) -> Result<u64> {
     let place = format!("{}, {path}", files.name);
-    let content =
-        unpacked(std::io::BufReader::new(content)).map_err(|error| damaged(&place, &error))?;
+    let content = unpacked(BufReader::new(content)).map_err(|error| damaged(&place, &error))?;
     files.add(without_packing(path), content)
 }
 

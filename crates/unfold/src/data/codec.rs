@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::encoder::Reader;
 use super::{
-    Corpus, CorpusPart, Encoder, Ends, TokenConfig, TokenStream, TokenWriter, Vocabulary,
+    Corpus, CorpusPart, Encoder, Ends, TokenConfig, TokenStream, TokenWriter, Vocabulary, Watch,
     concurrent,
 };
 use crate::error::{Error, Result};
@@ -25,13 +25,23 @@ impl Codec {
     /// The class of every unknown word.
     pub const UNKNOWN: u32 = 0;
 
-    /// Learns the words of a corpus' training part.
+    /// Learns the words of a corpus' training part, while `watch` is told how far it is.
     ///
     /// # Errors
     /// As [`Encoder::fit`] and [`Corpus::visit`].
-    pub fn fit(corpus: &Corpus, ends: Ends, config: &TokenConfig) -> Result<Codec> {
+    pub fn fit(
+        corpus: &Corpus,
+        ends: Ends,
+        config: &TokenConfig,
+        watch: &mut Watch<'_>,
+    ) -> Result<Codec> {
         let ends = corpus.ends(ends, config.tokenizer);
-        let read: &mut Reader<'_> = &mut |visit| corpus.visit(CorpusPart::Train, ends, visit);
+        let read: &mut Reader<'_> = &mut |visit| {
+            corpus.visit(CorpusPart::Train, ends, watch, visit)?;
+            // Choosing words, and above all pieces, among what was read takes a while of its own.
+            watch(None);
+            Ok(())
+        };
         // Running text is never cut off.
         let config = TokenConfig {
             max_length: 0,
@@ -120,11 +130,16 @@ impl Codec {
         unknown
     }
 
-    /// All tokens of a part of a corpus, each text with its end.
+    /// All tokens of a part of a corpus, each text with its end, while `watch` is told how far it is.
     ///
     /// # Errors
     /// As [`Corpus::visit`], or when there is no token.
-    pub fn stream(&self, corpus: &Corpus, part: CorpusPart) -> Result<TokenStream> {
+    pub fn stream(
+        &self,
+        corpus: &Corpus,
+        part: CorpusPart,
+        watch: &mut Watch<'_>,
+    ) -> Result<TokenStream> {
         let mut stream = TokenWriter::default();
         let mut texts: Vec<String> = Vec::new();
         let eos = self.eos();
@@ -137,7 +152,7 @@ impl Codec {
             texts.clear();
             all.iter().try_for_each(|ids| stream.push(ids))
         };
-        corpus.visit(part, self.ends, &mut |text| {
+        corpus.visit(part, self.ends, watch, &mut |text| {
             texts.push(text.to_owned());
             match texts.len() {
                 BLOCK => flush(&mut texts),

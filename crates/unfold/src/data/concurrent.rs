@@ -1,5 +1,6 @@
-//! One function over many documents, on all cores.
+//! One function over many documents or pictures, on several cores.
 
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// Fewer items than this for each thread are not worth starting one.
@@ -27,6 +28,36 @@ pub(super) fn map<T: Sync, U: Send>(items: &[T], f: impl Fn(&T) -> U + Sync) -> 
     })
 }
 
+/// Gives each of some items to `work`, on so many threads. They take turns, so items that cost much do not hold up the
+/// others; `room` makes what a thread keeps from item to item.
+pub(super) fn each<T: Send, R>(
+    items: impl Iterator<Item = T> + Send,
+    threads: usize,
+    room: impl Fn() -> R + Sync,
+    work: impl Fn(&mut R, T) + Sync,
+) {
+    if threads <= 1 {
+        let mut room = room();
+        items.for_each(|item| work(&mut room, item));
+        return;
+    }
+    let items = Mutex::new(items);
+    let run = || {
+        let mut room = room();
+        // Taking the next item changes nothing when it panics.
+        let next = || items.lock().unwrap_or_else(PoisonError::into_inner).next();
+        while let Some(item) = next() {
+            work(&mut room, item);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(run);
+        }
+        run();
+    });
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -37,5 +68,14 @@ mod tests {
             items.iter().map(|i| i * 2).collect::<Vec<_>>()
         );
         assert!(super::map(&[0; 0], |i| *i).is_empty());
+    }
+
+    #[test]
+    fn each_item_is_worked_on_once() {
+        for threads in [1, 3, 50] {
+            let mut items = vec![1; 20];
+            super::each(items.iter_mut(), threads, || 1, |one, item| *item += *one);
+            assert_eq!(items, [2; 20]);
+        }
     }
 }

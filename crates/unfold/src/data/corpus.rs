@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::encoding::Charset;
 use super::files::Files;
+use super::format::Format;
 use super::parts::{self, Part};
 use super::{TokenKind, builtin};
 use crate::error::{Error, Result};
@@ -123,6 +124,10 @@ impl CorpusPart {
     }
 }
 
+/// Is told, now and then, which share of a part has been handed out, 0..=1; `None` while that cannot
+/// be said.
+pub type Watch<'a> = dyn FnMut(Option<f64>) + 'a;
+
 /// A stretch of one file.
 #[derive(Clone, Debug)]
 struct Piece {
@@ -140,16 +145,20 @@ enum Text {
     Disk(PathBuf),
 }
 
+/// Bytes between two calls of a [`Watch`].
+const WATCHED: u64 = 1 << 18;
+
 /// Plain files larger than this stay on disk and are read line by line, twice.
 const LARGE: u64 = 256 << 20;
 
 impl Corpus {
     /// Reads the text at `path`: a file, a folder, an archive or `builtin:moby-dick`. Files named
     /// for a part (`train`, `valid` or `dev`, `test`) make up those; what is missing is taken from
-    /// the end of the text. JSON Lines (`.jsonl`, `.ndjson`) hold one text an object.
+    /// the end of the text. JSON Lines (`.jsonl`, `.ndjson`) hold one text an object; tables are no
+    /// running text and are passed over.
     ///
     /// # Errors
-    /// When nothing can be read.
+    /// When there is no text, as in `builtin:spam` and other labelled data, or it cannot be read.
     pub fn read(path: &Path, source: &CorpusSource) -> Result<Corpus> {
         Corpus::read_with(path, source, LARGE)
     }
@@ -166,6 +175,14 @@ impl Corpus {
             notes: Vec::new(),
         };
         let utf8 = source.encoding.is_none();
+        if path == Path::new(builtin::SORTED) {
+            return Err(Error::data(
+                builtin::SORTED,
+                "these are mails sorted into classes, not running text",
+                "train a classifier with `unfold train text builtin:spam`, or give running text such as \
+                 builtin:moby-dick",
+            ));
+        }
         if let Some(piece) = on_disk(path, large).filter(|_| utf8) {
             corpus.train.push(piece);
         } else {
@@ -190,11 +207,19 @@ impl Corpus {
         let charset = Charset::of(&files.files, source.encoding.as_deref())?;
         self.notes.extend(files.notes);
         self.notes.extend(charset.note());
+        let mut tables = 0;
         for file in &files.files {
             let place = match files.single {
                 true => files.name.clone(),
                 false => format!("{}, {}", files.name, file.path),
             };
+            if Format::is_table(file) {
+                tables += 1;
+                self.notes.push(format!(
+                    "{place} is a table, no running text, and was passed over"
+                ));
+                continue;
+            }
             if super::encoding::looks_binary(&file.bytes) {
                 self.notes
                     .push(format!("{place} is no text and was passed over"));
@@ -220,8 +245,15 @@ impl Corpus {
             }
         }
         if self.train.is_empty() && self.valid.is_empty() && self.test.is_empty() {
-            let remedy = "give plain text or JSON Lines";
-            return Err(Error::data(&self.name, "holds no text", remedy));
+            let (problem, remedy) = match tables {
+                0 => ("holds no text", "give plain text or JSON Lines"),
+                _ => (
+                    "is a table, such as labelled texts come in, and no running text",
+                    "sort its texts with `unfold train text`, or write them as plain text or as JSON Lines, \
+                     {\"text\": \"…\"} on each line",
+                ),
+            };
+            return Err(Error::data(&self.name, problem, remedy));
         }
         Ok(())
     }
@@ -274,8 +306,13 @@ impl Corpus {
         &self,
         part: CorpusPart,
         ends: Ends,
+        watch: &mut Watch<'_>,
         visit: &mut dyn FnMut(&str) -> Result<()>,
     ) -> Result<()> {
+        let lengths = self.pieces(part).iter().map(Piece::len);
+        let all = lengths.sum::<u64>().max(1);
+        let (mut read, mut told) = (0, 0);
+        watch(Some(0.0));
         let mut open = Open {
             ends,
             text: String::new(),
@@ -285,6 +322,11 @@ impl Corpus {
             let mut number = 0;
             piece.lines(&mut |line| {
                 number += 1;
+                read += line.len() as u64;
+                if read - told >= WATCHED {
+                    told = read;
+                    watch(Some(read.min(all) as f64 / all as f64));
+                }
                 if !piece.json {
                     return open.line(line);
                 }
@@ -335,6 +377,11 @@ impl Open<'_> {
 }
 
 impl Piece {
+    /// How many bytes it has.
+    fn len(&self) -> u64 {
+        self.range.end - self.range.start
+    }
+
     /// Its lines, with their ends.
     fn lines(&self, visit: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
         let path = match &self.text {
@@ -348,8 +395,7 @@ impl Piece {
         let mut file = fs::File::open(path).map_err(unread)?;
         file.seek(SeekFrom::Start(self.range.start))
             .map_err(unread)?;
-        let length = self.range.end - self.range.start;
-        let mut file = BufReader::with_capacity(1 << 20, file.take(length));
+        let mut file = BufReader::with_capacity(1 << 20, file.take(self.len()));
         let mut line = String::new();
         loop {
             line.clear();
@@ -396,15 +442,14 @@ const NEAR: usize = 4096;
 
 /// Takes a share off the end of the text, at the start of a line.
 fn take_end(from: &mut Vec<Piece>, fraction: f64) -> Result<Vec<Piece>> {
-    let length = |piece: &Piece| piece.range.end - piece.range.start;
-    let all: u64 = from.iter().map(length).sum();
+    let all: u64 = from.iter().map(Piece::len).sum();
     let mut left = (all as f64 * fraction).round() as u64;
     let mut taken = Vec::new();
     while left > 0 {
         let Some(mut piece) = from.pop() else {
             break;
         };
-        if length(&piece) > left {
+        if piece.len() > left {
             let cut = piece.line_from(piece.range.end - left)?;
             let cut = cut.min(piece.range.end);
             left = 0;
@@ -415,7 +460,7 @@ fn take_end(from: &mut Vec<Piece>, fraction: f64) -> Result<Vec<Piece>> {
             piece.range.start = cut;
             from.push(kept);
         } else {
-            left -= length(&piece);
+            left -= piece.len();
         }
         if !piece.range.is_empty() {
             taken.insert(0, piece);
@@ -495,7 +540,7 @@ mod tests {
             all.push(text.to_owned());
             Ok(())
         };
-        corpus.visit(part, ends, &mut add).unwrap();
+        corpus.visit(part, ends, &mut |_| {}, &mut add).unwrap();
         all
     }
 
@@ -529,10 +574,51 @@ mod tests {
             ["a\nb", "c"]
         );
         let wrong = read("a.jsonl", "{\"text\":\"a\"}\n{\"words\":\"b\"}\n", &source).unwrap();
-        let said = wrong.visit(CorpusPart::Train, Ends::Line, &mut |_| Ok(()));
+        let said = wrong.visit(CorpusPart::Train, Ends::Line, &mut |_| {}, &mut |_| Ok(()));
         let said = said.unwrap_err().to_string();
         assert!(
             said.contains("a.jsonl, line 2") && said.contains("there is words"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn tables_are_no_running_text() {
+        let source = CorpusSource::default();
+        let tabs = "ham\tsee you\nspam\tcall now\n";
+        let tables = [
+            ("a.csv", "label,text\nham,see you\n"),
+            ("a.json", "[{\"label\":\"ham\",\"text\":\"see you\"}]"),
+            ("collection", tabs),
+            ("b.txt", "__label__ham see you\n__label__spam call now\n"),
+        ];
+        for (name, text) in tables {
+            let said = read(name, text, &source).unwrap_err().to_string();
+            assert!(
+                said.contains("is a table") && said.contains("train text"),
+                "{name}: {said}"
+            );
+        }
+        // A table beside texts is left alone, and indented lines are none.
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("index.csv"), "a,b\n1,2\n").unwrap();
+        fs::write(
+            folder.path().join("verse.txt"),
+            "\tone line\n\tand another\n",
+        )
+        .unwrap();
+        let corpus = Corpus::read(folder.path(), &source).unwrap();
+        assert!(
+            corpus.notes[0].contains("index.csv is a table"),
+            "{:?}",
+            corpus.notes
+        );
+        let parts = [CorpusPart::Train, CorpusPart::Valid, CorpusPart::Test];
+        let text = parts.map(|part| stretches(&corpus, part, Ends::Never).concat());
+        assert_eq!(text.concat(), "\tone line\n\tand another\n");
+        let said = Corpus::read(Path::new("builtin:spam"), &source).unwrap_err();
+        assert!(
+            said.to_string().contains("unfold train text builtin:spam"),
             "{said}"
         );
     }

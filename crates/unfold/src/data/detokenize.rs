@@ -134,7 +134,7 @@ mod tests {
             ..CorpusSource::default()
         };
         let corpus = Corpus::read(&path, &source).unwrap();
-        let codec = Codec::fit(&corpus, Ends::Never, config).unwrap();
+        let codec = Codec::fit(&corpus, Ends::Never, config, &mut |_| {}).unwrap();
         Detokenizer::text(&codec, &codec.encode(text))
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, BufReader, Cursor, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::glob::matches;
@@ -9,25 +10,73 @@ use super::unpack::{self, MOST_BYTES, unpacked, without_packing};
 use super::{archive, builtin, missing};
 use crate::error::{Error, Result};
 
-/// One file, unpacked.
-pub(super) struct File {
+/// How the bytes of a file inside DATA are kept: as they are, or as the place where they lie.
+pub(super) trait Keep: Sized {
+    /// What all files have in common.
+    type Shared: Default;
+
+    /// Whether files on disk and in archives that are not packed stay where they are.
+    const IN_PLACE: bool;
+
+    /// Keeps what a stream holds; gives its length too.
+    fn streamed(shared: &mut Self::Shared, place: &str, content: impl Read) -> Result<(Self, u64)>;
+
+    /// Keeps a file on disk where it is; nothing when it must be read.
+    fn on_disk(path: &Path) -> Option<Self>;
+
+    /// Keeps some bytes of an archive on disk where they are; nothing when they must be read.
+    fn inside(
+        shared: &mut Self::Shared,
+        archive: &fs::File,
+        bytes: Range<u64>,
+    ) -> io::Result<Option<Self>>;
+}
+
+impl Keep for Vec<u8> {
+    type Shared = ();
+
+    const IN_PLACE: bool = false;
+
+    fn streamed((): &mut (), place: &str, mut content: impl Read) -> Result<(Vec<u8>, u64)> {
+        let mut bytes = Vec::new();
+        let read = content.read_to_end(&mut bytes);
+        let length = read.map_err(|error| damaged(&place, &error))? as u64;
+        Ok((bytes, length))
+    }
+
+    fn on_disk(_: &Path) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn inside((): &mut (), _: &fs::File, _: Range<u64>) -> io::Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+}
+
+/// One file.
+pub(super) struct File<T = Vec<u8>> {
     /// Its place inside DATA, with `/` between the parts and without `.gz` and the like.
     pub(super) path: String,
-    pub(super) bytes: Vec<u8>,
+    /// Its bytes, unpacked, or where they are.
+    pub(super) bytes: T,
 }
 
 /// What DATA holds.
-pub(super) struct Files {
+pub(super) struct Files<T: Keep = Vec<u8>> {
     /// DATA as the user named it.
     pub(super) name: String,
     /// Whether DATA is one file and no folder or archive.
     pub(super) single: bool,
     /// Sorted by path, so that a folder and its archive read alike.
-    pub(super) files: Vec<File>,
+    pub(super) files: Vec<File<T>>,
     /// Every folder, also the empty ones.
     pub(super) folders: Vec<String>,
     /// What was passed over.
     pub(super) notes: Vec<String>,
+    /// What all files have in common.
+    pub(super) shared: T::Shared,
+    /// What the files are called in messages.
+    pub(super) noun: &'static str,
     pub(super) total: u64,
     pub(super) only: Option<String>,
     pub(super) skipped_links: usize,
@@ -37,6 +86,13 @@ impl Files {
     /// Reads DATA. `only` selects files inside it by a pattern with `*` and `?`; so does a
     /// `#pattern` at the end of `path`.
     pub(super) fn open(path: &Path, only: Option<&str>) -> Result<Files> {
+        Files::gather(path, only, "documents")
+    }
+}
+
+impl<T: Keep> Files<T> {
+    /// As [`Files::open`], for files called `noun` in messages.
+    pub(super) fn gather(path: &Path, only: Option<&str>, noun: &'static str) -> Result<Files<T>> {
         let (path, part) = split_part(path);
         let mut files = Files {
             name: path.display().to_string(),
@@ -44,12 +100,14 @@ impl Files {
             files: Vec::new(),
             folders: Vec::new(),
             notes: Vec::new(),
+            shared: T::Shared::default(),
+            noun,
             total: 0,
             only: part.as_deref().or(only).map(str::to_owned),
             skipped_links: 0,
         };
         if let Some(bytes) = builtin::archive(&path)? {
-            files.read_stream(Cursor::new(bytes))?;
+            files.read_stream(Cursor::new(bytes), None)?;
         } else {
             let found =
                 fs::metadata(&path).map_err(|error| missing::explain_data(&path, &error))?;
@@ -69,7 +127,7 @@ impl Files {
         files.finish()
     }
 
-    fn finish(mut self) -> Result<Files> {
+    fn finish(mut self) -> Result<Files<T>> {
         self.files.sort_by(|a, b| a.path.cmp(&b.path));
         self.folders.sort();
         self.folders.dedup();
@@ -92,7 +150,7 @@ impl Files {
             None => Err(Error::data(
                 &self.name,
                 "holds no file",
-                "put each class's documents in a folder of its own",
+                format!("put each class's {} in a folder of its own", self.noun),
             )),
         }
     }
@@ -107,14 +165,12 @@ impl Files {
         !hidden && self.only.as_ref().is_none_or(selected)
     }
 
-    /// Reads one file inside DATA to its end.
-    pub(super) fn add(&mut self, path: &str, mut content: impl Read) -> Result<usize> {
+    /// Keeps one file inside DATA; gives its length.
+    pub(super) fn add(&mut self, path: &str, content: impl Read) -> Result<u64> {
         let place = format!("{}, {path}", self.name);
-        let mut bytes = Vec::new();
         let room = MOST_BYTES - self.total;
-        let read = content.by_ref().take(room + 1).read_to_end(&mut bytes);
-        read.map_err(|error| damaged(&place, &error))?;
-        if bytes.len() as u64 > room {
+        let (bytes, length) = T::streamed(&mut self.shared, &place, content.take(room + 1))?;
+        if length > room {
             let problem = format!("unpacks to more than {} GiB in all", MOST_BYTES >> 30);
             return Err(Error::data(
                 place,
@@ -122,13 +178,15 @@ impl Files {
                 "split it, or select a part with `only`",
             ));
         }
-        self.total += bytes.len() as u64;
-        let length = bytes.len();
-        self.files.push(File {
-            path: path.to_owned(),
-            bytes,
-        });
+        self.total += length;
+        self.push(path, bytes);
         Ok(length)
+    }
+
+    /// Adds a file that is kept already.
+    pub(super) fn push(&mut self, path: &str, bytes: T) {
+        let path = path.to_owned();
+        self.files.push(File { path, bytes });
     }
 
     fn read_file(&mut self, path: &Path) -> Result<()> {
@@ -137,18 +195,21 @@ impl Files {
         let mut head = Vec::new();
         let start = file
             .by_ref()
-            .take(4)
+            .take(512)
             .read_to_end(&mut head)
             .and_then(|_| io::Seek::rewind(&mut file));
         start.map_err(|error| Error::io(path, "read", &error))?;
         if archive::is_zip(&head) {
             return archive::read_zip(self, file);
         }
-        self.read_stream(file)
+        if T::IN_PLACE && archive::is_tar(&head, &self.name) {
+            return archive::read_tar_in_place(self, file.into_inner());
+        }
+        self.read_stream(file, Some(path))
     }
 
-    /// Reads a tar archive or a single file, packed or not.
-    fn read_stream(&mut self, stream: impl io::BufRead) -> Result<()> {
+    /// Reads a tar archive or a single file, packed or not; `disk` is where it lies, if it does.
+    fn read_stream(&mut self, stream: impl io::BufRead, disk: Option<&Path>) -> Result<()> {
         let name = self.name.clone();
         let mut stream = unpacked(stream).map_err(|error| damaged(&name, &error))?;
         let mut head = Vec::new();
@@ -161,7 +222,7 @@ impl Files {
             return Err(Error::data(
                 name,
                 "the file is empty",
-                "give a file that holds some text",
+                format!("give a file that holds some {}", self.noun),
             ));
         }
         if let Some(packing) = unpack::unreadable(&head) {
@@ -184,7 +245,11 @@ impl Files {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        self.add(&path, whole).map(drop)
+        match disk.and_then(T::on_disk) {
+            Some(bytes) => self.push(&path, bytes),
+            None => drop(self.add(&path, whole)?),
+        }
+        Ok(())
     }
 
     fn walk(&mut self, folder: &Path, inside: &str, above: &mut Vec<PathBuf>) -> Result<()> {
@@ -221,6 +286,10 @@ impl Files {
                 }
                 self.walk(&path, &name, above)?;
             } else if found.is_file() && self.wants(&name) {
+                if let Some(bytes) = T::on_disk(&path) {
+                    self.push(without_packing(&name), bytes);
+                    continue;
+                }
                 let file =
                     fs::File::open(&path).map_err(|error| Error::io(&path, "open", &error))?;
                 let place = path.display();

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::encoding::{Charset, looks_binary};
 use super::files::File;
-use super::table::{Row, Table};
-use super::{TextSource, columnar, delimited, json};
+use super::table::{Row, Table, Wanted};
+use super::{columnar, delimited, json};
 use crate::error::{Error, Result};
 
 /// The formats of rows.
@@ -77,6 +77,19 @@ impl Format {
         Format::by_name(&file.path).or_else(|| Format::by_content(&file.bytes))
     }
 
+    /// Whether a file is a table of rows that nobody reads one after the other: by its name, or as it is
+    /// Parquet, labels its lines as fastText does, or has equally many tabs in each line. JSON Lines may well
+    /// be running text.
+    pub(super) fn is_table(file: &File) -> bool {
+        if let Some(format) = Format::by_name(&file.path) {
+            return format != Format::JsonLines;
+        }
+        let first = |mark: &[u8]| file.bytes.starts_with(mark);
+        // Lines that begin with a tab are indented.
+        let tabs = || !first(b"\t") && Format::by_content(&file.bytes) == Some(Format::Tsv);
+        first(b"PAR1") || first(b"__label__") || tabs()
+    }
+
     fn by_content(bytes: &[u8]) -> Option<Format> {
         if looks_binary(bytes) || bytes.is_empty() {
             return None;
@@ -114,7 +127,7 @@ impl Format {
         file: File,
         place: &str,
         charset: &Charset,
-        source: &TextSource,
+        wanted: &Wanted<'_>,
     ) -> Result<Table> {
         if self == Format::Parquet {
             return columnar::read_parquet(place, file.bytes);
@@ -136,7 +149,7 @@ impl Format {
             Format::Lines | Format::Parquet => return Ok(read_labelled_lines(place, &text)),
         };
         if table.columns.is_none() {
-            table.split_header(source);
+            table.split_header(wanted);
         }
         Ok(table)
     }

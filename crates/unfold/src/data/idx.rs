@@ -2,7 +2,7 @@
 //! axes, each axis' length as four bytes with the highest first, then the numbers.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::files::damaged;
@@ -51,13 +51,20 @@ const UNSIGNED_BYTES: u8 = 8;
 /// head says.
 pub fn read_idx(path: &Path) -> Result<Idx> {
     let file = File::open(path).map_err(|error| missing::explain(path, &error))?;
-    let name = path.display().to_string();
-    let mut stream = unpacked(BufReader::new(file)).map_err(|error| damaged(&name, &error))?;
+    parse(BufReader::new(file), &path.display().to_string())
+}
+
+/// Reads an IDX file of bytes from a stream, packed or not; `name` is for messages.
+///
+/// # Errors
+/// As [`read_idx`].
+pub(super) fn parse(stream: impl BufRead, name: &str) -> Result<Idx> {
+    let mut stream = unpacked(stream).map_err(|error| damaged(&name, &error))?;
     let mut head = [0; 4];
-    fill(&mut stream, &mut head, &name)?;
+    fill(&mut stream, &mut head, name)?;
     if head[..2] != [0, 0] || head[2] != UNSIGNED_BYTES || !(1..=4).contains(&head[3]) {
         return Err(Error::data(
-            &name,
+            name,
             format!("begins with the bytes {head:?}, which is no IDX file of bytes"),
             "an IDX file of pictures begins with [0, 0, 8, 3], one of labels with [0, 0, 8, 1]",
         ));
@@ -65,7 +72,7 @@ pub fn read_idx(path: &Path) -> Result<Idx> {
     let mut shape = Vec::with_capacity(head[3].into());
     for _ in 0..head[3] {
         let mut length = [0; 4];
-        fill(&mut stream, &mut length, &name)?;
+        fill(&mut stream, &mut length, name)?;
         shape.push(u32::from_be_bytes(length) as usize);
     }
     let wanted = shape
@@ -74,7 +81,7 @@ pub fn read_idx(path: &Path) -> Result<Idx> {
         .filter(|&wanted| wanted <= MOST_BYTES)
         .ok_or_else(|| {
             let problem = format!("says that it holds {shape:?} values, more than is read");
-            Error::data(&name, problem, "the file is damaged: fetch it again")
+            Error::data(name, problem, "the file is damaged: fetch it again")
         })?;
     let mut values = Vec::new();
     // One byte more would be one too many; memory grows with what is there, not with what the head says.
@@ -86,7 +93,7 @@ pub fn read_idx(path: &Path) -> Result<Idx> {
             fewer => fewer.to_string(),
         };
         return Err(Error::data(
-            &name,
+            name,
             format!("says that it holds {shape:?}, {wanted} values, and holds {found}"),
             "the file is damaged: fetch it again",
         ));
@@ -114,36 +121,45 @@ pub fn read_mnist(path: &Path) -> Result<Mnist> {
 fn read_pictures(folder: &Path, split: &str) -> Result<GreyPictures> {
     let [images, labels] = [("images", 3), ("labels", 1)].map(|(kind, axes)| {
         let path = find(folder, &format!("{split}-{kind}"), axes)?;
-        let idx = read_idx(&path)?;
-        if idx.shape.len() != axes {
-            return Err(Error::data(
-                path.display(),
-                format!("has {} axes, {kind} have {axes}", idx.shape.len()),
-                "check that the file has the right name",
-            ));
-        }
-        Ok((path, idx))
+        Ok((path.display().to_string(), read_idx(&path)?))
     });
-    let ((path, images), (_, labels)) = (images?, labels?);
-    let (pictures, height, width) = (images.shape[0], images.shape[1], images.shape[2]);
-    let problem = if pictures == 0 || height * width == 0 {
-        "holds no pictures".to_owned()
-    } else if pictures != labels.values.len() {
-        let labels = labels.values.len();
-        format!("holds {pictures} pictures, but there are {labels} labels")
-    } else {
-        return Ok(GreyPictures {
-            height,
-            width,
-            pixels: images.values,
-            labels: labels.values,
-        });
-    };
-    Err(Error::data(
-        path.display(),
-        problem,
-        "fetch the pictures and their labels again, both from one place",
-    ))
+    GreyPictures::new(images?, labels?)
+}
+
+impl GreyPictures {
+    /// Pictures and their classes from two files; with each goes its name.
+    ///
+    /// # Errors
+    /// When they do not fit together.
+    pub(super) fn new(images: (String, Idx), labels: (String, Idx)) -> Result<GreyPictures> {
+        for (file, kind, axes) in [(&images, "images", 3), (&labels, "labels", 1)] {
+            let (name, idx) = file;
+            if idx.shape.len() != axes {
+                return Err(Error::data(
+                    name,
+                    format!("has {} axes, {kind} have {axes}", idx.shape.len()),
+                    "check that the file has the right name",
+                ));
+            }
+        }
+        let ((name, images), (_, labels)) = (images, labels);
+        let (pictures, height, width) = (images.shape[0], images.shape[1], images.shape[2]);
+        let problem = if pictures == 0 || height * width == 0 {
+            "holds no pictures".to_owned()
+        } else if pictures != labels.values.len() {
+            let labels = labels.values.len();
+            format!("holds {pictures} pictures, but there are {labels} labels")
+        } else {
+            return Ok(GreyPictures {
+                height,
+                width,
+                pixels: images.values,
+                labels: labels.values,
+            });
+        };
+        let remedy = "fetch the pictures and their labels again, both from one place";
+        Err(Error::data(name, problem, remedy))
+    }
 }
 
 /// The file of that name, under the endings that are in use.

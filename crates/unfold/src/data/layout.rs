@@ -1,12 +1,13 @@
 //! From the files of DATA to labelled documents: class folders, or files of rows.
 
-use std::collections::BTreeSet;
-
 use super::clean::{self, Cleaned};
 use super::encoding::{Charset, looks_binary};
 use super::files::{File, Files};
 use super::format::Format;
-use super::parts::{self, Part};
+use super::parts::Part;
+use super::rows::{self, RowFile};
+use super::table::Table;
+use super::tree::{ClassFile, ClassFiles, Tree, passed_over};
 use super::{TextSource, concurrent};
 use crate::error::{Error, Result};
 
@@ -29,16 +30,6 @@ pub(super) struct Collection {
     pub(super) documents: Vec<Document>,
     pub(super) notes: Vec<String>,
 }
-
-/// One document as it lies on disk.
-struct Raw<'a> {
-    part: Option<Part>,
-    label: &'a str,
-    file: &'a File,
-}
-
-/// Folders of documents without labels, as published beside labelled ones.
-const UNLABELLED: [&str; 4] = ["unsup", "unlabelled", "unlabeled", "unsupervised"];
 
 /// Reads DATA, in whatever layout it is.
 pub(super) fn collect(mut files: Files, source: &TextSource) -> Result<Collection> {
@@ -79,132 +70,40 @@ pub(super) fn collect(mut files: Files, source: &TextSource) -> Result<Collectio
     }
 }
 
-/// The folders of DATA below the ones that hold everything.
-struct Tree {
-    /// How many leading parts of every path say nothing.
-    skip: usize,
-    /// Whether the folders below those are the parts of a split.
-    split: bool,
-    folders: BTreeSet<Vec<String>>,
-}
-
-impl Tree {
-    fn of(files: &Files) -> Tree {
-        let mut folders: BTreeSet<Vec<String>> = files
-            .files
-            .iter()
-            .map(|file| folder_of(&file.path))
-            .collect();
-        folders.extend(
-            files
-                .folders
-                .iter()
-                .map(|path| path.split('/').map(str::to_owned).collect()),
-        );
-        let nested = |skip: usize| folders.iter().filter(move |folder| folder.len() > skip);
-        let lone = |skip: usize| {
-            nested(skip)
-                .map(|folder| &folder[skip])
-                .collect::<BTreeSet<_>>()
-                .len()
-                == 1
-        };
-        let mut skip = 0;
-        while lone(skip) && nested(skip + 1).next().is_some() {
-            skip += 1;
-        }
-        let parts: Vec<Option<Part>> = nested(skip)
-            .map(|folder| parts::of_folder(&folder[skip]))
-            .collect();
-        let split = parts.contains(&Some(Part::Train)) && !parts.contains(&None);
-        Tree {
-            skip,
-            split,
-            folders,
-        }
-    }
-
-    /// The part of the split and the rest of a path below it.
-    fn place<'a>(&self, folder: &'a [String]) -> (Option<Part>, &'a [String]) {
-        let rest = folder.get(self.skip..).unwrap_or(&[]);
-        match rest.split_first() {
-            Some((first, rest)) if self.split => (parts::of_folder(first), rest),
-            _ => (None, rest),
-        }
-    }
-
-    fn classes(&self) -> BTreeSet<&str> {
-        let first = |folder| self.place(folder).1.first().map(String::as_str);
-        self.folders
-            .iter()
-            .filter_map(|folder| first(folder))
-            .filter(|class| !UNLABELLED.contains(class))
-            .collect()
-    }
-}
-
-fn folder_of(path: &str) -> Vec<String> {
-    let mut parts: Vec<String> = path.split('/').map(str::to_owned).collect();
-    parts.pop();
-    parts
-}
-
 fn class_folders(
     files: &Files,
     tree: &Tree,
     charset: &Charset,
     source: &TextSource,
 ) -> Result<Collection> {
-    let mut notes = files.notes.clone();
-    let mut passed_over = Passed::default();
-    let mut filled: BTreeSet<&[String]> = BTreeSet::new();
-    let paths: Vec<Vec<String>> = files
-        .files
+    let ClassFiles {
+        mut labelled,
+        mut notes,
+    } = tree.class_files(files)?;
+    let is_text = |raw: &ClassFile<'_, Vec<u8>>| source.mail || !looks_binary(&raw.file.bytes);
+    let binary: Vec<&str> = labelled
         .iter()
-        .map(|file| folder_of(&file.path))
+        .filter(|raw| !is_text(raw))
+        .map(|raw| raw.file.path.as_str())
         .collect();
-    let mut raw = Vec::new();
-    for (file, folder) in files.files.iter().zip(&paths) {
-        let (part, rest) = tree.place(folder);
-        let Some(label) = rest.first() else {
-            passed_over.outside.push(&file.path);
-            continue;
-        };
-        filled.insert(&folder[..folder.len() - rest.len() + 1]);
-        if UNLABELLED.contains(&label.as_str()) {
-            passed_over.unlabelled.push(&file.path);
-        } else if !source.mail && looks_binary(&file.bytes) {
-            passed_over.binary.push(&file.path);
-        } else {
-            raw.push(Raw { part, label, file });
-        }
-    }
-    let empty = |folder: &&Vec<String>| match tree.place(folder).1 {
-        [] => tree.split && !paths.iter().any(|path| path.starts_with(folder)),
-        rest => !filled.contains(&folder[..folder.len() - rest.len() + 1]),
-    };
-    if let Some(folder) = tree.folders.iter().find(empty) {
-        let place = format!("{}, {}", files.name, folder.join("/"));
-        let remedy = "put documents of this class into it, or remove the folder";
-        return Err(Error::data(place, "the class folder is empty", remedy));
-    }
-    notes.extend(passed_over.notes());
-    let cleaned = concurrent::map(&raw, |document| {
-        let place = format!("{}, {}", files.name, document.file.path);
-        clean::bytes(&document.file.bytes, &place, charset, source)
+    notes.extend(passed_over(&binary, "with bytes that no text has"));
+    labelled.retain(is_text);
+    let place = |raw: &ClassFile<'_, Vec<u8>>| format!("{}, {}", files.name, raw.file.path);
+    let cleaned = concurrent::map(&labelled, |raw| {
+        clean::bytes(&raw.file.bytes, &place(raw), charset, source)
     });
-    let documents = raw.iter().zip(cleaned).map(|(document, cleaned)| {
-        let place = format!("{}, {}", files.name, document.file.path);
-        cleaned.map(|cleaned| labelled(document.part, document.label, place, cleaned))
+    let documents = labelled.iter().zip(cleaned).map(|(raw, cleaned)| {
+        cleaned.map(|cleaned| document(raw.part, &raw.label, place(raw), cleaned))
     });
+    let documents = documents.collect::<Result<_>>()?;
     Ok(Collection {
         name: files.name.clone(),
-        documents: documents.collect::<Result<_>>()?,
-        notes,
+        documents,
+        notes: [&files.notes[..], &notes].concat(),
     })
 }
 
-fn labelled(part: Option<Part>, label: &str, place: String, cleaned: Cleaned) -> Document {
+fn document(part: Option<Part>, label: &str, place: String, cleaned: Cleaned) -> Document {
     let Cleaned {
         text,
         fingerprint,
@@ -217,33 +116,6 @@ fn labelled(part: Option<Part>, label: &str, place: String, cleaned: Cleaned) ->
         fingerprint,
         cut,
         place,
-    }
-}
-
-/// Files that are no document.
-#[derive(Default)]
-struct Passed<'a> {
-    outside: Vec<&'a str>,
-    unlabelled: Vec<&'a str>,
-    binary: Vec<&'a str>,
-}
-
-impl Passed<'_> {
-    fn notes(&self) -> Vec<String> {
-        let note = |paths: &[&str], why: &str| {
-            let first = paths.first()?;
-            let s = if paths.len() == 1 { "" } else { "s" };
-            Some(format!(
-                "{} file{s} {why} passed over (first: {first})",
-                paths.len()
-            ))
-        };
-        let notes = [
-            note(&self.outside, "outside the class folders"),
-            note(&self.unlabelled, "without a label"),
-            note(&self.binary, "with bytes that no text has"),
-        ];
-        notes.into_iter().flatten().collect()
     }
 }
 
@@ -261,77 +133,37 @@ fn tables_of(
         mut notes,
         ..
     } = files;
-    let split_folder = |path: &str| {
-        folder_of(path)
-            .iter()
-            .rev()
-            .find_map(|folder| parts::of_folder(folder))
-    };
-    let mut tables: Vec<(File, Format, Option<Part>)> = Vec::new();
-    let several = files.len() > 1;
-    for file in files {
-        if file.bytes.is_empty() && !several {
-            return Err(Error::data(
-                name,
-                "the file is empty",
-                "give a file with documents of each class",
-            ));
-        }
-        let written_for_people = !single && format.is_none() && is_readme(&file.path);
-        let part = if single {
-            None
-        } else {
-            parts::of_file(&file.path).or_else(|| split_folder(&file.path))
-        };
-        match format
-            .or_else(|| Format::of(&file))
-            .filter(|_| !written_for_people)
-        {
-            Some(found) => tables.push((file, found, part)),
-            None => notes.push(format!(
-                "{} holds no labelled rows and was passed over",
-                file.path
-            )),
-        }
-    }
-    if tables.is_empty() {
-        return Ok(None);
-    }
-    let sets: BTreeSet<String> = tables
-        .iter()
-        .map(|(file, ..)| parts::set_of(&file.path))
-        .collect();
-    if sets.len() > 1 {
-        let paths: Vec<&str> = tables.iter().map(|(file, ..)| file.path.as_str()).collect();
-        let remedy = format!("choose one with `only`, such as only = \"{}\"", paths[0]);
+    if let [file] = &files[..]
+        && file.bytes.is_empty()
+    {
         return Err(Error::data(
-            &name,
-            format!("holds several sets: {}", paths.join(", ")),
-            remedy,
+            name,
+            "the file is empty",
+            "give a file with documents of each class",
         ));
     }
-    let any_part = tables.iter().any(|(.., part)| part.is_some());
+    let format_of = |file: &File| format.or_else(|| Format::of(file));
+    let written_for_people = !single && format.is_none();
+    let found = rows::files(
+        &name,
+        single,
+        files,
+        format_of,
+        written_for_people,
+        &mut notes,
+    )?;
+    if found.is_empty() {
+        return Ok(None);
+    }
     let mut documents = Vec::new();
-    for (file, format, part) in tables {
-        if any_part && part.is_none() {
-            notes.push(format!(
-                "{} belongs to no part of the split and was passed over",
-                file.path
-            ));
-            continue;
-        }
+    for RowFile { file, format, part } in found {
         let place = if single {
             name.clone()
         } else {
             format!("{name}, {}", file.path)
         };
-        rows_of(
-            format.read(file, &place, charset, source)?,
-            part,
-            source,
-            &mut documents,
-            &mut notes,
-        )?;
+        let table = format.read(file, &place, charset, &source.wanted())?;
+        documents_of(table, part, source, &mut documents, &mut notes)?;
     }
     Ok(Some(Collection {
         name,
@@ -340,73 +172,18 @@ fn tables_of(
     }))
 }
 
-fn is_readme(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
-    ["readme", "license", "licence", "notice"]
-        .iter()
-        .any(|start| name.starts_with(start))
-        || name.ends_with(".md")
-}
-
-fn rows_of(
-    table: super::table::Table,
+fn documents_of(
+    table: Table,
     part: Option<Part>,
     source: &TextSource,
     documents: &mut Vec<Document>,
     notes: &mut Vec<String>,
 ) -> Result<()> {
-    if table.rows.is_empty() {
-        return Err(Error::data(
-            &table.place,
-            "there are no rows",
-            "give at least one row of each class",
-        ));
-    }
-    let columns = table.columns(source)?;
-    notes.extend(columns.note);
-    let mut unlabelled = Vec::new();
-    let mut raw = Vec::with_capacity(table.rows.len());
-    for row in &table.rows {
-        let cell = |column: usize| row.cells.get(column).and_then(Option::as_deref);
-        match cell(columns.label)
-            .map(str::trim)
-            .filter(|label| !label.is_empty())
-        {
-            Some(label) => {
-                let texts: Vec<&str> = columns
-                    .text
-                    .iter()
-                    .filter_map(|&column| cell(column))
-                    .collect();
-                raw.push((label, texts.join("\n"), row.number));
-            }
-            None => unlabelled.push(row.number),
-        }
-    }
-    let (place, unit) = (&table.place, table.unit);
-    if let Some(first) = unlabelled.first() {
-        // A test part whose labels were kept back is published so on purpose; a train part is not.
-        if raw.is_empty() && part != Some(Part::Test) {
-            let problem = format!("no {unit} has a label (the first without is {unit} {first})");
-            return Err(Error::data(
-                place,
-                problem,
-                "label the rows, or name the column that holds the label with `label`",
-            ));
-        }
-        let count = unlabelled.len();
-        let s = if count == 1 { "" } else { "s" };
-        notes.push(format!(
-            "{place}: {count} row{s} without a label passed over (first: {unit} {first})"
-        ));
-    }
-    let cleaned = concurrent::map(&raw, |(_, text, _)| clean::text(text, source));
-    documents.extend(
-        raw.iter()
-            .zip(cleaned)
-            .map(|((label, _, number), cleaned)| {
-                labelled(part, label, format!("{place}, {unit} {number}"), cleaned)
-            }),
-    );
+    let rows = rows::labelled(&table, &source.wanted(), part, notes)?;
+    let cleaned = concurrent::map(&rows, |row| clean::text(&row.content, source));
+    documents.extend(rows.iter().zip(cleaned).map(|(row, cleaned)| {
+        let place = format!("{}, {} {}", table.place, table.unit, row.number);
+        document(part, row.label, place, cleaned)
+    }));
     Ok(())
 }

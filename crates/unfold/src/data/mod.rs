@@ -4,6 +4,7 @@ mod archive;
 mod batch;
 mod bpe;
 mod builtin;
+mod classes;
 mod clean;
 mod codec;
 mod columnar;
@@ -24,23 +25,33 @@ mod layout;
 mod mail;
 mod missing;
 mod parts;
+mod pictures;
+mod read_at;
 mod remove;
+mod rows;
 mod source;
 mod split;
 mod stream;
 mod table;
 mod text;
 mod tokens;
+mod tree;
 mod unpack;
 mod vectors;
 mod vocabulary;
 
 pub use batch::bucketed_batches;
 pub use codec::Codec;
-pub use corpus::{Corpus, CorpusPart, CorpusSource, Ends};
+pub use corpus::{Corpus, CorpusPart, CorpusSource, Ends, Watch};
 pub use detokenize::Detokenizer;
 pub use encoder::{Encoder, Reader};
+pub(crate) use glob::matches;
 pub use idx::{GreyPictures, Idx, Mnist, read_idx, read_mnist};
+pub use pictures::{
+    Album, AlbumConfig, AugmentConfig, Batcher, Border, Damage, Erase, Fit, Loader, MOST_PIXELS,
+    Mixed, Normalise, Picture, PictureBatch, PictureData, PictureForm, PictureSet, PictureSource,
+    RandAugment, ResizedCrop, Survey, cut_mix, decode, mix_up, read_pictures, read_pictures_split,
+};
 pub use source::{Remove, TextSource};
 pub use stream::{TokenStream, TokenWriter};
 pub use text::{Example, TextData, read_text, read_text_split};

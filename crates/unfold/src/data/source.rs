@@ -4,6 +4,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::split::Plan;
+use super::table::{TEXT_NAMES, Wanted};
 use super::{builtin, clean};
 use crate::error::{Error, Result};
 
@@ -108,39 +110,34 @@ impl TextSource {
         clean::text(text, self).text
     }
 
+    /// Which columns of a table to look for.
+    pub(super) fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            what: "text",
+            names: &TEXT_NAMES,
+            column: self.text.as_deref(),
+            label: self.label.as_deref(),
+            header: self.header,
+        }
+    }
+
+    /// How to split.
+    pub(super) fn plan(&self) -> Plan {
+        Plan {
+            test_fraction: self.test_fraction,
+            valid_fraction: self.valid_fraction,
+            folds: self.folds,
+            fold: self.fold,
+        }
+    }
+
     /// Refuses what cannot be meant.
     pub(super) fn check(&self) -> Result<()> {
-        let wrong = |field: &str, problem: String, remedy: &str| {
-            Err(Error::recipe(format!("data.{field}"), problem, remedy))
-        };
-        for (name, fraction) in [
-            ("test_fraction", self.test_fraction),
-            ("valid_fraction", self.valid_fraction),
-        ] {
-            if !(0.0..1.0).contains(&fraction) {
-                return wrong(
-                    name,
-                    format!("{fraction} is not a fraction"),
-                    "give a number from 0 to below 1",
-                );
-            }
+        self.plan().check()?;
+        if self.max_bytes == 0 {
+            let problem = "0 bytes hold no text";
+            return Err(Error::recipe("data.max_bytes", problem, "leave it out"));
         }
-        match self.folds {
-            Some(folds) if folds < 2 => wrong(
-                "folds",
-                format!("{folds} folds leave nothing to train or test on"),
-                "give 2 or more, such as 10",
-            ),
-            Some(folds) if self.fold >= folds => {
-                let problem = format!("there is no fold {} among {folds}", self.fold);
-                wrong("fold", problem, &format!("count from 0 to {}", folds - 1))
-            }
-            _ if self.max_bytes == 0 => wrong(
-                "max_bytes",
-                "0 bytes hold no text".to_owned(),
-                "leave it out",
-            ),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 }

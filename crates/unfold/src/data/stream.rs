@@ -1,9 +1,10 @@
 //! A long row of token numbers, in memory or, past a size, in a file of its own.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::Range;
 
+use super::read_at::read_at;
 use crate::error::{Error, Result};
 
 /// Numbers kept in memory; more go to a nameless file.
@@ -119,18 +120,6 @@ impl TokenWriter {
         stream.memory.clear();
         Ok(())
     }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, at)
-}
-
-#[cfg(not(unix))]
-fn read_at(mut file: &File, bytes: &mut [u8], at: u64) -> io::Result<()> {
-    use std::io::{Read, Seek, SeekFrom};
-    file.seek(SeekFrom::Start(at))?;
-    file.read_exact(bytes)
 }
 
 #[cfg(test)]

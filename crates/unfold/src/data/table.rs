@@ -2,12 +2,25 @@
 
 use std::collections::HashSet;
 
-use super::TextSource;
 use super::missing::distance;
 use crate::error::{Error, Result};
 
+/// Which columns are looked for.
+pub(super) struct Wanted<'a> {
+    /// What is wanted besides the label; a setting of this name says where it is.
+    pub(super) what: &'static str,
+    /// Column names that usually hold it, the likeliest first.
+    pub(super) names: &'static [&'static str],
+    /// Where it is: several columns as `title+body`.
+    pub(super) column: Option<&'a str>,
+    /// Where the label is.
+    pub(super) label: Option<&'a str>,
+    /// Whether the first row names the columns.
+    pub(super) header: Option<bool>,
+}
+
 /// Column names that usually hold the text, the likeliest first.
-const TEXT_NAMES: [&str; 17] = [
+pub(super) const TEXT_NAMES: [&str; 17] = [
     "text",
     "sentence",
     "content",
@@ -25,6 +38,26 @@ const TEXT_NAMES: [&str; 17] = [
     "utterance",
     "title",
     "v2",
+];
+/// Column names that usually hold a picture or the name of its file, the likeliest first.
+pub(super) const PICTURE_NAMES: [&str; 17] = [
+    "image",
+    "picture",
+    "img",
+    "photo",
+    "file_name",
+    "filename",
+    "file",
+    "image_path",
+    "filepath",
+    "path",
+    "image_name",
+    "image_file",
+    "image_id",
+    "imageid",
+    "images",
+    "name",
+    "id",
 ];
 /// Column names that usually hold the label, the likeliest first.
 const LABEL_NAMES: [&str; 15] = [
@@ -65,7 +98,7 @@ pub(super) struct Row {
 /// Which columns to use.
 pub(super) struct Columns {
     /// Joined by a line break when there are several.
-    pub(super) text: Vec<usize>,
+    pub(super) content: Vec<usize>,
     pub(super) label: usize,
     /// A sentence about a guess that was made.
     pub(super) note: Option<String>,
@@ -74,7 +107,7 @@ pub(super) struct Columns {
 impl Table {
     /// Takes the first row for a header when the source says so, or names one of its cells, or the
     /// row looks like one.
-    pub(super) fn split_header(&mut self, source: &TextSource) {
+    pub(super) fn split_header(&mut self, wanted: &Wanted<'_>) {
         let Some(first) = self.rows.first() else {
             return;
         };
@@ -89,13 +122,13 @@ impl Table {
                 .any(|cell| names.contains(&cell.to_lowercase().as_str()))
         };
         // A column that is named by something else than its number is named in a header.
-        let named = [&source.text, &source.label]
+        let named = [wanted.column, wanted.label]
             .into_iter()
             .flatten()
             .any(|name| name.parse::<usize>().is_err());
-        let header = source.header.unwrap_or_else(|| {
+        let header = wanted.header.unwrap_or_else(|| {
             named
-                || known(&TEXT_NAMES) && known(&LABEL_NAMES)
+                || known(wanted.names) && known(&LABEL_NAMES)
                 || self.first_row_names_a_rare_label()
         });
         if header {
@@ -123,46 +156,52 @@ impl Table {
     }
 
     /// Finds the columns that the source names, or the likely ones.
-    pub(super) fn columns(&self, source: &TextSource) -> Result<Columns> {
-        let text = source
-            .text
-            .as_deref()
-            .map(|names| self.named("text", names))
+    pub(super) fn columns(&self, wanted: &Wanted<'_>) -> Result<Columns> {
+        let what = wanted.what;
+        let content = wanted
+            .column
+            .map(|names| self.named(what, names))
             .transpose()?;
-        let label = source
+        let label = wanted
             .label
-            .as_deref()
             .map(|name| self.one("label", name))
             .transpose()?;
         let mut guessed = false;
-        let label = match label.or_else(|| self.known(&LABEL_NAMES, text.as_deref())) {
+        let label = match label.or_else(|| self.known(&LABEL_NAMES, content.as_deref())) {
             Some(label) => label,
             None => {
                 guessed = true;
                 self.likely_label().ok_or_else(|| self.unsure("label"))?
             }
         };
-        let text = match text.or_else(|| {
-            self.known(&TEXT_NAMES, Some(&[label]))
+        let content = match content.or_else(|| {
+            self.known(wanted.names, Some(&[label]))
                 .map(|column| vec![column])
         }) {
-            Some(text) => text,
+            Some(content) => content,
             None => {
                 guessed = true;
-                vec![self.longest(label).ok_or_else(|| self.unsure("text"))?]
+                vec![self.longest(label).ok_or_else(|| self.unsure(what))?]
             }
         };
-        if text.contains(&label) {
-            let problem = format!("column {} cannot be both text and label", self.name(label));
+        if content.contains(&label) {
+            let problem = format!(
+                "column {} cannot be both {what} and label",
+                self.name(label)
+            );
             return Err(Error::data(&self.place, problem, self.list()));
         }
         let note = guessed.then(|| {
-            let text: Vec<String> = text.iter().map(|&column| self.name(column)).collect();
+            let content: Vec<String> = content.iter().map(|&column| self.name(column)).collect();
             let label = self.name(label);
-            format!("{}: took column {} for the text and column {label} for the label; say otherwise with `text` and \
-                     `label`", self.place, text.join(" + "))
+            format!("{}: took column {} for the {what} and column {label} for the label; say otherwise with `{what}` \
+                     and `label`", self.place, content.join(" + "))
         });
-        Ok(Columns { text, label, note })
+        Ok(Columns {
+            content,
+            label,
+            note,
+        })
     }
 
     fn width(&self) -> usize {

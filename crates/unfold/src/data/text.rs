@@ -1,12 +1,13 @@
 //! Labelled texts, split for training.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::files::Files;
 use super::layout::{Collection, Document, collect};
 use super::parts::Part;
-use super::{TextSource, split};
+use super::split::{self, Labelled, Parts};
+use super::{TextSource, classes};
 use crate::error::{Error, Result};
 use crate::random::Key;
 
@@ -17,6 +18,12 @@ pub struct Example {
     pub text: String,
     /// Its place in [`TextData::labels`].
     pub label: usize,
+}
+
+impl Labelled for Example {
+    fn label(&self) -> usize {
+        self.label
+    }
 }
 
 /// Labelled texts, split.
@@ -48,103 +55,37 @@ pub fn read_text(path: &Path, source: &TextSource, seed: u64) -> Result<TextData
     if source.deduplicate {
         remove_duplicates(&mut collection);
     }
-    let labels = labels_of(&collection.documents);
-    check_classes(&collection, &labels)?;
+    let labelled: Vec<(Option<Part>, &str)> = collection
+        .documents
+        .iter()
+        .map(|document| (document.part, document.label.as_str()))
+        .collect();
+    let labels = classes::of(labelled.iter().map(|(_, label)| *label));
+    classes::check(&collection.name, &labelled, &labels, "documents")?;
     let Collection {
         name,
         documents,
         mut notes,
     } = collection;
     note_texts(&documents, &mut notes);
-    let mut parts = Parts::given(documents, &labels);
-    if parts.test.is_some() && source.folds.is_some() {
-        let problem = "the data gives its own split, so it cannot be split into folds";
-        return Err(Error::data(name, problem, "leave `folds` out"));
-    }
-    parts.complete(
-        &source,
-        Key::new(source.seed.unwrap_or(seed)).named("split"),
-    );
-    let Parts { train, valid, test } = parts;
-    if test.as_ref().is_some_and(Vec::is_empty) {
-        let problem = format!("{} documents are too few to split", train.len());
-        let remedy = "give at least two documents of each class, or set test_fraction to 0";
-        return Err(Error::data(name, problem, remedy));
-    }
-    let chosen = valid.filter(|valid| !valid.is_empty());
-    if chosen.is_none() && source.valid_fraction > 0.0 {
-        notes.push("too few documents to take a validation part from".to_owned());
-    }
-    note_unlearnable(&labels, &train, &mut notes);
+    let number = classes::numbers(&labels);
+    let examples = documents.into_iter().map(|document| {
+        let label = number[document.label.as_str()];
+        let text = document.text;
+        (document.part, Example { text, label })
+    });
+    let key = Key::new(source.seed.unwrap_or(seed)).named("split");
+    let plan = source.plan();
+    let parts = Parts::of(&name, examples, &plan, key, "documents", &mut notes)?;
+    let seen = parts.train.iter().map(|example| example.label);
+    notes.extend(classes::unlearnable(&labels, seen, "document"));
     Ok(TextData {
         labels,
-        train,
-        valid: chosen,
-        test,
+        train: parts.train,
+        valid: parts.valid,
+        test: parts.test,
         notes,
     })
-}
-
-/// The parts of a split, as far as there are any yet.
-struct Parts {
-    train: Vec<Example>,
-    valid: Option<Vec<Example>>,
-    test: Option<Vec<Example>>,
-}
-
-impl Parts {
-    /// What the data says itself; all of it is for training when it says nothing.
-    fn given(documents: Vec<Document>, labels: &[String]) -> Parts {
-        let number = numbers(labels);
-        let mut parts = Parts {
-            train: Vec::new(),
-            valid: None,
-            test: None,
-        };
-        for document in documents {
-            let part = match document.part {
-                None | Some(Part::Train) => &mut parts.train,
-                Some(Part::Valid) => parts.valid.get_or_insert_default(),
-                Some(Part::Test) => parts.test.get_or_insert_default(),
-            };
-            part.push(Example {
-                label: number[document.label.as_str()],
-                text: document.text,
-            });
-        }
-        parts
-    }
-
-    /// Takes the parts that are missing from the training part.
-    fn complete(&mut self, source: &TextSource, key: Key) {
-        if let Some(folds) = source.folds {
-            let deal =
-                |labels: &[usize]| split::fold(labels, folds, source.fold, key.named("folds"));
-            self.test = Some(self.take(deal));
-        } else if self.test.is_none() && source.test_fraction > 0.0 {
-            let fraction = source.test_fraction;
-            self.test = Some(self.take(|labels| split::take(labels, fraction, key.named("test"))));
-        }
-        if self.valid.is_none() && source.valid_fraction > 0.0 {
-            let fraction = source.valid_fraction;
-            self.valid =
-                Some(self.take(|labels| split::take(labels, fraction, key.named("valid"))));
-        }
-    }
-
-    fn take(&mut self, choose: impl Fn(&[usize]) -> (Vec<usize>, Vec<usize>)) -> Vec<Example> {
-        let (kept, taken) = divide(std::mem::take(&mut self.train), choose);
-        self.train = kept;
-        taken
-    }
-}
-
-fn numbers(labels: &[String]) -> HashMap<&str, usize> {
-    labels
-        .iter()
-        .enumerate()
-        .map(|(index, label)| (label.as_str(), index))
-        .collect()
 }
 
 /// Reads labelled texts to evaluate a trained model that knows `labels`: the test part if the data
@@ -173,7 +114,7 @@ pub fn read_text_split(
     {
         documents.retain(|document| document.part == Some(Part::Test));
     }
-    let number = numbers(labels);
+    let number = classes::numbers(labels);
     let example = |document: Document| match number.get(document.label.as_str()) {
         Some(&label) => Ok(Example {
             text: document.text,
@@ -184,7 +125,7 @@ pub fn read_text_split(
             Err(Error::data(
                 document.place,
                 problem,
-                format!("it knows {}", list(labels)),
+                format!("it knows {}", classes::list(labels)),
             ))
         }
     };
@@ -201,7 +142,7 @@ pub fn read_text_split(
     }
     Ok(if super::builtin::is_builtin(path) {
         let key = Key::new(source.seed.unwrap_or(0)).named("split");
-        divide(examples, |labels| {
+        split::divide(examples, |labels| {
             split::take(labels, source.test_fraction, key.named("test"))
         })
         .1
@@ -213,64 +154,6 @@ pub fn read_text_split(
 fn read(path: &Path, source: &TextSource) -> Result<Collection> {
     source.check()?;
     collect(Files::open(path, source.only.as_deref())?, source)
-}
-
-/// All labels; numbers are ordered by value, so that class 10 does not come before class 2.
-fn labels_of(documents: &[Document]) -> Vec<String> {
-    let names: BTreeSet<&str> = documents
-        .iter()
-        .map(|document| document.label.as_str())
-        .collect();
-    let mut labels: Vec<String> = names.into_iter().map(str::to_owned).collect();
-    let numbers: Option<Vec<f64>> = labels
-        .iter()
-        .map(|label| label.parse().ok().filter(|n: &f64| n.is_finite()))
-        .collect();
-    if numbers.is_some() {
-        let value = |label: &String| label.parse::<f64>().unwrap_or(0.0);
-        labels.sort_by(|a, b| value(a).total_cmp(&value(b)));
-    }
-    labels
-}
-
-fn check_classes(collection: &Collection, labels: &[String]) -> Result<()> {
-    let Collection {
-        name, documents, ..
-    } = collection;
-    let trains = |document: &&Document| document.part.is_none_or(|part| part == Part::Train);
-    let seen: BTreeSet<&str> = documents
-        .iter()
-        .filter(trains)
-        .map(|document| document.label.as_str())
-        .collect();
-    match seen.len() {
-        0 => {
-            let remedy = "name a folder or file `train`, or leave part names such as `test` out";
-            Err(Error::data(name, "there is nothing to train on", remedy))
-        }
-        1 => {
-            let class = seen.first().unwrap_or(&"");
-            let problem = format!("there is only one class, `{class}`");
-            Err(Error::data(
-                name,
-                problem,
-                "give documents of at least two classes",
-            ))
-        }
-        _ if documents.len() >= 20 && labels.len() * 2 > documents.len() => {
-            let problem = format!(
-                "{} documents have {} different labels",
-                documents.len(),
-                labels.len()
-            );
-            let remedy = format!(
-                "name the column that holds the label with `label`; found labels such as {}",
-                list(&labels[..3])
-            );
-            Err(Error::data(name, problem, remedy))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Keeps the first of equal documents. Where the data gives a split, the test part is kept whole
@@ -329,56 +212,4 @@ fn note_texts(documents: &[Document], notes: &mut Vec<String>) {
         documents.iter().filter(|document| document.cut).count(),
         "longer than `max_bytes` cut to that length",
     );
-}
-
-fn note_unlearnable(labels: &[String], train: &[Example], notes: &mut Vec<String>) {
-    let seen: BTreeSet<usize> = train.iter().map(|example| example.label).collect();
-    let unseen: Vec<String> = (0..labels.len())
-        .filter(|label| !seen.contains(label))
-        .map(|label| labels[label].clone())
-        .collect();
-    if !unseen.is_empty() {
-        notes.push(format!(
-            "no training document has the label {}: it cannot be learned",
-            list(&unseen)
-        ));
-    }
-}
-
-fn divide(
-    examples: Vec<Example>,
-    choose: impl Fn(&[usize]) -> (Vec<usize>, Vec<usize>),
-) -> (Vec<Example>, Vec<Example>) {
-    let labels: Vec<usize> = examples.iter().map(|example| example.label).collect();
-    let (_, taken) = choose(&labels);
-    let mut take = vec![false; examples.len()];
-    taken.into_iter().for_each(|index| take[index] = true);
-    let (taken, kept): (Vec<_>, Vec<_>) =
-        examples.into_iter().zip(take).partition(|(_, take)| *take);
-    let plain =
-        |pairs: Vec<(Example, bool)>| pairs.into_iter().map(|(example, _)| example).collect();
-    (plain(kept), plain(taken))
-}
-
-/// Names for a message; not more than a person reads.
-fn list(names: &[String]) -> String {
-    let shown: Vec<String> = names
-        .iter()
-        .take(20)
-        .map(|name| format!("`{}`", shorten(name)))
-        .collect();
-    let more = if names.len() > 20 {
-        format!(" and {} more", names.len() - 20)
-    } else {
-        String::new()
-    };
-    format!("{}{more}", shown.join(", "))
-}
-
-fn shorten(name: &str) -> String {
-    if name.chars().count() <= 40 {
-        name.to_owned()
-    } else {
-        name.chars().take(39).chain(['…']).collect()
-    }
 }

@@ -1,4 +1,7 @@
-//! The memory laboratory: which recurrent cells remember for how long, and how far gradients reach.
+//! Laboratories: what networks do, on tasks and pictures small enough to follow.
+//!
+//! [`filter`] passes one filter over one picture, and [`shift`] moves a picture under filters with and without pooling. The
+//! rest is the memory laboratory: which recurrent cells remember for how long, and how far gradients reach.
 //!
 //! For each task and cell one network learns all asked distances, short ones first. It is then measured at each
 //! distance, and so is the norm of the loss's gradient with respect to the hidden state, step by step back
@@ -22,8 +25,11 @@
 mod cell;
 mod config;
 mod experiment;
+pub mod filter;
+pub mod forming;
 mod network;
 mod results;
+pub mod shift;
 pub mod tasks;
 
 use std::sync::Arc;

@@ -103,6 +103,11 @@ impl Conv2d {
         self.bias
     }
 
+    /// Stride, padding and all else that is no parameter.
+    pub fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
     /// `[B, H, W, C]` to `[B, OH, OW, O]`.
     ///
     /// # Panics

@@ -42,6 +42,9 @@ pub enum Init {
     },
     /// 1 on the diagonal of a matrix, 0 elsewhere.
     Identity,
+    /// As [`Init::FanInUniform`], but for the first outputs of a convolution `[KH, KW, C, O]`, one for each input while both
+    /// last, which pass it on: 1 at the middle tap, 0 elsewhere (Zagoruyko and Komodakis 2017).
+    Dirac,
     /// The bias `[G D]` of a gated recurrent cell, 0 but for ln u in the gate that keeps states, an LSTM's
     /// f or a GRU's z, and -ln u in an LSTM's gate i, with u uniform in 1..`longest` - 1 for each unit
     /// (Tallec and Ollivier 2018).
@@ -60,7 +63,7 @@ impl Init {
     ///
     /// # Panics
     /// When given values are not as many as the shape's, an orthogonal weight is not a matrix that
-    /// falls into its blocks, or a cell has no gate for a chrono bias.
+    /// falls into its blocks, a Dirac weight is not a convolution's, or a cell has no gate for a chrono bias.
     pub(crate) fn fill<E: Float>(&self, key: Key, shape: Shape, out: &mut [E]) {
         let outputs = shape.last();
         let fan_in = (shape.len() / outputs.max(1)).max(1);
@@ -100,6 +103,19 @@ impl Init {
                 out.fill(E::ZERO);
                 let diagonal = out.iter_mut().step_by(outputs + 1).take(outputs);
                 diagonal.for_each(|value| *value = E::ONE);
+            }
+            Init::Dirac => {
+                uniform(key, fan_in.sqrt().recip(), out);
+                let [kh, kw, c, o] = *shape.dims() else {
+                    panic!("dirac: expected [KH, KW, C, O], got shape {shape}");
+                };
+                let middle = kh / 2 * kw + kw / 2;
+                for (row, weights) in out.chunks_exact_mut(o.max(1)).enumerate() {
+                    for (output, weight) in weights.iter_mut().take(c).enumerate() {
+                        let passes = row == middle * c + output;
+                        *weight = if passes { E::ONE } else { E::ZERO };
+                    }
+                }
             }
             Init::Chrono { cell, longest } => {
                 assert!(
@@ -230,6 +246,25 @@ mod tests {
                 "{init:?}: variance {found}, expected {expected}"
             );
         }
+    }
+
+    #[test]
+    fn dirac_passes_the_first_channels_on() {
+        let w = drawn(&Init::Dirac, [3, 3, 2, 4]);
+        for (at, row) in w.chunks(4).enumerate() {
+            let passed = [0, 1].map(|output| f64::from(u8::from(at == 4 * 2 + output)));
+            assert_eq!(row[..2], passed);
+            assert!(
+                row[2..]
+                    .iter()
+                    .all(|v| *v != 0.0 && v.abs() < 18f64.sqrt().recip())
+            );
+        }
+        // As many outputs as there are, where they are fewer.
+        assert_eq!(
+            drawn(&Init::Dirac, [1, 1, 3, 2]),
+            [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
+        );
     }
 
     #[test]

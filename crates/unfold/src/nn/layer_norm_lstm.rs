@@ -1,118 +1,99 @@
-//! An LSTM with layer normalisation.
+//! An LSTM's layer normalisation.
 
-use crate::nn::{Init, ParamId, Pass, RecurrentConfig, RecurrentOutput, Scope, States};
-use crate::ops::Cell;
+use unfold_kernels::{self as kernels, Buffer, UnaryOp};
+
+use crate::nn::{Init, ParamId, Params, Pass, Scope};
+use crate::ops::Recurrence;
 use crate::{Float, Ragged, Tensor};
 
 /// ε of the layer normalisations.
 const EPSILON: f64 = 1e-5;
 
-/// One LSTM layer with layer normalisation (Ba, Kiros and Hinton 2016, equations 20 to 22), over
-/// ragged sequences in the usual direction:
+/// What layer normalisation (Ba, Kiros and Hinton 2016, equations 20 to 22) adds to an LSTM of D units:
 ///
 /// i, f, g, o = LN(x_t U; γ_x) + LN(h_(t-1) W; γ_h) + b
 ///
 /// c_t = σ(f) ⊙ c_(t-1) + σ(i) ⊙ tanh(g); h_t = σ(o) ⊙ tanh(LN(c_t; γ_c, β_c))
 ///
-/// with b for the paper's β_1 + β_2 + b, and each LN over all four gates of a row together. It is
-/// composed of elementary operations, step by step, so it is slower than a
-/// [`Recurrent`](crate::nn::Recurrent) layer; for more layers, put one on top of the other.
-///
-/// Shapes, with B sequences, C features in, D units: x `[sum(len), C]`, output `[sum(len), D]`, states
-/// `[B, D]`; U (`w_ih`) `[C, 4 D]`, W (`w_hh`) `[D, 4 D]`, γ_x and γ_h (`gain_ih`, `gain_hh`) and b
-/// (`bias`) `[4 D]`, γ_c and β_c (`gain_c`, `bias_c`) `[D]`. U starts uniform as Glorot and Bengio
-/// have it, W with orthogonal gates, gains with 1, biases with 0, but the forget gate's with 1.
-///
-/// ```
-/// use unfold::nn::{LayerNormLstm, Params, Pass};
-/// use unfold::{Ragged, Tensor};
-///
-/// let mut params = Params::<f32>::new(1);
-/// let lstm = LayerNormLstm::new(&mut params.scope("lstm"), 4, 6);
-/// let sequences = Ragged::new(&[3, 1]); // two sequences: 4 rows in all
-/// let out = lstm.forward(&Pass::evaluation(&params), &Tensor::zeros([4, 4]), &sequences, None);
-/// assert_eq!(out.y.dims(), [4, 6]);
-/// assert_eq!(out.states.last().dims(), [2, 6]);
-/// ```
-#[derive(Clone, Debug)]
-pub struct LayerNormLstm {
-    name: String,
-    hidden_size: usize,
-    w_ih: ParamId,
-    w_hh: ParamId,
+/// with b for the paper's β_1 + β_2 + b, and each LN over all four gates of a row together. γ_x and γ_h
+/// (`gain_ih`, `gain_hh`) are `[4 D]`, γ_c and β_c (`gain_c`, `bias_c`) `[D]`; gains start with 1.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LayerNorms {
     gain_ih: ParamId,
     gain_hh: ParamId,
-    bias: ParamId,
     gain_c: ParamId,
     bias_c: ParamId,
 }
 
-impl LayerNormLstm {
-    /// A layer of `hidden_size` units that takes `inputs` features.
-    pub fn new<E: Float>(
-        scope: &mut Scope<'_, E>,
-        inputs: usize,
-        hidden_size: usize,
-    ) -> LayerNormLstm {
-        let (d, width) = (hidden_size, 4 * hidden_size);
-        let [w_ih, w_hh, bias] = RecurrentConfig::new(Cell::Lstm, d).inits(inputs, d);
-        LayerNormLstm {
-            name: scope.path().to_string(),
-            hidden_size,
-            w_ih: scope.add("w_ih", [inputs, width], w_ih),
-            w_hh: scope.add("w_hh", [d, width], w_hh),
-            gain_ih: scope.add("gain_ih", [width], Init::Ones),
-            gain_hh: scope.add("gain_hh", [width], Init::Ones),
-            bias: scope.add("bias", [width], bias),
+/// The room that a step of B streams needs.
+#[derive(Clone, Debug)]
+pub(super) struct NormRoom<E: Float> {
+    /// No bias for four gates.
+    zeros: Buffer<E>,
+    /// Rows of four gates.
+    rows: Buffer<E>,
+    mean: Buffer<E>,
+    rstd: Buffer<E>,
+}
+
+impl<E: Float> NormRoom<E> {
+    /// For `batch` streams and layers of up to `d` units.
+    pub(super) fn new(batch: usize, d: usize) -> NormRoom<E> {
+        NormRoom {
+            zeros: Buffer::zeros(4 * d),
+            rows: Buffer::zeros(4 * d * batch),
+            mean: Buffer::zeros(batch),
+            rstd: Buffer::zeros(batch),
+        }
+    }
+
+    /// Normalises the rows of `x` into the room.
+    fn normalise(&mut self, x: &[E], gain: &[E], bias: Option<&[E]>) -> &mut [E] {
+        let rows = &mut self.rows[..x.len()];
+        let bias = bias.unwrap_or(&self.zeros[..gain.len()]);
+        let eps = E::from_f64(EPSILON);
+        kernels::layer_norm(x, gain, bias, eps, rows, &mut self.mean, &mut self.rstd);
+        rows
+    }
+}
+
+impl LayerNorms {
+    pub(super) fn new<E: Float>(scope: &mut Scope<'_, E>, d: usize) -> LayerNorms {
+        LayerNorms {
+            gain_ih: scope.add("gain_ih", [4 * d], Init::Ones),
+            gain_hh: scope.add("gain_hh", [4 * d], Init::Ones),
             gain_c: scope.add("gain_c", [d], Init::Ones),
             bias_c: scope.add("bias_c", [d], Init::Zeros),
         }
     }
 
-    /// States of zeros for `batch` sequences: what `None` means to [`LayerNormLstm::forward`].
-    pub fn zero_states<E: Float>(&self, batch: usize) -> States<E> {
-        let zeros = || vec![Tensor::zeros([batch, self.hidden_size])];
-        States {
-            h: zeros(),
-            c: zeros(),
-            directions: 1,
-        }
-    }
-
-    /// Runs over `sequences`, whose rows are `x` `[sum(len), C]`, from `initial` states or zeros.
-    ///
-    /// # Panics
-    /// When shapes do not fit, or there is no sequence.
+    /// Runs an LSTM of weights U, W and b over `sequences`, whose rows are `x` `[sum(len), C]`, from
+    /// states h and c `[B, D]`. Composed of elementary operations, step by step, so it is slower than
+    /// [`Tensor::recurrent`].
     #[track_caller]
-    pub fn forward<E: Float>(
+    pub(super) fn forward<E: Float>(
         &self,
         pass: &Pass<E>,
         x: &Tensor<E>,
         sequences: &Ragged,
-        initial: Option<&States<E>>,
-    ) -> RecurrentOutput<E> {
+        [w_ih, w_hh, bias]: [&Tensor<E>; 3],
+        [mut h, mut c]: [Tensor<E>; 2],
+    ) -> Recurrence<E> {
         let rows = sequences.rows();
         assert!(
             x.dims().len() == 2 && x.dim(0) == rows,
-            "layer_norm_lstm: expected input [{rows}, C] for {rows} steps, got {}",
+            "recurrent: expected input [{rows}, C] for {rows} steps, got {}",
             x.shape()
         );
-        let d = self.hidden_size;
-        let zeros = self.zero_states(sequences.batch());
-        let initial = initial.unwrap_or(&zeros);
-        let (mut h, mut c) = (initial.h[0].clone(), initial.c[0].clone()); // [B, D]
-        let [w_hh, gain_hh] = [self.w_hh, self.gain_hh].map(|id| pass.param(id));
+        let d = w_hh.dim(0);
+        let [gain_ih, gain_hh] = [self.gain_ih, self.gain_hh].map(|id| pass.param(id));
         let [gain_c, bias_c] = [self.gain_c, self.bias_c].map(|id| pass.param(id));
-        let from_x = x.linear(&pass.param(self.w_ih), None).layer_norm(
-            &pass.param(self.gain_ih),
-            &pass.param(self.bias),
-            EPSILON,
-        ); // [sum(len), 4 D]
+        let from_x = x.linear(w_ih, None).layer_norm(&gain_ih, bias, EPSILON); // [sum(len), 4 D]
         let no_bias = Tensor::zeros([4 * d]);
         let (mut all_h, mut all_c) = (Vec::new(), Vec::new());
         for t in 0..sequences.steps() {
             let alive = sequences.alive(t);
-            let product = h.narrow(0, 0, alive).linear(&w_hh, None); // [alive, 4 D]
+            let product = h.narrow(0, 0, alive).linear(w_hh, None); // [alive, 4 D]
             let gates = from_x
                 .narrow(0, sequences.offset(t), alive)
                 .add(&product.layer_norm(&gain_hh, &no_bias, EPSILON));
@@ -125,16 +106,46 @@ impl LayerNormLstm {
             all_c.push(c.clone());
         }
         let joined = |all: &[Tensor<E>]| Tensor::concat(&all.iter().collect::<Vec<_>>(), 0);
-        let y = pass.watch(&self.name, joined(&all_h)); // [sum(len), D]
-        let cells = joined(&all_c); // [sum(len), D]
+        let (y, cells) = (joined(&all_h), joined(&all_c)); // [sum(len), D]
         let last = sequences.last_rows();
-        RecurrentOutput {
-            states: States {
-                h: vec![y.gather(&last)],
-                c: vec![cells.gather(&last)],
-                directions: 1,
-            },
+        Recurrence {
+            h: y.gather(&last),
+            c: Some(cells.gather(&last)),
             y,
+        }
+    }
+
+    /// Normalises what a step adds up to its gates: `x_t U` and `h_(t-1) W`, each `[B, 4 D]`.
+    pub(super) fn gates<E: Float>(
+        &self,
+        params: &Params<E>,
+        bias: &[E],
+        from_x: &mut [E],
+        from_h: &mut [E],
+        room: &mut NormRoom<E>,
+    ) {
+        let gain = params.get(self.gain_ih);
+        from_x.copy_from_slice(room.normalise(from_x, gain, Some(bias)));
+        let gain = params.get(self.gain_hh);
+        from_h.copy_from_slice(room.normalise(from_h, gain, None));
+    }
+
+    /// The hidden states `[B, D]` after a step, of its activated gates `[B, 4 D]` and cell states `[B, D]`.
+    pub(super) fn hidden<E: Float>(
+        &self,
+        params: &Params<E>,
+        gates: &[E],
+        c: &[E],
+        h: &mut [E],
+        room: &mut NormRoom<E>,
+    ) {
+        let (gain, bias) = (params.get(self.gain_c), params.get(self.bias_c));
+        let d = gain.len();
+        kernels::unary(UnaryOp::Tanh, room.normalise(c, gain, Some(bias)), h);
+        for (h, gates) in h.chunks_exact_mut(d).zip(gates.chunks_exact(4 * d)) {
+            for (h, &o) in h.iter_mut().zip(&gates[3 * d..]) {
+                *h = o * *h;
+            }
         }
     }
 }

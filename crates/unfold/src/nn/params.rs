@@ -31,6 +31,8 @@ pub struct Entry {
     pub trainable: bool,
     /// Whether weight decay applies to it: by default to matrices, not to biases and norms.
     pub decay: bool,
+    /// What its learning rate is multiplied by: 1 by default.
+    pub rate: f64,
 }
 
 /// All parameters of a model.
@@ -83,6 +85,8 @@ pub(crate) struct Stretch<'a, E> {
     pub(crate) rows: Option<&'a Rows>,
     /// Whether weight decay applies.
     pub(crate) decay: bool,
+    /// What the learning rate is multiplied by.
+    pub(crate) rate: f64,
     /// Where the values lie among all.
     pub(crate) range: Range<usize>,
 }
@@ -228,7 +232,7 @@ impl<E: Float> Params<E> {
         values
     }
 
-    /// Runs `f` on each stretch of values that training changes. Neighbours that weight decay treats alike are
+    /// Runs `f` on each stretch of values that training changes. Neighbours with the same rate that weight decay treats alike are
     /// one stretch, but for tables of which some rows alone have a gradient.
     pub(crate) fn for_each_stretch(&mut self, mut f: impl FnMut(Stretch<'_, E>)) {
         self.written();
@@ -243,6 +247,7 @@ impl<E: Float> Params<E> {
             let joins = |&(i, e): &(usize, &Entry), end| {
                 e.trainable
                     && e.decay == first.decay
+                    && e.rate == first.rate
                     && e.range.start == end
                     && gradients.rows(i).is_none()
             };
@@ -256,6 +261,7 @@ impl<E: Float> Params<E> {
                 gradients: &gradients.values()[range.clone()],
                 rows,
                 decay: first.decay,
+                rate: first.rate,
                 range,
             });
         }
@@ -269,6 +275,11 @@ impl<E: Float> Params<E> {
     /// Lets weight decay apply to a parameter, or exempts it.
     pub fn set_decay(&mut self, id: ParamId, decay: bool) {
         Arc::make_mut(&mut self.entries)[id.0].decay = decay;
+    }
+
+    /// Multiplies the learning rate of a parameter by `factor`, which makes layers learn at different rates.
+    pub fn set_rate(&mut self, id: ParamId, factor: f64) {
+        Arc::make_mut(&mut self.entries)[id.0].rate = factor;
     }
 
     /// Computes the gradients of `loss` with respect to all trainable parameters that `pass` used
@@ -330,6 +341,7 @@ impl<E: Float> Params<E> {
             range,
             trainable,
             decay: shape.rank() > 1,
+            rate: 1.0,
         });
         id
     }

@@ -1,5 +1,6 @@
 //! The recurrent layers: Elman, GRU and LSTM.
 
+use super::layer_norm_lstm::LayerNorms;
 use crate::nn::{Dropout, Init, LockedDropout, ParamId, Pass, RecurrentConfig, Scope};
 use crate::ops::{Cell, Recurrent as Run};
 use crate::{Float, Ragged, Tensor};
@@ -20,6 +21,16 @@ use crate::{Float, Ragged, Tensor};
 /// l and direction, `layer{l}.forward` or `layer{l}.backward`, parameters are `w_ih` `[C, G D]`
 /// (U; for layers after the first C is the width of the one below), `w_hh` `[D, G D]` (W), `bias`
 /// `[G D]` and, for a GRU, `bias_hn` `[D]`. Gates lie in the order r, z, n or i, f, g, o.
+///
+/// With [`RecurrentConfig::layer_norm`] an LSTM is that of Ba, Kiros and Hinton (2016, equations 20 to
+/// 22):
+///
+/// i, f, g, o = LN(x_t U; γ_x) + LN(h_(t-1) W; γ_h) + b, each LN over all four gates together;
+/// c_t = σ(f) ⊙ c_(t-1) + σ(i) ⊙ tanh(g); h_t = σ(o) ⊙ tanh(LN(c_t; γ_c, β_c))
+///
+/// with b for the paper's β_1 + β_2 + b, and further parameters γ_x and γ_h (`gain_ih`, `gain_hh`)
+/// `[4 D]`, γ_c and β_c (`gain_c`, `bias_c`) `[D]`. It is composed of elementary operations, step by
+/// step, and so trains more slowly.
 ///
 /// How they start and what is dropped in training is the [`RecurrentConfig`]'s.
 ///
@@ -51,6 +62,7 @@ pub(super) struct RunParams {
     pub(super) w_hh: ParamId,
     pub(super) bias: ParamId,
     pub(super) bias_hn: Option<ParamId>,
+    pub(super) norms: Option<LayerNorms>,
 }
 
 /// The states of all layers and directions between two steps, for a batch of sequences: layer by
@@ -207,21 +219,32 @@ impl Recurrent {
                     w_hh,
                     bias,
                     bias_hn,
+                    norms,
                 } = self.runs[i];
                 let w_hh = Dropout::new(weight_dropout).forward(pass, &pass.param(w_hh));
-                let run = y.recurrent(
-                    sequences,
-                    &Run {
-                        cell: self.config.cell,
-                        reverse: direction == 1,
-                        w_ih: &pass.param(w_ih),
-                        w_hh: &w_hh,
-                        bias: &pass.param(bias),
-                        bias_hn: bias_hn.map(|id| pass.param(id)).as_ref(),
-                        h0: initial.map(|states| &states.h[i]),
-                        c0: initial.and_then(|states| states.c.get(i)),
-                    },
-                );
+                let [w_ih, bias] = [w_ih, bias].map(|id| pass.param(id));
+                let h0 = initial.map(|states| &states.h[i]);
+                let c0 = initial.and_then(|states| states.c.get(i));
+                let run = match norms {
+                    Some(norms) => {
+                        let zeros = Tensor::zeros([sequences.batch(), w_hh.dim(0)]);
+                        let states = [h0, c0].map(|state| state.unwrap_or(&zeros).clone());
+                        norms.forward(pass, &y, sequences, [&w_ih, &w_hh, &bias], states)
+                    }
+                    None => y.recurrent(
+                        sequences,
+                        &Run {
+                            cell: self.config.cell,
+                            reverse: direction == 1,
+                            w_ih: &w_ih,
+                            w_hh: &w_hh,
+                            bias: &bias,
+                            bias_hn: bias_hn.map(|id| pass.param(id)).as_ref(),
+                            h0,
+                            c0,
+                        },
+                    ),
+                };
                 outputs.push(run.y); // [sum(len), D]
                 h.push(run.h); // [B, D]
                 c.extend(run.c); // [B, D]
@@ -251,6 +274,7 @@ impl RunParams {
             w_hh: scope.add("w_hh", [d, width], w_hh),
             bias: scope.add("bias", [width], bias),
             bias_hn: (config.cell == Cell::Gru).then(|| scope.add("bias_hn", [d], Init::Zeros)),
+            norms: config.layer_norm.then(|| LayerNorms::new(scope, d)),
         }
     }
 }

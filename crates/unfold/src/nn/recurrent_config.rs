@@ -43,6 +43,9 @@ pub struct RecurrentConfig {
     /// Dropout of the recurrent weights W, one mask a pass: its probability, in 0..1 (DropConnect, Wan
     /// et al. 2013; Merity et al. 2017).
     pub weight_dropout: f64,
+    /// Whether an LSTM's gates and cell states are normalised (Ba, Kiros and Hinton 2016), as
+    /// [`Recurrent`](crate::nn::Recurrent) has it. Not when bidirectional.
+    pub layer_norm: bool,
     /// How weights start.
     pub init: RecurrentInit,
     /// How the biases of gates start.
@@ -97,6 +100,7 @@ impl RecurrentConfig {
             dropout: 0.0,
             locked: false,
             weight_dropout: 0.0,
+            layer_norm: false,
             init: RecurrentInit::Orthogonal,
             gate_bias: GateBias::Forget(1.0),
         }
@@ -140,6 +144,12 @@ impl RecurrentConfig {
             self.init != RecurrentInit::Identity || self.cell.gates() == 1,
             "recurrent: expected an Elman cell to start from the identity, got {:?}",
             self.cell
+        );
+        assert!(
+            !self.layer_norm || self.cell == Cell::Lstm && !self.bidirectional,
+            "recurrent: expected an LSTM in one direction for layer normalisation, got {:?}, bidirectional: {}",
+            self.cell,
+            self.bidirectional
         );
         if let GateBias::Chrono { longest } = self.gate_bias {
             assert!(
@@ -239,6 +249,18 @@ mod tests {
         let gru = values(config(Cell::Gru), "bias");
         assert!((mean(&gru[D..2 * D]) - 50.5).abs() < 5.0);
         assert!(gru[..D].iter().chain(&gru[2 * D..]).all(|&b| b == 0.0));
+    }
+
+    #[test]
+    #[should_panic(
+        expected = "recurrent: expected an LSTM in one direction for layer normalisation, got Gru"
+    )]
+    fn other_cells_are_not_normalised() {
+        let config = RecurrentConfig {
+            layer_norm: true,
+            ..RecurrentConfig::new(Cell::Gru, 2)
+        };
+        values(config, "bias");
     }
 
     #[test]

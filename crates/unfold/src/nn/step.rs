@@ -2,6 +2,7 @@
 
 use unfold_kernels::{self as kernels, Buffer, Mat, MatMut, Quantized};
 
+use super::layer_norm_lstm::NormRoom;
 use crate::nn::{Params, Recurrent};
 use crate::ops::Cell;
 use crate::{Float, Ragged};
@@ -14,6 +15,8 @@ pub struct RecurrentState<E: Float = f32> {
     layers: Vec<LayerState<E>>,
     product: Buffer<E>,
     hn: Buffer<E>,
+    /// For layer normalisation.
+    norm: Option<NormRoom<E>>,
 }
 
 #[derive(Clone, Debug)]
@@ -105,6 +108,7 @@ impl Recurrent {
             layers: sizes.map(layer).collect(),
             product: zeros(widest * config.cell.gates()),
             hn: zeros(widest * usize::from(config.cell == Cell::Gru)),
+            norm: config.layer_norm.then(|| NormRoom::new(batch, widest)),
         }
     }
 
@@ -154,19 +158,21 @@ impl Recurrent {
             layers,
             product: room,
             hn,
+            norm,
         } = state;
         let mut below: Option<&LayerState<E>> = None;
         for (i, (layer, run)) in layers.iter_mut().zip(&self.runs).enumerate() {
             let x = below.map_or(x, |below| &below.h);
             let d = layer.h.len() / batch.max(1);
             let room = &mut room[..batch * d * cell.gates()];
-            product(
-                Weights::Input(i),
-                x,
-                Some(params.get(run.bias)),
-                &mut layer.gates,
-            );
+            let bias = params.get(run.bias);
+            let mut norm = run.norms.zip(norm.as_mut());
+            let added = Some(bias).filter(|_| norm.is_none());
+            product(Weights::Input(i), x, added, &mut layer.gates);
             product(Weights::Hidden(i), &layer.h, None, room);
+            if let Some((norms, scratch)) = &mut norm {
+                norms.gates(params, bias, &mut layer.gates, room, scratch);
+            }
             kernels::rnn_step(
                 cell,
                 sequences,
@@ -180,6 +186,10 @@ impl Recurrent {
                 &mut layer.next_c,
                 &mut hn[..batch * d * usize::from(cell == Cell::Gru)],
             );
+            if let Some((norms, scratch)) = norm {
+                let (gates, c) = (&layer.gates, &layer.next_c);
+                norms.hidden(params, gates, c, &mut layer.next_h, scratch);
+            }
             layer.turn();
             below = Some(layer);
         }
@@ -251,38 +261,51 @@ mod tests {
 
     #[test]
     fn eight_bits_are_near() {
-        let mut params = Params::<f32>::new(3);
-        let config = RecurrentConfig {
-            layers: 2,
-            ..RecurrentConfig::new(Cell::Lstm, 33)
-        };
-        let layers = Recurrent::new(&mut params.scope("r"), 12, config);
-        let int8 = layers.int8(&params);
-        let (mut exact, mut near) = (layers.stream(2), layers.stream(2));
-        let key = Key::new(1);
-        for t in 0..20u64 {
-            let x: Vec<f32> = (0..24).map(|i| key.child(t).normal(i) as f32).collect();
-            let h = layers.step(&params, &x, &mut exact).to_vec();
-            let close = layers.step_int8(&params, &int8, &x, &mut near);
-            let far = h.iter().zip(close).map(|(a, b)| (a - b).abs());
-            let far = far.fold(0.0, f32::max);
-            assert!(far > 0.0 && far < 0.02, "{far}");
+        for layer_norm in [false, true] {
+            let mut params = Params::<f32>::new(3);
+            let config = RecurrentConfig {
+                layers: 2,
+                layer_norm,
+                ..RecurrentConfig::new(Cell::Lstm, 33)
+            };
+            let layers = Recurrent::new(&mut params.scope("r"), 12, config);
+            let int8 = layers.int8(&params);
+            let (mut exact, mut near) = (layers.stream(2), layers.stream(2));
+            let key = Key::new(1);
+            for t in 0..20u64 {
+                let x: Vec<f32> = (0..24).map(|i| key.child(t).normal(i) as f32).collect();
+                let h = layers.step(&params, &x, &mut exact).to_vec();
+                let close = layers.step_int8(&params, &int8, &x, &mut near);
+                let far = h.iter().zip(close).map(|(a, b)| (a - b).abs());
+                let far = far.fold(0.0, f32::max);
+                assert!(far > 0.0 && far < 0.05, "layer_norm: {layer_norm}, {far}");
+            }
         }
     }
 
     #[test]
     fn steps_are_the_sequence() {
         const T: usize = 5;
-        for cell in [Cell::ElmanTanh, Cell::ElmanRelu, Cell::Gru, Cell::Lstm] {
+        let plain = [Cell::ElmanTanh, Cell::ElmanRelu, Cell::Gru, Cell::Lstm];
+        let plain = plain.map(|cell| (cell, false)).into_iter();
+        for (cell, layer_norm) in plain.chain([(Cell::Lstm, true)]) {
             for batch in [1, 2, 7] {
                 let mut params = Params::<f64>::new(3);
                 let config = RecurrentConfig {
                     layers: 2,
                     last_size: Some(5),
+                    layer_norm,
                     ..RecurrentConfig::new(cell, 6)
                 };
                 let layers = Recurrent::new(&mut params.scope("r"), 4, config);
                 let key = Key::new(1);
+                // Gains and biases that change something.
+                let some = (0..).map(|i| 0.3 * key.child(9).normal(i));
+                params
+                    .values_mut()
+                    .iter_mut()
+                    .zip(some)
+                    .for_each(|(v, x)| *v += x);
                 let values: Vec<f64> = (0..T * batch * 4).map(|i| key.normal(i as u64)).collect();
                 let x = Tensor::from_slice(&values, [T * batch, 4]);
                 let sequences = Ragged::new(&vec![T; batch]);

@@ -2,8 +2,10 @@
 
 mod cell;
 mod files;
+pub mod image;
 pub mod language;
 pub mod loss;
+mod prediction;
 pub mod recipe;
 pub mod text;
 
@@ -11,6 +13,7 @@ use std::path::PathBuf;
 
 pub use cell::CellName;
 pub use files::task_of;
+pub use prediction::Prediction;
 pub use recipe::{Recipe, TaskKind};
 
 /// Where a training puts what it makes, and whether it goes on with an earlier one.

@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use toml::de::DeTable;
 
 use crate::error::{Error, Result};
 
@@ -13,6 +14,8 @@ pub enum TaskKind {
     Text,
     /// Language modelling.
     Language,
+    /// Image classification.
+    Image,
 }
 
 impl TaskKind {
@@ -21,6 +24,7 @@ impl TaskKind {
         match self {
             TaskKind::Text => "text",
             TaskKind::Language => "language",
+            TaskKind::Image => "image",
         }
     }
 }
@@ -51,11 +55,7 @@ pub trait Recipe: Serialize + DeserializeOwned {
             Error::recipe(format!("{origin}, line {line}"), message, "")
         })?;
         from_table(&table).map_err(|wrong| {
-            let line = wrong
-                .key
-                .rsplit('.')
-                .next()
-                .and_then(|key| line_of(text, key));
+            let line = line_of(text, &wrong.key);
             let place = line.map_or(origin.to_string(), |line| format!("{origin}, line {line}"));
             wrong.explain(&place)
         })
@@ -189,18 +189,30 @@ fn without(mut table: toml::Table, path: &[String]) -> toml::Table {
     table
 }
 
-/// The first line that gives a key a value or opens its table, counted from 1.
-fn line_of(text: &str, key: &str) -> Option<usize> {
-    let gives = |line: &str| {
-        let mut places = line.match_indices(key);
-        !line.starts_with('#')
-            && places.any(|(at, _)| {
-                let word = |c: char| c.is_alphanumeric() || c == '_';
-                let rest = line[at + key.len()..].trim_start();
-                !line[..at].ends_with(word) && rest.starts_with(['=', ']'])
-            })
-    };
-    text.lines().position(gives).map(|at| at + 1)
+/// The line, from 1, of what a dotted key such as `train.epochs` or `model.layers[3].body[1]` names in a recipe; of as
+/// much of it as is there. `None` where nothing is, or the recipe is no TOML.
+pub fn line_of(text: &str, key: &str) -> Option<usize> {
+    let recipe = DeTable::parse(text).ok()?;
+    let mut found = None;
+    let mut table = Some(recipe.get_ref());
+    for part in key.split('.') {
+        let mut indices = part.split(['[', ']']).filter(|piece| !piece.is_empty());
+        let name = indices.next()?;
+        let Some((key, value)) = table.and_then(|table| table.get_key_value(name)) else {
+            break;
+        };
+        found = Some(key.span().start);
+        let mut value = value;
+        for index in indices {
+            let items = value.get_ref().as_array();
+            let item = index.parse().ok().and_then(|i: usize| items?.get(i));
+            let Some(item) = item else { break };
+            found = Some(item.span().start);
+            value = item;
+        }
+        table = value.get_ref().as_table();
+    }
+    found.map(|start| text[..start].matches('\n').count() + 1)
 }
 
 /// The candidate most like `word`, unless none is.
@@ -259,6 +271,20 @@ mod tests {
         let table = said("[trian]\nepochs = 3\n");
         assert!(table.contains("line 1: trian: unknown field"), "{table}");
         assert!(said("seed = \n").contains("a.toml, line 1: "));
+    }
+
+    #[test]
+    fn finds_the_line_of_a_layer() {
+        let text = "[train]\nepochs = 1\n[model]\nkind = \"layers\"\nlayers = [\n  { layer = \"relu\" },\n  { layer = \
+                    \"residual\", body = [\n    { layer = \"tanh\" },\n    { layer = \"gelu\" } ] },\n]\n";
+        assert_eq!(line_of(text, "train.epochs"), Some(2));
+        assert_eq!(line_of(text, "model.layers"), Some(5));
+        assert_eq!(line_of(text, "model.layers[0]"), Some(6));
+        assert_eq!(line_of(text, "model.layers[1].body[1]"), Some(9));
+        assert_eq!(line_of(text, "model.layers[1].body[1].kernel"), Some(9));
+        assert_eq!(line_of(text, "model.layers[7]"), Some(5));
+        assert_eq!(line_of(text, "loss.kind"), None);
+        assert_eq!(line_of("= nonsense", "loss"), None);
     }
 
     #[test]

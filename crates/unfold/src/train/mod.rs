@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 pub use checkpoint::Checkpoint;
-pub use observer::{EpochEnd, Observer, Progress, Quiet, Start, Unit};
+pub use observer::{EpochEnd, Observer, Progress, Quiet, Stage, Start, Unit};
 pub use run::RunFolder;
 
 use crate::error::{Error, Result};
@@ -23,6 +23,7 @@ use crate::nn::{
 };
 use crate::random::Key;
 use crate::tensor::Tensor;
+use crate::threads;
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,6 +51,9 @@ pub struct TrainConfig {
     /// the best of those more than this many epochs ago (NT-ASGD, Merity et al. 2017; 5 there).
     /// From then on the averages are what is measured and kept. When absent, never.
     pub average_after: Option<usize>,
+    /// Measure and keep moving averages of the parameters: after each step a value counts this many
+    /// times as much, such as 0.999. When absent, the parameters themselves.
+    pub average_decay: Option<f64>,
     /// Seconds between checkpoints within an epoch; each epoch's end makes one anyway.
     pub checkpoint_seconds: f64,
 }
@@ -98,6 +102,14 @@ impl TrainConfig {
                 above,
             ),
             (
+                "average_decay",
+                self.average_decay.is_none_or(|decay| {
+                    (0.0..1.0).contains(&decay) && self.average_after.is_none()
+                }),
+                limit(self.average_decay),
+                "a number from 0 and below 1, without average_after",
+            ),
+            (
                 "checkpoint_seconds",
                 self.checkpoint_seconds >= 0.0,
                 self.checkpoint_seconds.to_string(),
@@ -143,6 +155,7 @@ impl Default for TrainConfig {
             patience: 0,
             select: Select::Accuracy,
             average_after: None,
+            average_decay: None,
             checkpoint_seconds: 30.0,
         }
     }
@@ -179,8 +192,11 @@ pub trait Task: Sync {
     /// such as those of examples.
     fn order(&self, key: Key) -> Vec<Vec<usize>>;
 
-    /// Prepares a batch; called on a background thread.
-    fn batch(&self, numbers: &[usize], key: Key) -> Self::Batch;
+    /// Prepares a batch; called on background threads.
+    ///
+    /// # Errors
+    /// When an example cannot be read: training stops.
+    fn batch(&self, numbers: &[usize], key: Key) -> Result<Self::Batch>;
 
     /// How many examples a batch has, or whatever its task counts speed in.
     fn size(&self, batch: &Self::Batch) -> usize;
@@ -191,7 +207,10 @@ pub trait Task: Sync {
     fn loss(&self, pass: &Pass<f32>, batch: &Self::Batch, carried: &mut Vec<Tensor>) -> Tensor;
 
     /// Measures the model on the validation split; `None` without one.
-    fn validate(&self, params: &Params<f32>) -> Option<Evaluation>;
+    ///
+    /// # Errors
+    /// When an example cannot be read: training stops.
+    fn validate(&self, params: &Params<f32>) -> Result<Option<Evaluation>>;
 
     /// Applied to the parameters after each step, such as a cap on a norm.
     fn constrain(&self, params: &mut Params<f32>);
@@ -209,6 +228,8 @@ pub struct Outcome {
     pub best_epoch: usize,
     /// The validation result of that epoch.
     pub best: Option<Evaluation>,
+    /// The share of the time of all steps in which they waited for data, since the start or the resumption.
+    pub data_wait_share: f64,
 }
 
 /// Trains `params` on `task`, from the run folder's checkpoint when `resume` is set and there is
@@ -239,7 +260,11 @@ pub fn fit<T: Task>(
         trigger: NonMonotone::new(config.average_after.unwrap_or(usize::MAX)),
         state: Checkpoint::default(),
         saved: Instant::now(),
+        stepping: Stopwatch::default(),
     };
+    if let Some(decay) = config.average_decay {
+        training.optimizer.start_moving_average(params, decay);
+    }
     if resume {
         if let Some(state) = Checkpoint::read(&run.checkpoint(), task.fingerprint())? {
             training.restore(state, params)?;
@@ -257,7 +282,21 @@ pub fn fit<T: Task>(
         steps: training.state.step,
         best_epoch: best.map_or(training.state.step / per_epoch.max(1), |best| best.epoch),
         best: best.map(|best| best.evaluation),
+        data_wait_share: training.stepping.wait_share(),
     })
+}
+
+/// How long steps took, and how much of it they waited for their batches; in seconds.
+#[derive(Clone, Copy, Default)]
+struct Stopwatch {
+    waited: f64,
+    all: f64,
+}
+
+impl Stopwatch {
+    fn wait_share(&self) -> f64 {
+        self.waited / self.all.max(1e-9)
+    }
 }
 
 /// A training under way. Everything that decides its future is in `state`, the parameters and
@@ -273,6 +312,7 @@ struct Training<'a, T> {
     trigger: NonMonotone,
     state: Checkpoint,
     saved: Instant,
+    stepping: Stopwatch,
 }
 
 impl<T: Task> Training<'_, T> {
@@ -294,22 +334,36 @@ impl<T: Task> Training<'_, T> {
         assert_eq!(order.len(), self.per_epoch, "batches of an epoch");
         let rest = &order[self.state.step % self.per_epoch..];
         let (first, began) = (self.state.step, Instant::now());
+        let mut stopwatch = Stopwatch::default();
         std::thread::scope(|scope| {
-            let (sender, batches) = mpsc::sync_channel(2);
-            scope.spawn(move || {
-                for (i, numbers) in rest.iter().enumerate() {
-                    let key = key.named("batch").child((first + i) as u64);
-                    // The loop has gone when it stopped early; nobody wants more.
-                    if sender.send(task.batch(numbers, key)).is_err() {
-                        break;
+            // Each worker prepares every so manieth batch; taken in turn, they come in order.
+            let workers = threads().min(rest.len()).max(1);
+            let prepare = |worker: usize| {
+                let (sender, batches) = mpsc::sync_channel(1);
+                scope.spawn(move || {
+                    for (i, numbers) in rest.iter().enumerate().skip(worker).step_by(workers) {
+                        let key = key.named("batch").child((first + i) as u64);
+                        // The loop has gone when it stopped early; nobody wants more.
+                        if sender.send(task.batch(numbers, key)).is_err() {
+                            break;
+                        }
                     }
-                }
-            });
+                });
+                batches
+            };
+            let queues: Vec<_> = (0..workers).map(prepare).collect();
             let mut examples = 0;
-            for batch in batches {
+            for i in 0..rest.len() {
+                let asked = Instant::now();
+                let Ok(batch) = queues[i % workers].recv() else {
+                    break; // a worker panicked, which the end of the scope passes on
+                };
+                let batch = batch?;
+                stopwatch.waited += asked.elapsed().as_secs_f64();
                 let step = self.step(params, &batch)?;
                 examples += task.size(&batch);
                 let seconds = began.elapsed().as_secs_f64();
+                stopwatch.all = seconds;
                 let progress = Progress {
                     step: self.state.step,
                     steps: self.total,
@@ -339,7 +393,11 @@ impl<T: Task> Training<'_, T> {
             }
             Ok(())
         })?;
-        self.end_epoch(epoch, began.elapsed().as_secs_f64(), params, run, observer)
+        self.stepping.waited += stopwatch.waited;
+        self.stepping.all += stopwatch.all;
+        let share = stopwatch.wait_share();
+        let seconds = began.elapsed().as_secs_f64();
+        self.end_epoch(epoch, seconds, share, params, run, observer)
     }
 
     fn step(&mut self, params: &mut Params<f32>, batch: &T::Batch) -> Result<Step> {
@@ -377,6 +435,7 @@ impl<T: Task> Training<'_, T> {
         &mut self,
         epoch: usize,
         seconds: f64,
+        data_wait_share: f64,
         params: &Params<f32>,
         run: &mut RunFolder,
         observer: &mut dyn Observer,
@@ -387,7 +446,7 @@ impl<T: Task> Training<'_, T> {
             average
         });
         let kept = average.as_ref().unwrap_or(params);
-        let validation = self.task.validate(kept);
+        let validation = self.task.validate(kept)?;
         let train_loss = self.state.loss_sum / self.per_epoch as f64;
         self.state.loss_sum = 0.0;
         self.state.carried.clear();
@@ -425,6 +484,7 @@ impl<T: Task> Training<'_, T> {
             valid_accuracy: validation.and_then(|v| v.accuracy),
             best,
             seconds,
+            data_wait_share,
         };
         run.log_epoch(&end)?;
         self.save(params, run)?;

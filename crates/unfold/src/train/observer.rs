@@ -79,10 +79,28 @@ pub struct EpochEnd {
     pub best: bool,
     /// Seconds it took, or since it was resumed.
     pub seconds: f64,
+    /// The share of the time of its steps in which they waited for data, 0..=1.
+    pub data_wait_share: f64,
 }
 
-/// Watches a training.
+/// Work before the first step or after the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Data is read and unpacked.
+    Reading,
+    /// The vocabulary is learned from the data.
+    Learning,
+    /// Data becomes numbers.
+    Encoding,
+    /// The finished model is measured.
+    Measuring,
+}
+
+/// Watches a training, or what leads to it and follows it.
 pub trait Observer {
+    /// Work on a stage goes on: the share of it that is done, 0..=1, or `None` while that cannot be
+    /// told. Called now and then, at least when the stage begins.
+    fn stage(&mut self, _stage: Stage, _share: Option<f64>) {}
     /// Training begins.
     fn start(&mut self, start: &Start);
     /// A step is done.

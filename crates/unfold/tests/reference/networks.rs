@@ -1,13 +1,14 @@
 //! The field's networks against PyTorch's, with weights read from a file as PyTorch stores them.
-//! `tools/reference_networks.py` made the values, and says how weights and inputs follow from their names.
+//! `tools/reference_networks.py` made the values, and says how weights and inputs follow from their names;
+//! `tools/reference_efficientnet.py` made those of a trained network.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, TensorView};
 use unfold::nn::network::{
-    LayerConfig, Network, Outline, Parts, Stem, cnn, feed_forward, lenet5, mobilenet_v2, resnet9,
-    resnet18, resnet34, resnet50,
+    LayerConfig, Network, Outline, Parts, Stem, cnn, efficientnet_lite0, feed_forward, lenet5,
+    mobilenet_v2, resnet9, resnet18, resnet34, resnet50,
 };
 use unfold::nn::{Params, Pass};
 use unfold::{Error, Tensor};
@@ -120,6 +121,56 @@ fn networks() {
         case.check("y", network.frozen(&params).forward(&x).data());
     }
     assert!(f32::TOLERANCE <= 1e-4);
+}
+
+/// A picture sampled at 224 x 224 pixels of its middle square, as the network takes it: `[1, 224, 224, 3]`.
+fn sampled(path: &Path) -> Tensor {
+    const SIZE: usize = 224;
+    let picture = image::open(path).unwrap().to_rgb8();
+    let (w, h) = (picture.width() as usize, picture.height() as usize);
+    let side = w.min(h);
+    let at = |i: usize| (i * side + side / 2) / SIZE;
+    let values = (0..SIZE * SIZE).flat_map(|i| {
+        let (x, y) = ((w - side) / 2 + at(i % SIZE), (h - side) / 2 + at(i / SIZE));
+        let pixel = picture.get_pixel(x as u32, y as u32);
+        pixel.0.map(|v| (f32::from(v) - 127.0) / 128.0)
+    });
+    Tensor::from_vec(values.collect(), [1, SIZE, SIZE, 3])
+}
+
+/// A trained network says what it says in ONNX Runtime, number by number.
+#[test]
+fn efficientnet_lite0_trained() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = root.join("../../../shared/data/pretrained");
+    let weights = folder.join("efficientnet-lite0.safetensors");
+    if !weights.exists() {
+        println!("skipped: there is no {}", weights.display());
+        return;
+    }
+    let (mut params, network) = made(&efficientnet_lite0(1000), [224, 224, 3]);
+    network
+        .read_pytorch(&mut params, &weights, Parts::All)
+        .unwrap();
+    let frozen = network.frozen(&params);
+    for case in cases(include_str!("efficientnet_lite0.json")) {
+        let folder = match case.name.as_str() {
+            "parrot.png" => &root.join("tests/reference"),
+            _ => &folder,
+        };
+        let x = sampled(&folder.join(&case.name));
+        let evaluated = network.forward(&Pass::evaluation(&params), &x);
+        for logits in [evaluated, frozen.forward(&x)] {
+            for (i, (found, expected)) in
+                logits.data().iter().zip(case.values("logits")).enumerate()
+            {
+                let error = (f64::from(*found) - expected).abs();
+                assert!(error < 1e-3, "{} [{i}]: {found}, not {expected}", case.name);
+            }
+            let best = (0..1000).max_by(|&i, &j| logits.data()[i].total_cmp(&logits.data()[j]));
+            assert_eq!(best, Some(case.setting("answer")), "{}", case.name);
+        }
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use unfold::nn::{LayerNormLstm, Params, Pass, Recurrent, RecurrentConfig};
+use unfold::nn::{Params, Pass, Recurrent, RecurrentConfig};
 use unfold::ops::Cell;
 use unfold::random::Key;
 use unfold::{Ragged, Tensor};
@@ -107,11 +107,19 @@ fn recurrent() {
 fn layer_norm_lstm() {
     fn run<E: Precision>(case: &Case) {
         let mut params = Params::<E>::new(0);
-        let layer = LayerNormLstm::new(&mut params.scope("rnn"), 2, 3);
+        let config = RecurrentConfig {
+            layer_norm: true,
+            ..RecurrentConfig::new(Cell::Lstm, 3)
+        };
+        let layer = Recurrent::new(&mut params.scope("rnn"), 2, config);
         let names = [
             "w_ih", "w_hh", "gain_ih", "gain_hh", "bias", "gain_c", "bias_c",
         ];
-        let ids = names.map(|name| params.id(&format!("rnn.{name}")).expect("its name"));
+        let ids = names.map(|name| {
+            params
+                .id(&format!("rnn.layer0.forward.{name}"))
+                .expect("its name")
+        });
         for (name, id) in names.iter().zip(ids) {
             case.set(&mut params, id, name);
         }

@@ -1,7 +1,10 @@
 //! `unfold lab memory`: trains, measures, and writes a page about it.
 
+pub(super) mod convolution;
 mod figures;
+pub(super) mod filters;
 mod page;
+pub(super) mod pooling;
 mod sentences;
 mod watch;
 
@@ -45,15 +48,20 @@ pub(super) fn memory(plan: &LabMemory) -> Result<()> {
     Err(error.into())
 }
 
-/// Writes the page of `results`, with its folder where there is none.
+/// Writes the page of `results`.
 fn save(path: &Path, results: &LabResults) -> Result<()> {
+    write(path, &page::html(results))
+}
+
+/// Writes a page, with its folder where there is none.
+fn write(path: &Path, html: &str) -> Result<()> {
     if let Some(folder) = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
     {
         std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, "create", &error))?;
     }
-    Ok(write_atomic(path, page::html(results).as_bytes())?)
+    Ok(write_atomic(path, html.as_bytes())?)
 }
 
 /// Writes the page of what is done so far; that it cannot is no reason to stop, as it is tried again at the end.

@@ -3,22 +3,9 @@
 use unfold::lab::{Budget, LabConfig, LabResults, Run, RunEnd, TaskResults};
 
 use super::{figures, sentences};
+use crate::pictures::page;
 use crate::pictures::svg::escape;
 use crate::wording::{count, duration, percent};
-
-const STYLE: &str = "\
-body { font: 16px/1.5 system-ui, 'DejaVu Sans', Verdana, sans-serif; color: #1f2328; background: #fff; \
-max-width: 1200px; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.7rem; } h2 { margin-top: 3rem; border-top: 1px solid #e6e8eb; padding-top: 1.5rem; }
-figure { margin: 1.5rem 0; } svg { max-width: 100%; height: auto; } figcaption { max-width: 55rem; }
-.sequence { font: 14px/1.5 ui-monospace, 'DejaVu Sans Mono', monospace; background: #f6f8fa; padding: .6rem .8rem; \
-overflow-wrap: anywhere; }
-.note { color: #626a73; }
-table { border-collapse: collapse; font-size: 14px; } .wide { overflow-x: auto; }
-th, td { padding: .2rem .7rem; text-align: right; white-space: nowrap; border-bottom: 1px solid #e6e8eb; } th:first-child, td:first-child \
-{ text-align: left; }
-summary { cursor: pointer; color: #0072b2; } pre { background: #f6f8fa; padding: .8rem; overflow-x: auto; }
-";
 
 /// Marks that the field uses, and a command that goes for each.
 const MARKS: [(&str, &str); 4] = [
@@ -45,10 +32,7 @@ const MARKS: [(&str, &str); 4] = [
 /// The whole page.
 pub(super) fn html(results: &LabResults) -> String {
     let mut out = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>The memory laboratory</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
-         <h1>The memory laboratory</h1>\n\
+        "<h1>The memory laboratory</h1>\n\
          <p>Which recurrent networks remember for how long, and how far the gradient reaches back in time. Each network \
          is one recurrent layer with a linear output. One training learns all distances: the shortest first, the \
          next when those before it are mastered, and all of them from half of the budget on.</p>\n<p>{}</p>\n",
@@ -72,10 +56,10 @@ pub(super) fn html(results: &LabResults) -> String {
     }
     out += &format!(
         "<h2>Data</h2>\n<p>Everything that was measured is in this file as JSON, in the element \
-         <code>#results</code>.</p>\n<script type=\"application/json\" id=\"results\">\n{}\n</script>\n</body>\n</html>\n",
+         <code>#results</code>.</p>\n<script type=\"application/json\" id=\"results\">\n{}\n</script>\n",
         json(results)
     );
-    out
+    page::page("The memory laboratory", &out)
 }
 
 fn settings(results: &LabResults) -> String {

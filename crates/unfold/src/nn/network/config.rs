@@ -268,13 +268,19 @@ pub enum WeightInit {
     /// Normal with variance 2 / fan-out, which keeps the variance of gradients through ReLU (He et al. 2015): how
     /// residual networks start. The fan-out of a convolution is KH KW O / groups.
     He,
+    /// As [`WeightInit::Uniform`], but for the first channels out, which pass a channel in on as it is ([`Init::Dirac`]).
+    Dirac,
+    /// As [`WeightInit::Uniform`]; in the first layer of an image classifier, then so that what it puts out is uncorrelated
+    /// ([`whiten`](crate::nn::whiten)), for which there are twice as many channels as values under the taps.
+    Whiten,
 }
 
 impl WeightInit {
     /// That of a convolution to `outputs` channels.
     pub(super) fn of(self, geometry: ops::Conv2d, outputs: usize) -> Init {
         match self {
-            WeightInit::Uniform => Init::FanInUniform,
+            WeightInit::Uniform | WeightInit::Whiten => Init::FanInUniform,
+            WeightInit::Dirac => Init::Dirac,
             WeightInit::He => {
                 let [kh, kw] = geometry.kernel;
                 let fan_out = kh * kw * outputs / geometry.groups;

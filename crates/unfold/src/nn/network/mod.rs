@@ -132,6 +132,28 @@ impl Network {
         self.layers.iter().position(called)
     }
 
+    /// Whether a parameter of that name belongs to one of the layers.
+    pub fn holds(&self, parameter: &str) -> bool {
+        let under = |layer: &Layer| {
+            let rest = parameter.strip_prefix(layer.name.as_str());
+            rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        self.layers.iter().any(under)
+    }
+
+    /// The convolution of that full name, without the scope's, at any depth.
+    pub fn conv2d(&self, name: &str) -> Option<&Conv2d> {
+        fn find<'l>(layers: &'l [Layer], called: &impl Fn(&Layer) -> bool) -> Option<&'l Conv2d> {
+            layers.iter().find_map(|layer| match &layer.node {
+                Node::Conv2d(conv) => called(layer).then_some(conv),
+                Node::Residual(both) => both.iter().find_map(|list| find(list, called)),
+                Node::Parallel(all) => all.iter().find_map(|list| find(list, called)),
+                _ => None,
+            })
+        }
+        find(&self.layers, &|layer| &layer.name[self.scope..] == name)
+    }
+
     /// The layers before number `at` of the outermost list, and the others, as networks that share the parameters.
     ///
     /// # Panics

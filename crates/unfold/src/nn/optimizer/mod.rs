@@ -257,10 +257,11 @@ pub struct Optimizer<E: Float = f32> {
     average: Option<Average<E>>,
 }
 
-/// Names of parts of the state: how many steps, the average, and of how many values it is.
+/// Names of parts of the state: how many steps, the average, of how many values it is and how it forgets.
 const STEPS: &str = "steps";
 const AVERAGE: &str = "average";
 const AVERAGED: &str = "averaged";
+const DECAY: &str = "average_decay";
 
 impl<E: Float> Optimizer<E> {
     /// An optimizer that has not made a step, for parameters laid out as `params` are now.
@@ -305,7 +306,7 @@ impl<E: Float> Optimizer<E> {
         params.for_each_stretch(|stretch| {
             let moment = Moment {
                 step,
-                rate,
+                rate: rate * stretch.rate,
                 decay: stretch.decay,
             };
             update_in_parallel(rule, &moment, stretch, &mut self.slots);
@@ -344,12 +345,22 @@ impl<E: Float> Optimizer<E> {
     /// When `params` are not laid out as those it was made for.
     #[track_caller]
     pub fn start_averaging(&mut self, params: &Params<E>) {
+        self.start_moving_average(params, 1.0);
+    }
+
+    /// As [`Optimizer::start_averaging`], with an average that forgets: a value counts `decay` times as much after
+    /// each later step (an exponential moving average). Until 1 / (1 - decay) steps are made, all count alike.
+    ///
+    /// # Panics
+    /// When `params` are not laid out as those it was made for.
+    #[track_caller]
+    pub fn start_moving_average(&mut self, params: &Params<E>, decay: f64) {
         let (expected, got) = (self.len, params.len());
         assert!(
             got == expected,
             "optimizer: expected {expected} values to average, got {got}"
         );
-        self.average = Some(Average::new(params.values()));
+        self.average = Some(Average::new(params.values(), decay));
     }
 
     /// The averages of all values, each where it lies in [`Params::values`]; `None` before
@@ -363,8 +374,12 @@ impl<E: Float> Optimizer<E> {
         let mut state = vec![(STEPS, &self.steps.digits()[..])];
         let names = self.config.rule::<E>().slots().iter().copied();
         state.extend(names.zip(self.slots.iter().map(|slot| &slot[..])));
-        if let Some(Average { values, count }) = &self.average {
-            state.extend([(AVERAGE, &values[..]), (AVERAGED, count.digits())]);
+        if let Some(average) = &self.average {
+            state.extend([
+                (AVERAGE, &average.values[..]),
+                (AVERAGED, average.count.digits()),
+                (DECAY, &average.decay),
+            ]);
         }
         state
     }
@@ -402,6 +417,7 @@ impl<E: Float> Optimizer<E> {
             Some(_) => Some(Average {
                 values: Buffer::from_slice(read(AVERAGE, self.len)?),
                 count: Clock::read(read(AVERAGED, 2)?),
+                decay: [read(DECAY, 1)?[0]],
             }),
             None => None,
         };

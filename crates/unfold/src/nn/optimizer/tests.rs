@@ -1,5 +1,6 @@
 use super::*;
-use crate::nn::Init;
+use crate::Key;
+use crate::nn::{Init, Pass};
 
 fn configs() -> Vec<OptimizerConfig> {
     vec![
@@ -51,9 +52,9 @@ fn a_restored_optimizer_goes_on_bit_for_bit() {
     for config in configs() {
         let mut params = squares();
         let mut optimizer = Optimizer::new(config.clone(), &params);
-        for averaging in [false, true] {
-            if averaging {
-                optimizer.start_averaging(&params);
+        for decay in [None, Some(1.0), Some(0.6)] {
+            if let Some(decay) = decay {
+                optimizer.start_moving_average(&params, decay);
             }
             for _ in 0..3 {
                 step(&mut params, &mut optimizer);
@@ -66,7 +67,7 @@ fn a_restored_optimizer_goes_on_bit_for_bit() {
             step(&mut copy, &mut resumed);
             assert_eq!(params.values(), copy.values());
             assert_eq!(optimizer.averaged(), resumed.averaged());
-            assert_eq!(optimizer.averaged().is_some(), averaging);
+            assert_eq!(optimizer.averaged().is_some(), decay.is_some());
         }
     }
 }
@@ -88,6 +89,41 @@ fn the_average_is_the_mean_of_all_values_since_its_start() {
             let mean = seen.iter().map(|values| values[i]).sum::<f64>() / 5.0;
             assert!((average - mean).abs() < 1e-12);
         }
+    }
+}
+
+#[test]
+fn each_parameter_has_a_rate() {
+    let mut params = Params::<f64>::new(1);
+    let ids = ["a", "b", "c"].map(|name| params.scope(name).add("w", [2], Init::Ones));
+    params.set_rate(ids[1], 10.0);
+    let mut optimizer = Optimizer::new(OptimizerConfig::Sgd(Sgd::default()), &params);
+    let pass = Pass::training(&params, Key::new(0));
+    let sums = ids.map(|id| pass.param(id).sum());
+    let loss = sums[0].add(&sums[1]).add(&sums[2]);
+    params.backward(&pass, &loss);
+    drop((pass, loss, sums));
+    optimizer.step(&mut params, 0.0625);
+    assert_eq!(
+        params.values(),
+        [0.9375, 0.9375, 0.375, 0.375, 0.9375, 0.9375]
+    );
+}
+
+#[test]
+fn a_moving_average_forgets_once_it_knows_enough() {
+    let mut params = squares();
+    let mut optimizer = Optimizer::new(OptimizerConfig::default(), &params);
+    optimizer.start_moving_average(&params, 0.7);
+    let mut expected = params.values().to_vec();
+    // The first values count alike, then the newest have 3 tenths.
+    for share in [1.0 / 2.0, 1.0 / 3.0, 0.3, 0.3, 0.3] {
+        step(&mut params, &mut optimizer);
+        for (mean, value) in expected.iter_mut().zip(params.values()) {
+            *mean += (value - *mean) * share;
+        }
+        let averaged = optimizer.averaged().unwrap().iter();
+        assert!(averaged.zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12));
     }
 }
 

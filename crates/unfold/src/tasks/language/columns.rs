@@ -1,5 +1,7 @@
 //! A text cut into columns that are read side by side.
 
+use std::sync::Arc;
+
 use super::network::Window;
 use crate::data::TokenStream;
 use crate::ragged::Ragged;
@@ -8,7 +10,7 @@ use crate::ragged::Ragged;
 /// left over at the end of the text, fewer than B words, is not read.
 #[derive(Debug)]
 pub(super) struct Columns {
-    stream: TokenStream,
+    stream: Arc<TokenStream>,
     columns: usize,
     /// Predictions in each column.
     len: usize,
@@ -16,7 +18,7 @@ pub(super) struct Columns {
 
 impl Columns {
     /// As many columns as asked for, or fewer for a text that has no two words for each.
-    pub(super) fn new(stream: TokenStream, columns: usize) -> Columns {
+    pub(super) fn new(stream: Arc<TokenStream>, columns: usize) -> Columns {
         let predictions = stream.len().saturating_sub(1);
         let columns = columns.clamp(1, predictions.max(1));
         Columns {
@@ -61,7 +63,7 @@ mod tests {
     fn columns(tokens: u32, columns: usize) -> Columns {
         let mut writer = TokenWriter::default();
         writer.push(&(0..tokens).collect::<Vec<_>>()).unwrap();
-        Columns::new(writer.finish().unwrap(), columns)
+        Columns::new(Arc::new(writer.finish().unwrap()), columns)
     }
 
     #[test]

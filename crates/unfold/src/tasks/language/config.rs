@@ -12,6 +12,9 @@ use crate::tasks::CellName;
 pub struct LanguageConfig {
     /// The kind of recurrent cell.
     pub cell: CellName,
+    /// Whether an LSTM's gates and cell states are normalised (Ba et al. 2016): often steadier, and
+    /// slower.
+    pub layer_norm: bool,
     /// Units in each layer, D.
     pub hidden_size: usize,
     /// Recurrent layers on top of each other.
@@ -62,6 +65,7 @@ impl Default for LanguageConfig {
     fn default() -> LanguageConfig {
         LanguageConfig {
             cell: CellName::Lstm,
+            layer_norm: false,
             hidden_size: 256,
             layers: 1,
             embedding_size: 256,
@@ -143,6 +147,11 @@ impl LanguageConfig {
             let problem = "tails have weights of their own, which cannot be the word vectors";
             return Err(Error::recipe("model.cutoffs", problem, remedy));
         }
+        if self.layer_norm && self.cell != CellName::Lstm {
+            let problem = "only an LSTM can be normalised";
+            let remedy = "set model.cell = \"lstm\", or leave it out";
+            return Err(Error::recipe("model.layer_norm", problem, remedy));
+        }
         if !self.forget_bias.is_finite() {
             let problem = format!("is {}", self.forget_bias);
             return Err(Error::recipe(
@@ -170,7 +179,8 @@ impl LanguageConfig {
         let mut parameters = wide(classes) * (inputs + 1);
         for layer in 0..self.layers {
             let d = wide(self.units(layer));
-            parameters += gates * d * (inputs + d + 2);
+            // The 4 stand for biases and gains.
+            parameters += gates * d * (inputs + d + 4);
             inputs = d;
         }
         if !self.tied {

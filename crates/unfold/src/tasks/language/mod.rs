@@ -7,11 +7,13 @@ mod generate;
 mod inspect;
 mod model;
 mod network;
+mod parts;
 mod recipe;
 mod sample;
 mod step;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 pub use beam::Continuation;
@@ -24,15 +26,15 @@ pub use sample::{Sampler, Sampling};
 pub use step::{Stepper, StreamState};
 
 use self::columns::Columns;
-use self::model::fingerprint;
 use self::network::Window;
-use crate::data::{Codec, Corpus, CorpusPart, TokenKind, TokenStream};
+use self::parts::{Parts, encode, fingerprint};
+use crate::data::{Codec, Corpus, CorpusPart, TokenKind};
 use crate::error::{Error, Result};
 use crate::nn::{Params, Pass, States, through_time};
 use crate::random::Key;
 use crate::tasks::{Recipe as _, RunOptions};
 use crate::tensor::Tensor;
-use crate::train::{self, Evaluation, Observer, RunFolder, Start, Task, Unit};
+use crate::train::{self, Evaluation, Observer, RunFolder, Stage, Start, Task, Unit};
 
 /// Trains a language model on `data` (a path, or `builtin:moby-dick`) and measures it on the test
 /// part, or on the validation part where there is none. Leaves `recipe.toml`, `metrics.jsonl`,
@@ -49,26 +51,29 @@ pub fn train(
 ) -> Result<LanguageReport> {
     let began = Instant::now();
     recipe.check()?;
+    observer.stage(Stage::Reading, None);
     let corpus = Corpus::read(Path::new(data), &recipe.data)?;
-    let codec = Codec::fit(&corpus, recipe.data.eos, &recipe.tokens)?;
-    let stream = codec.stream(&corpus, CorpusPart::Train)?;
-    let mut model = LanguageModel::new(recipe, codec, fingerprint(&stream))?;
-    let training = Training::new(&model, recipe, &corpus, stream)?;
+    let mut watch = |share| observer.stage(Stage::Learning, share);
+    let codec = Codec::fit(&corpus, recipe.data.eos, &recipe.tokens, &mut watch)?;
+    let words = encode(&codec, &corpus, CorpusPart::Train, observer)?;
+    let mut model = LanguageModel::new(recipe, codec, fingerprint(&words))?;
+    if words.len() < 2 {
+        let problem = "the training part is a single token, after which nothing comes";
+        return Err(Error::data(corpus.name(), problem, "give more text"));
+    }
+    let parts = Parts::new(words, model.codec(), &corpus, observer)?;
+    let training = Training::new(&model, recipe, &parts);
     let mut folder = RunFolder::open(&run.out, run.resume)?;
     // Beside a checkpoint stands the recipe it was made with; a wrong one must not replace it.
     if !folder.checkpoint().exists() {
         folder.write_recipe(&recipe.to_toml())?;
     }
     let mut params = model.params.clone();
-    let count = |part| match corpus.has(part) {
-        true => model.codec().stream(&corpus, part).map(|s| s.len()),
-        false => Ok(0),
-    };
     observer.start(&Start {
         unit: unit(recipe.tokens.tokenizer),
-        examples: training.tokens,
+        examples: parts.train.len(),
         valid_examples: training.valid.as_ref().map_or(0, |v| v.len() * v.count()),
-        test_examples: count(CorpusPart::Test)?,
+        test_examples: parts.test.as_ref().map_or(0, |test| test.len() - 1),
         classes: model.codec().classes(),
         parameters: params.len(),
         steps: training.steps() * recipe.train.epochs,
@@ -87,8 +92,8 @@ pub fn train(
     drop(training);
     model.params = params;
     model.save(&folder.model())?;
-    let part = model::part_to_measure(&corpus);
-    let report = model.report(&corpus, part, began)?;
+    let (part, words) = parts.to_measure();
+    let report = model.report(part.name(), words, began, observer);
     folder.log("report", &report)?;
     Ok(report)
 }
@@ -107,8 +112,6 @@ struct Training<'a> {
     window: WindowConfig,
     train: Columns,
     valid: Option<Columns>,
-    /// Tokens in the training part.
-    tokens: usize,
     fingerprint: u64,
 }
 
@@ -116,41 +119,27 @@ struct Training<'a> {
 const VALID_COLUMNS: usize = 16;
 
 impl<'a> Training<'a> {
-    fn new(
-        model: &'a LanguageModel,
-        recipe: &LanguageRecipe,
-        corpus: &Corpus,
-        stream: TokenStream,
-    ) -> Result<Training<'a>> {
-        let codec = model.codec();
-        let tokens = stream.len();
-        let columns = Columns::new(stream, recipe.train.batch_size);
-        if tokens < 2 {
-            return Err(Error::data(
-                corpus.name(),
-                "the training part is a single token, after which nothing comes",
-                "give more text",
-            ));
-        }
-        let valid = match corpus.has(CorpusPart::Valid) {
-            true => Some(codec.stream(corpus, CorpusPart::Valid)?),
-            false => None,
-        };
-        Ok(Training {
+    fn new(model: &'a LanguageModel, recipe: &LanguageRecipe, parts: &Parts) -> Training<'a> {
+        let valid = parts.valid.as_ref().map(Arc::clone);
+        Training {
             model,
             window: recipe.window.clone(),
-            train: columns,
-            valid: valid
-                .filter(|stream| stream.len() > 1)
-                .map(|stream| Columns::new(stream, VALID_COLUMNS)),
-            tokens,
+            train: Columns::new(Arc::clone(&parts.train), recipe.train.batch_size),
+            valid: valid.map(|words| Columns::new(words, VALID_COLUMNS)),
             fingerprint: model.course(recipe),
-        })
+        }
     }
 }
 
+/// What a step reads.
+struct Batch {
+    window: Window,
+    /// The columns whose states begin at zeros.
+    anew: Vec<usize>,
+}
+
 impl Task for Training<'_> {
-    type Batch = Window;
+    type Batch = Batch;
 
     fn steps(&self) -> usize {
         self.train.len().div_ceil(self.window.length)
@@ -165,17 +154,25 @@ impl Task for Training<'_> {
         cuts.windows(2).map(<[usize]>::to_vec).collect()
     }
 
-    fn batch(&self, cut: &[usize], _: Key) -> Window {
-        self.train.window(cut[0], cut[1])
+    fn batch(&self, cut: &[usize], key: Key) -> Result<Batch> {
+        let anew = |&column: &usize| key.uniform(column as u64) < self.window.restart;
+        Ok(Batch {
+            window: self.train.window(cut[0], cut[1]),
+            anew: (0..self.train.count()).filter(anew).collect(),
+        })
     }
 
-    fn size(&self, window: &Window) -> usize {
-        window.words.len()
+    fn size(&self, batch: &Batch) -> usize {
+        batch.window.words.len()
     }
 
-    fn loss(&self, pass: &Pass<f32>, window: &Window, carried: &mut Vec<Tensor>) -> Tensor {
-        let network = &self.model.network;
-        let states = self.model.states(self.train.count(), carried);
+    fn loss(&self, pass: &Pass<f32>, batch: &Batch, carried: &mut Vec<Tensor>) -> Tensor {
+        let (network, Batch { window, anew }) = (&self.model.network, batch);
+        let mut states = self.model.states(self.train.count(), carried);
+        if !anew.is_empty() {
+            let all = states.h.iter_mut().chain(&mut states.c);
+            all.for_each(|state| *state = begun_anew(state, anew));
+        }
         let (loss, states) = match self.window.checkpoint {
             None => network.loss(pass, window, &states),
             Some(segment) => {
@@ -198,12 +195,11 @@ impl Task for Training<'_> {
         loss
     }
 
-    fn validate(&self, params: &Params<f32>) -> Option<Evaluation> {
-        let columns = self.valid.as_ref()?;
-        Some(Evaluation {
-            loss: self.model.measure(params, columns),
+    fn validate(&self, params: &Params<f32>) -> Result<Option<Evaluation>> {
+        Ok(self.valid.as_ref().map(|columns| Evaluation {
+            loss: self.model.measure(params, columns, &mut |_| {}),
             accuracy: None,
-        })
+        }))
     }
 
     fn constrain(&self, _: &mut Params<f32>) {}
@@ -211,6 +207,15 @@ impl Task for Training<'_> {
     fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
+}
+
+/// States `[B, D]` with zeros in some rows.
+fn begun_anew(state: &Tensor, rows: &[usize]) -> Tensor {
+    let (mut values, d) = (state.to_vec(), state.dim(1));
+    for &row in rows {
+        values[row * d..][..d].fill(0.0);
+    }
+    Tensor::from_vec(values, state.dims())
 }
 
 /// Where a column of `len` steps is cut into `pieces` windows: evenly, or each window between a
@@ -233,6 +238,16 @@ fn cuts(len: usize, pieces: usize, key: Option<Key>) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn some_columns_begin_anew() {
+        let states = Tensor::from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [3, 2]);
+        let anew = begun_anew(&states, &[0, 2]);
+        assert_eq!(
+            (anew.data(), anew.dims()),
+            (&[0.0, 0.0, 3.0, 4.0, 0.0, 0.0][..], &[3, 2][..])
+        );
+    }
 
     #[test]
     fn windows_cover_a_column() {

@@ -1,6 +1,7 @@
 //! A trained language model: its file, and how well it predicts.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use super::columns::Columns;
 use super::config::LanguageConfig;
 use super::generate::Generator;
 use super::network::{Head, Network};
+use super::parts::{Parts, encode, fingerprint};
 use super::recipe::LanguageRecipe;
 use super::sample::Sampling;
 use super::step::Stepper;
@@ -19,10 +21,10 @@ use crate::data::{Codec, Corpus, CorpusPart, CorpusSource, TokenStream};
 use crate::error::{Error, Result};
 use crate::nn::{Params, Pass, States};
 use crate::tasks::Recipe as _;
-use crate::tasks::files::{self, Card as _, hash, mix};
+use crate::tasks::files::{self, Card as _, hash};
 use crate::tensor::Tensor;
 use crate::tensors;
-use crate::train::Unit;
+use crate::train::{Observer, Stage, Unit};
 
 /// A language model with everything it needs: vocabulary, preprocessing, weights.
 pub struct LanguageModel {
@@ -85,13 +87,6 @@ pub struct LanguageReport {
 
 /// Tokens of each column that go through the network together when nothing is trained.
 const EVALUATION_STEPS: usize = 256;
-
-/// The part that says how good a model is.
-pub(super) fn part_to_measure(corpus: &Corpus) -> CorpusPart {
-    let parts = [CorpusPart::Test, CorpusPart::Valid];
-    let held_out = parts.into_iter().find(|&part| corpus.has(part));
-    held_out.unwrap_or(CorpusPart::Train)
-}
 
 impl LanguageModel {
     /// A new model with initial weights.
@@ -237,11 +232,18 @@ impl LanguageModel {
         states
     }
 
-    /// The mean of -ln p(next token) over columns read from their first to their last token.
-    pub(super) fn measure(&self, params: &Params<f32>, columns: &Columns) -> f64 {
+    /// The mean of -ln p(next token) over columns read from their first to their last token, while
+    /// `watch` is told which share is done.
+    pub(super) fn measure(
+        &self,
+        params: &Params<f32>,
+        columns: &Columns,
+        watch: &mut dyn FnMut(f64),
+    ) -> f64 {
         let mut states = self.states(columns.count(), &[]);
         let mut sum = 0.0;
         for from in (0..columns.len()).step_by(EVALUATION_STEPS) {
+            watch(from as f64 / columns.len() as f64);
             let to = columns.len().min(from + EVALUATION_STEPS);
             let pass = Pass::evaluation(params);
             let window = columns.window(from, to);
@@ -257,52 +259,63 @@ impl LanguageModel {
     /// that the model was trained on, else on all of it. Every token but the first is predicted,
     /// with states carried from the first to the last.
     ///
+    /// `observer` is told how far it is.
+    ///
     /// # Errors
     /// When the text cannot be read, or has no two tokens.
-    pub fn evaluate(&self, data: &str) -> Result<LanguageReport> {
-        let began = Instant::now();
-        let path = Path::new(data);
+    pub fn evaluate(&self, data: &str, observer: &mut dyn Observer) -> Result<LanguageReport> {
+        let (began, path, codec) = (Instant::now(), Path::new(data), self.codec());
+        observer.stage(Stage::Reading, None);
         let corpus = Corpus::read(path, &self.card.source)?;
-        if corpus.has(CorpusPart::Train) {
-            let train = self.codec().stream(&corpus, CorpusPart::Train);
-            if train.is_ok_and(|train| fingerprint(&train) == self.card.trained_on) {
-                return self.report(&corpus, part_to_measure(&corpus), began);
-            }
+        let train = encode(codec, &corpus, CorpusPart::Train, observer);
+        if let Some(train) = train
+            .ok()
+            .filter(|t| fingerprint(t) == self.card.trained_on)
+        {
+            let (part, stream) = Parts::new(train, codec, &corpus, observer)?.to_measure();
+            return Ok(self.report(part.name(), stream, began, observer));
         }
         let whole = CorpusSource {
             test_fraction: 0.0,
             valid_fraction: 0.0,
             ..self.card.source.clone()
         };
+        observer.stage(Stage::Reading, None);
         let corpus = Corpus::read(path, &whole)?;
-        let mut report = self.report(&corpus, part_to_measure(&corpus), began)?;
-        if report.split == CorpusPart::Train.name() {
-            report.split = "given".into();
-        }
-        Ok(report)
-    }
-
-    /// Measures the model on a part of a corpus.
-    pub(super) fn report(
-        &self,
-        corpus: &Corpus,
-        part: CorpusPart,
-        began: Instant,
-    ) -> Result<LanguageReport> {
-        let stream = self.card.codec.stream(corpus, part)?;
-        let tokens = stream.len() - 1;
-        if tokens == 0 {
-            let problem = format!("the {} part is a single token", part.name());
+        let parts = [
+            (CorpusPart::Test, CorpusPart::Test.name()),
+            (CorpusPart::Valid, CorpusPart::Valid.name()),
+        ];
+        let own = parts.into_iter().find(|&(part, _)| corpus.has(part));
+        let (part, name) = own.unwrap_or((CorpusPart::Train, "given"));
+        let stream = encode(codec, &corpus, part, observer)?;
+        if stream.len() == 1 {
+            let problem = "the text is a single token, after which nothing comes";
             return Err(Error::data(corpus.name(), problem, "give more text"));
         }
+        Ok(self.report(name, stream, began, observer))
+    }
+
+    /// Measures the model on a text of two tokens or more.
+    pub(super) fn report(
+        &self,
+        split: &str,
+        stream: Arc<TokenStream>,
+        began: Instant,
+        observer: &mut dyn Observer,
+    ) -> LanguageReport {
+        let tokens = stream.len() - 1;
         let mut ids = Vec::new();
         stream.read(1..stream.len(), &mut ids);
         let unknown = ids.iter().filter(|&&id| id == Codec::UNKNOWN).count();
-        let nats = self.measure(&self.params, &Columns::new(stream, 1));
+        let columns = Columns::new(stream, 1);
+        let nats = self.measure(&self.params, &columns, &mut |share| {
+            observer.stage(Stage::Measuring, Some(share));
+        });
         let unit = unit(self.card.codec.encoder().config().tokenizer);
-        Ok(LanguageReport {
+        LanguageReport {
             task: "language",
-            split: part.name().into(),
+            split: split.into(),
             perplexity: nats.exp(),
             nats_per_token: nats,
             bits_per_character: (unit == Unit::Characters).then(|| nats / std::f64::consts::LN_2),
@@ -310,21 +323,6 @@ impl LanguageModel {
             unknown: unknown as f64 / tokens as f64,
             unit,
             seconds: began.elapsed().as_secs_f64(),
-        })
-    }
-}
-
-/// A number that changes with any token.
-pub(super) fn fingerprint(stream: &TokenStream) -> u64 {
-    const BLOCK: usize = 1 << 16;
-    let mut state = hash(&[]);
-    let mut tokens = Vec::new();
-    for start in (0..stream.len()).step_by(BLOCK) {
-        tokens.clear();
-        stream.read(start..stream.len().min(start + BLOCK), &mut tokens);
-        for token in &tokens {
-            state = mix(state, &token.to_le_bytes());
         }
     }
-    state
 }

@@ -82,6 +82,7 @@ impl Network {
             last_size: Some(config.units(config.layers - 1)),
             dropout: hidden,
             weight_dropout: weights,
+            layer_norm: config.layer_norm,
             locked,
             init: config
                 .init

@@ -63,6 +63,10 @@ pub struct WindowConfig {
     /// Whether lengths are drawn around `length` (Merity et al. 2017): so words do not always
     /// stand at the same place in a window.
     pub drawn: bool,
+    /// The probability, for each window and column, that the window begins with states of zeros and not
+    /// with those that the one before it left: so a model learns to begin, too. 0 for none but at the
+    /// start of each epoch.
+    pub restart: f64,
     /// Steps of time whose values are kept at once; the others are computed again on the way
     /// back. Memory grows with this, not with `length`. When absent all are kept.
     pub checkpoint: Option<usize>,
@@ -73,6 +77,7 @@ impl Default for WindowConfig {
         WindowConfig {
             length: 35,
             drawn: false,
+            restart: 0.0,
             checkpoint: None,
         }
     }
@@ -133,8 +138,18 @@ impl Recipe for LanguageRecipe {
         self.model.check()?;
         self.train.check()?;
         let WindowConfig {
-            length, checkpoint, ..
+            length,
+            checkpoint,
+            restart,
+            ..
         } = self.window;
+        if !(0.0..=1.0).contains(&restart) {
+            return Err(Error::recipe(
+                "window.restart",
+                format!("is {restart}"),
+                "choose a probability from 0 to 1, such as 0.01",
+            ));
+        }
         let counts = [("length", Some(length)), ("checkpoint", checkpoint)];
         for (key, value) in counts {
             if let Some(value) = value.filter(|value| !(1..=LONGEST).contains(value)) {

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use super::batch::{Encoded, Input, assemble};
-use super::model::{TextModel, best, softmax};
+use super::model::TextModel;
 use crate::nn::Pass;
 use crate::ops::CrossEntropy;
+use crate::tasks::prediction::{best, softmax};
 use crate::tensor::Tensor;
 
 /// How a word's share in an answer is measured.

@@ -14,7 +14,7 @@ pub use config::{
     BagConfig, CnnConfig, EmbeddingConfig, ModelConfig, PoolName, RnnConfig, Weighting,
 };
 pub use explain::Explain;
-pub use model::{Prediction, TextModel, TextReport};
+pub use model::{TextModel, TextReport};
 pub use recipe::TextRecipe;
 
 use self::batch::{Encoded, Input, assemble};
@@ -26,7 +26,7 @@ use crate::tasks::files::hash;
 use crate::tasks::loss::Loss;
 use crate::tasks::{Recipe as _, RunOptions};
 use crate::tensor::Tensor;
-use crate::train::{self, Evaluation, Observer, RunFolder, Start, Task, Unit};
+use crate::train::{self, Evaluation, Observer, RunFolder, Stage, Start, Task, Unit};
 
 /// Trains a text classifier on `data` (a path, or `builtin:spam`) and measures it on the test
 /// split. Leaves `recipe.toml`, `metrics.jsonl`, `checkpoint/` and `model.safetensors` in the
@@ -47,7 +47,9 @@ pub fn train(
         data: recipe.data.resolved(Path::new(data)),
         ..recipe.clone()
     };
+    observer.stage(Stage::Reading, None);
     let texts = read_text(Path::new(data), &recipe.data, recipe.seed)?;
+    observer.stage(Stage::Learning, None);
     let encoder = Encoder::fit(texts.train.iter().map(|e| &*e.text), &recipe.tokens)?;
     let mut model = TextModel::new(recipe, encoder, &texts)?;
     let mut folder = RunFolder::open(&run.out, run.resume)?;
@@ -57,6 +59,7 @@ pub fn train(
     }
 
     let mut params = model.params.clone();
+    observer.stage(Stage::Encoding, None);
     let training = Training::new(&model, recipe, &texts.train, texts.valid.as_deref());
     observer.start(&Start {
         unit: Unit::Examples,
@@ -87,6 +90,7 @@ pub fn train(
         (None, Some(valid)) => ("valid", valid),
         (None, None) => ("train", &texts.train),
     };
+    observer.stage(Stage::Measuring, None);
     let report = model.report(examples, split, began);
     folder.log("report", &report)?;
     Ok(report)
@@ -154,15 +158,15 @@ impl Task for Training<'_> {
         bucketed_batches(&self.lengths, self.batch_size, key)
     }
 
-    fn batch(&self, examples: &[usize], key: Key) -> Batch {
+    fn batch(&self, examples: &[usize], key: Key) -> Result<Batch> {
         let texts: Vec<&Encoded> = examples.iter().map(|&i| &self.train[i]).collect();
         let input = assemble(&texts, self.dropout, Some(key));
         let order = input.order().into_iter();
         let targets = order.map(|place| self.labels[examples[place]] as u32);
-        Batch {
+        Ok(Batch {
             targets: targets.collect(),
             input,
-        }
+        })
     }
 
     fn size(&self, batch: &Batch) -> usize {
@@ -174,10 +178,11 @@ impl Task for Training<'_> {
         self.loss.of(&logits, &batch.targets)
     }
 
-    fn validate(&self, params: &Params<f32>) -> Option<Evaluation> {
-        let (texts, labels) = self.valid.as_ref()?;
-        let texts: Vec<&Encoded> = texts.iter().collect();
-        Some(self.model.measure(params, &texts, labels))
+    fn validate(&self, params: &Params<f32>) -> Result<Option<Evaluation>> {
+        Ok(self.valid.as_ref().map(|(texts, labels)| {
+            let texts: Vec<&Encoded> = texts.iter().collect();
+            self.model.measure(params, &texts, labels)
+        }))
     }
 
     fn constrain(&self, params: &mut Params<f32>) {

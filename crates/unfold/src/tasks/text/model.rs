@@ -12,8 +12,8 @@ use crate::data::{Encoder, Example, TextData, TextSource, read_text, read_text_s
 use crate::error::{Error, Result};
 use crate::metrics::Confusion;
 use crate::nn::{Params, Pass};
-use crate::ops::CrossEntropy;
 use crate::tasks::files::{self, Card as _, hash, mix};
+use crate::tasks::prediction::{Prediction, best, mean_loss};
 use crate::tensors;
 use crate::train::Evaluation;
 
@@ -62,17 +62,6 @@ impl files::Card for Card {
         }
         Ok(())
     }
-}
-
-/// One answer.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Prediction {
-    /// The most likely label.
-    pub label: String,
-    /// Its probability.
-    pub probability: f32,
-    /// All labels with their probabilities, most likely first.
-    pub probabilities: Vec<(String, f32)>,
 }
 
 /// How good a classifier is on one split.
@@ -207,7 +196,7 @@ impl TextModel {
         let scores = self.scores(&self.params, &encoded.iter().collect::<Vec<_>>());
         scores
             .iter()
-            .map(|logits| self.prediction(logits))
+            .map(|logits| Prediction::of(self.labels(), logits))
             .collect()
     }
 
@@ -316,19 +305,6 @@ impl TextModel {
             loss: mean_loss(&scores, truth),
         }
     }
-
-    pub(super) fn prediction(&self, logits: &[f32]) -> Prediction {
-        let probabilities = softmax(logits);
-        let mut ranked: Vec<(String, f32)> =
-            self.labels().iter().cloned().zip(probabilities).collect();
-        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let (label, probability) = ranked[0].clone();
-        Prediction {
-            label,
-            probability,
-            probabilities: ranked,
-        }
-    }
 }
 
 fn build(params: &mut Params<f32>, card: &Card) -> Network {
@@ -337,35 +313,6 @@ fn build(params: &mut Params<f32>, card: &Card) -> Network {
         _ => card.encoder.size(),
     };
     Network::new(params, &card.model, card.size, rows, card.labels.len())
-}
-
-/// The place of the largest logit; the first of equals.
-pub(super) fn best(logits: &[f32]) -> usize {
-    let mut best = 0;
-    for (i, logit) in logits.iter().enumerate() {
-        if *logit > logits[best] {
-            best = i;
-        }
-    }
-    best
-}
-
-pub(super) fn softmax(logits: &[f32]) -> Vec<f32> {
-    crate::Tensor::from_slice(logits, [1, logits.len()])
-        .softmax()
-        .to_vec()
-}
-
-fn mean_loss(scores: &[Vec<f32>], truth: &[usize]) -> f64 {
-    if scores.is_empty() {
-        return 0.0;
-    }
-    let targets: Vec<u32> = truth.iter().map(|&t| t as u32).collect();
-    let logits = crate::Tensor::from_vec(scores.concat(), [scores.len(), scores[0].len()]);
-    logits
-        .cross_entropy(&targets, &CrossEntropy::default())
-        .item()
-        .into()
 }
 
 /// A number that changes with the examples: their texts, their labels, their order.

@@ -1,0 +1,428 @@
+//! Pictures of an image classifier.
+
+use std::path::Path;
+
+use anyhow::Result;
+use unfold::data::Picture as Pixels;
+use unfold::tasks::Prediction;
+use unfold::tasks::image::ImageModel;
+use unfold::{Error, Tensor};
+
+use super::{draw_curves, metrics_of};
+use crate::commands::see;
+use crate::failure::unusable;
+use crate::flags::Picture;
+use crate::output;
+use crate::pictures::canvas::Canvas;
+use crate::pictures::colour::{Colour, diverging, mix, sequential};
+use crate::pictures::mosaic::{self, Section, Tile};
+use crate::pictures::raster::Raster;
+use crate::plan::{Image, Show};
+use crate::wording::{count, percent};
+
+/// Most filters and maps of a layer that are drawn.
+const MOST_TILES: usize = 64;
+/// As many maps as stand beside each other.
+const ONE_ROW: usize = 15;
+/// Most mistakes that are drawn.
+const MOST_MISTAKES: usize = 60;
+
+/// Draws what is wanted, or everything that there is a picture or data for.
+pub(super) fn draw(plan: &Show, image: &Image) -> Result<Vec<(&'static str, Canvas)>> {
+    let model = ImageModel::load(&plan.run)?;
+    let wants = |picture| image.picture.is_none_or(|wanted| wanted == picture);
+    let mut drawn = Vec::new();
+    if image.picture == Some(Picture::Summary) {
+        output::print(&summary(&model))?;
+        return Ok(drawn);
+    }
+    if image.picture.is_none() && metrics_of(&plan.run) {
+        drawn.push(("curves", draw_curves(&plan.run)?));
+    }
+    if wants(Picture::Filters) {
+        match filters(&model, image.layer.as_deref())? {
+            Some(canvas) => drawn.push(("filters", canvas)),
+            None if image.picture.is_some() => {
+                let problem = "filters: the network has no convolution";
+                return Err(unusable(problem, "draw another picture of it"));
+            }
+            None => {}
+        }
+    }
+    if let Some(file) = &image.file {
+        drawn.extend(looked_at(&model, file, image)?);
+    }
+    if let Some(data) = plan.data.as_ref().filter(|_| wants(Picture::Mistakes)) {
+        drawn.push(("mistakes", mistakes(&model, data)?));
+    }
+    Ok(drawn)
+}
+
+/// Pictures of one picture.
+fn looked_at(
+    model: &ImageModel,
+    file: &Path,
+    image: &Image,
+) -> Result<Vec<(&'static str, Canvas)>> {
+    let wants = |picture| image.picture.is_none_or(|wanted| wanted == picture);
+    let name = file.display().to_string();
+    let pixels = see::read(&name)?;
+    let prediction = model
+        .classifier()
+        .classify(std::slice::from_ref(&pixels))
+        .remove(0);
+    let label = image.label.as_ref().unwrap_or(&prediction.label);
+    let number = model.labels().iter().position(|known| known == label);
+    let Some(number) = number else {
+        return Err(unusable(
+            format!("--label {label}: the model has no such class"),
+            format!("choose one of: {}", model.labels().join(", ")),
+        ));
+    };
+    let fitted = model.form().apply(&pixels);
+    let seen = Seen {
+        name: &name,
+        fitted: &fitted,
+        label,
+        prediction: &prediction,
+    };
+    let mut drawn = Vec::new();
+    if wants(Picture::Maps) {
+        drawn.push(("maps", maps(model, &seen, image.layer.as_deref())?));
+    }
+    if wants(Picture::Saliency) {
+        let heat = model.saliency(&pixels, number);
+        let about = "how strongly the class's logit changes with each pixel";
+        drawn.push(("saliency", seen.heat("Saliency", about, &heat)));
+    }
+    if wants(Picture::Gradcam) {
+        match model.grad_cam(&pixels, number, image.layer.as_deref()) {
+            Ok(heat) => {
+                let about = "where the layer saw what speaks for the class";
+                drawn.push(("gradcam", seen.heat("Grad-CAM", about, &heat)));
+            }
+            Err(error) if image.picture.is_some() || image.layer.is_some() => {
+                return Err(Error::from(error).into());
+            }
+            Err(_) => {}
+        }
+    }
+    if wants(Picture::Occlusion) {
+        let side = (fitted.height.min(fitted.width) / 5).max(2);
+        let heat = model.occlusion(&pixels, number, side, (side / 3).max(1));
+        let about = format!(
+            "how much the class's probability falls when {side} x {side} pixels there are covered"
+        );
+        drawn.push(("occlusion", seen.heat("Occlusion", &about, &heat)));
+    }
+    Ok(drawn)
+}
+
+/// A picture and what the model says of it.
+struct Seen<'a> {
+    name: &'a str,
+    fitted: &'a Pixels,
+    label: &'a str,
+    prediction: &'a Prediction,
+}
+
+impl Seen<'_> {
+    fn subtitle(&self, about: &str) -> String {
+        let Prediction {
+            label, probability, ..
+        } = self.prediction;
+        let answer = format!("{label} ({})", percent(f64::from(*probability)));
+        match self.label == label {
+            true => format!("{}: {answer}. {about}", self.name),
+            false => format!("{}: {answer}; here {}. {about}", self.name, self.label),
+        }
+    }
+
+    /// The picture, what was found, and both in one.
+    fn heat(&self, title: &str, about: &str, heat: &Tensor) -> Canvas {
+        let (rows, columns) = (heat.dim(0), heat.dim(1));
+        let most = heat.data().iter().fold(1e-12f32, |m, v| m.max(v.abs()));
+        let signed = heat.data().iter().any(|v| *v < 0.0);
+        let value = |x: usize, y: usize| heat.data()[y * columns + x] / most;
+        let colour = |value: f32| {
+            if signed {
+                diverging(value)
+            } else {
+                sequential(value)
+            }
+        };
+        let found = Raster::new(columns, rows, |x, y| colour(value(x, y)));
+        let Pixels { width, height, .. } = *self.fitted;
+        let both = Raster::new(width, height, |x, y| {
+            let value = smooth(
+                heat,
+                (x as f32 + 0.5) / width as f32,
+                (y as f32 + 0.5) / height as f32,
+            ) / most;
+            let share = 0.8 * value.abs();
+            mix(dimmed(pixel(self.fitted, x, y)), colour(value), share)
+        });
+        let tiles = [
+            (
+                photograph(self.fitted),
+                "the picture as the network takes it",
+            ),
+            (found, "what was found"),
+            (both.smooth(), "both"),
+        ];
+        let tile = |(raster, caption): (Raster, &str)| Tile {
+            raster,
+            captions: vec![caption.to_owned()],
+        };
+        let section = Section {
+            title: String::new(),
+            side: 320.0,
+            tiles: tiles.map(tile).into(),
+        };
+        mosaic::draw(title, &self.subtitle(about), &[section])
+    }
+}
+
+/// The value at a place 0..=1 across and down, between the four nearest.
+fn smooth(heat: &Tensor, x: f32, y: f32) -> f32 {
+    let (rows, columns) = (heat.dim(0), heat.dim(1));
+    let along = |at: f32, length: usize| {
+        let at = (at * length as f32 - 0.5).clamp(0.0, (length - 1) as f32);
+        let low = at as usize;
+        (low, (low + 1).min(length - 1), at - low as f32)
+    };
+    let ((left, right, across), (above, below, down)) = (along(x, columns), along(y, rows));
+    let value = |y: usize, x: usize| heat.data()[y * columns + x];
+    let row = |y: usize| value(y, left) * (1.0 - across) + value(y, right) * across;
+    row(above) * (1.0 - down) + row(below) * down
+}
+
+fn pixel(picture: &Pixels, x: usize, y: usize) -> Colour {
+    let at = (y * picture.width + x) * picture.channels;
+    match picture.pixels[at..at + picture.channels] {
+        [grey] => Colour(grey, grey, grey),
+        [r, g, b, ..] => Colour(r, g, b),
+        [] | [_, _] => unreachable!("1 or 3 channels"),
+    }
+}
+
+/// The picture in grey, so that colours on it stand out.
+fn dimmed(colour: Colour) -> Colour {
+    let grey = (u16::from(colour.0) + u16::from(colour.1) * 2 + u16::from(colour.2)) / 4;
+    Colour(grey as u8, grey as u8, grey as u8)
+}
+
+/// A picture as it is.
+fn photograph(picture: &Pixels) -> Raster {
+    let raster = Raster::new(picture.width, picture.height, |x, y| pixel(picture, x, y));
+    match picture.width.min(picture.height) > 64 {
+        true => raster.smooth(),
+        false => raster,
+    }
+}
+
+/// The layers as a table.
+fn summary(model: &ImageModel) -> String {
+    let outline = model.outline();
+    let mut rows =
+        vec![["layer", "kind", "output", "parameters", "multiply-adds"].map(String::from)];
+    let number = |n: u64| if n == 0 { String::new() } else { count(n) };
+    let shape = |shape: &dyn std::fmt::Display| shape.to_string();
+    rows.push([
+        "input".into(),
+        String::new(),
+        shape(&outline.input()),
+        String::new(),
+        String::new(),
+    ]);
+    for row in outline.rows() {
+        rows.push([
+            format!("{}{}", "  ".repeat(row.depth), row.name),
+            row.kind.to_owned(),
+            shape(&row.output),
+            number(row.parameters as u64),
+            number(row.multiply_adds),
+        ]);
+    }
+    rows.push([
+        "all".into(),
+        String::new(),
+        shape(&outline.output()),
+        count(outline.parameters() as u64),
+        count(outline.multiply_adds()),
+    ]);
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: [usize; 5] = std::array::from_fn(|column| width(column).unwrap_or(0));
+    let mut out = String::new();
+    for [layer, kind, output, parameters, products] in &rows {
+        let [a, b, c, d, e] = widths;
+        let line = format!("{layer:a$}  {kind:b$}  {output:c$}  {parameters:>d$}  {products:>e$}");
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// The filters of one convolution, or of all.
+fn filters(model: &ImageModel, layer: Option<&str>) -> Result<Option<Canvas>> {
+    let all = model.filters();
+    if let Some(name) = layer
+        && !all.iter().any(|filters| filters.layer == name)
+    {
+        let names: Vec<&str> = all.iter().map(|filters| filters.layer.as_str()).collect();
+        return Err(unusable(
+            format!("--layer {name}: there is no convolution of that name"),
+            format!("choose one of: {}", names.join(", ")),
+        ));
+    }
+    let mut sections = Vec::new();
+    for filters in all
+        .iter()
+        .filter(|f| layer.is_none_or(|name| name == f.layer))
+    {
+        let [kh, kw, c, o] = *filters.weight.dims() else {
+            unreachable!("a convolution's weight")
+        };
+        if kh * kw == 1 && layer.is_none() {
+            continue; // points show nothing
+        }
+        let w = filters.weight.data();
+        let most = w.iter().fold(1e-12f32, |m, v| m.max(v.abs()));
+        let value = |y: usize, x: usize, c_: usize, o_: usize| w[((y * kw + x) * c + c_) * o + o_];
+        let tiles = (0..o.min(MOST_TILES)).map(|filter| {
+            Tile::plain(Raster::new(kw, kh, |x, y| {
+                let shade = |channel| (value(y, x, channel, filter) / most * 127.5 + 127.5) as u8;
+                match c {
+                    3 => Colour(shade(0), shade(1), shade(2)),
+                    // Of many channels the one that weighs most.
+                    _ => {
+                        diverging(value(y, x, strongest(w, [kh * kw, c, o], filter), filter) / most)
+                    }
+                }
+            }))
+        });
+        let shown = if o > MOST_TILES {
+            format!(", the first {MOST_TILES}")
+        } else {
+            String::new()
+        };
+        let of = match c {
+            1 => "brightness".to_owned(),
+            3 => "colours".to_owned(),
+            _ => format!("{c} maps, of which each shows the one that weighs most"),
+        };
+        sections.push(Section {
+            title: format!(
+                "{}: {o} filters of {kh} x {kw} over {of}{shown}",
+                filters.layer
+            ),
+            side: 46.0,
+            tiles: tiles.collect(),
+        });
+    }
+    let about = "blue counts for, orange against; over colours grey is nothing";
+    Ok((!sections.is_empty()).then(|| mosaic::draw("Filters", about, &sections)))
+}
+
+/// The channel in which a filter of `w [taps, C, O]` weighs most.
+fn strongest(w: &[f32], [taps, c, o]: [usize; 3], filter: usize) -> usize {
+    let weight = |channel: usize| -> f32 {
+        let taps = (0..taps).map(|tap| w[(tap * c + channel) * o + filter]);
+        taps.map(|v| v * v).sum()
+    };
+    (0..c)
+        .max_by(|&a, &b| weight(a).total_cmp(&weight(b)))
+        .unwrap_or(0)
+}
+
+/// What layers make of a picture.
+fn maps(model: &ImageModel, seen: &Seen<'_>, layer: Option<&str>) -> Result<Canvas> {
+    let all = model.maps(&fitted(seen));
+    if let Some(name) = layer
+        && !all.iter().any(|maps| maps.layer == name)
+    {
+        let names: Vec<&str> = all.iter().map(|maps| maps.layer.as_str()).collect();
+        return Err(unusable(
+            format!("--layer {name}: there is no layer of that name that puts out pictures"),
+            format!("choose one of: {}", names.join(", ")),
+        ));
+    }
+    let mut sections = vec![Section {
+        title: "the picture as the network takes it".into(),
+        side: 160.0,
+        tiles: vec![Tile::plain(photograph(seen.fitted))],
+    }];
+    let most_shown = if layer.is_some() { MOST_TILES } else { ONE_ROW };
+    // Without a wish those alone that show something of their own: dropout does nothing here.
+    let wanted = |name: &str| match layer {
+        Some(layer) => layer == name,
+        None => !name.ends_with("dropout"),
+    };
+    for maps in all.iter().filter(|maps| wanted(&maps.layer)) {
+        let [h, w, c] = *maps.maps.dims() else {
+            unreachable!("maps")
+        };
+        let values = maps.maps.data();
+        let most = values.iter().fold(1e-12f32, |m, v| m.max(v.abs()));
+        let signed = values.iter().any(|v| *v < 0.0);
+        let tiles = (0..c.min(most_shown)).map(|channel| {
+            Tile::plain(Raster::new(w, h, |x, y| {
+                let value = values[(y * w + x) * c + channel] / most;
+                if signed {
+                    diverging(value)
+                } else {
+                    sequential(value)
+                }
+            }))
+        });
+        let shown = if c > most_shown {
+            format!(", the first {most_shown}")
+        } else {
+            String::new()
+        };
+        sections.push(Section {
+            title: format!("{}: {c} maps of {h} x {w}{shown}", maps.layer),
+            side: 54.0,
+            tiles: tiles.collect(),
+        });
+    }
+    let about = "the stronger the colour, the larger the value; orange is below 0";
+    Ok(mosaic::draw(
+        "Feature maps",
+        &seen.subtitle(about),
+        &sections,
+    ))
+}
+
+/// The picture in the network's form; brought to it again it stays the same.
+fn fitted(seen: &Seen<'_>) -> Pixels {
+    seen.fitted.clone()
+}
+
+/// Pictures on which the model is wrong.
+fn mistakes(model: &ImageModel, data: &str) -> Result<Canvas> {
+    let wrong = model.mistakes(data, MOST_MISTAKES)?;
+    let tiles = wrong.iter().map(|mistake| {
+        let Prediction {
+            label, probability, ..
+        } = &mistake.prediction;
+        Tile {
+            raster: photograph(&mistake.picture),
+            captions: vec![
+                format!("is {}", mistake.truth),
+                format!("“{label}” {}", percent(f64::from(*probability))),
+            ],
+        }
+    });
+    let section = Section {
+        title: String::new(),
+        side: 116.0,
+        tiles: tiles.collect(),
+    };
+    let about = match wrong.len() {
+        0 => format!("none on {data}"),
+        MOST_MISTAKES => format!("the {MOST_MISTAKES} surest on {data}, the surest first"),
+        some => format!("all {some} on {data}, the surest first"),
+    };
+    Ok(mosaic::draw("Mistakes", &about, &[section]))
+}

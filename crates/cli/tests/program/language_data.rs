@@ -1,0 +1,165 @@
+//! What a language model can be made of: every kind of tokens and of files, and what is refused.
+
+use crate::desk::Desk;
+
+/// Lines that are alike, so many.
+fn lines(count: usize) -> impl Iterator<Item = String> {
+    let who = ["ahab", "ishmael", "queequeg"];
+    (0..count).map(move |i| format!("{} saw the white whale", who[i % 3]))
+}
+
+const SMALL: [&str; 10] = [
+    "--set",
+    "model.hidden_size=16",
+    "--set",
+    "model.embedding_size=12",
+    "--set",
+    "train.epochs=2",
+    "--set",
+    "tokens.min_count=1",
+    "--out",
+    "run",
+];
+
+/// Trains on `data`, goes on with a prompt, and gives what was written.
+#[track_caller]
+fn written(desk: &Desk, data: &str, more: &[&str], prompt: &str) -> String {
+    let train = [&["train", "language", data, "-q"], &SMALL[..], more].concat();
+    desk.unfold(&train).ended(0);
+    let eval = desk.unfold(&["eval", "run", data]).ended(0);
+    assert!(eval.out.starts_with("test: "), "{eval:#?}");
+    let run = [
+        "run",
+        "run",
+        "--prompt",
+        prompt,
+        "--length",
+        "20",
+        "--temperature",
+        "1",
+    ];
+    let said = desk.unfold(&run).ended(0);
+    assert_eq!(said.err, "");
+    assert!(said.out.starts_with(prompt), "{said:#?}");
+    said.out
+}
+
+#[test]
+fn json_lines() {
+    let desk = Desk::new();
+    let objects = lines(60).map(|line| format!("{{\"id\":1,\"post\":\"{line}\"}}\n"));
+    desk.write("posts.jsonl", &objects.collect::<String>());
+    let train = [&["train", "language", "posts.jsonl"], &SMALL[..]].concat();
+    let said = desk.unfold(&train).ended(2);
+    said.complained(&["posts.jsonl, line 1", "data.text", "id, post"]);
+    assert!(!desk.path("run").exists());
+    written(
+        &desk,
+        "posts.jsonl",
+        &["--set", "data.text=post"],
+        "ahab saw",
+    );
+}
+
+#[test]
+fn learned_pieces() {
+    let desk = Desk::new();
+    desk.write("book.txt", &lines(80).collect::<Vec<_>>().join("\n"));
+    let more = [
+        "--set",
+        "tokens.tokenizer=bpe",
+        "--set",
+        "tokens.max_size=280",
+    ];
+    // Bytes are pieces too, so no word is unknown.
+    written(&desk, "book.txt", &more, "Zebras? ahab saw");
+}
+
+#[test]
+fn a_tokenizer_of_others() {
+    let desk = Desk::new();
+    desk.write("book.txt", &lines(80).collect::<Vec<_>>().join("\n"));
+    let tokenizer = serde_json::json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "post_processor": null,
+        "decoder": null, "normalizer": {"type": "Lowercase"}, "pre_tokenizer": {"type": "Whitespace"},
+        "model": {
+            "type": "WordLevel", "unk_token": "[UNK]",
+            "vocab": {"[UNK]": 0, "ahab": 1, "saw": 2, "the": 3, "white": 4, "whale": 7}
+        }
+    });
+    desk.write("tokenizer.json", &tokenizer.to_string());
+    let more = [
+        "--set",
+        "tokens.tokenizer=file",
+        "--set",
+        "tokens.file=tokenizer.json",
+    ];
+    let text = written(&desk, "book.txt", &more, "ahab saw");
+    assert!(text.contains("white"), "{text}");
+    // The model holds all that it needs.
+    std::fs::remove_file(desk.path("tokenizer.json")).unwrap();
+    desk.unfold(&["run", "run", "--prompt", "ahab"]).ended(0);
+}
+
+#[test]
+fn layers_that_are_normalised() {
+    let desk = Desk::new();
+    desk.write("book.txt", &lines(80).collect::<Vec<_>>().join("\n"));
+    let more = ["--set", "model.layer_norm=true", "--set", "model.layers=2"];
+    written(&desk, "book.txt", &more, "ahab saw");
+    for more in [&["--int8"][..], &["--beam", "3"]] {
+        let run = [&["run", "run", "--prompt", "ahab", "--length", "5"], more].concat();
+        desk.unfold(&run).ended(0);
+    }
+}
+
+#[test]
+fn little_text() {
+    let desk = Desk::new();
+    let train = |text: &str, more: &[&str]| {
+        desk.write("book.txt", text);
+        let _ = std::fs::remove_dir_all(desk.path("run"));
+        desk.unfold(&[&["train", "language", "book.txt"], &SMALL[..], more].concat())
+    };
+    let whole = [
+        "--set",
+        "data.test_fraction=0",
+        "--set",
+        "data.valid_fraction=0",
+    ];
+    // Shorter than a window, and a window longer than any text.
+    train("a few words are enough", &whole).ended(0);
+    let window = [&whole[..], &["--set", "window.length=1000000"]].concat();
+    train(&lines(30).collect::<Vec<_>>().join("\n"), &window).ended(0);
+    // An end for each line of a single word: something can be predicted.
+    train("whale\nwhale\nwhale\n", &whole).ended(0);
+
+    // A single word, and all others.
+    let never = [&whole[..], &["--set", "data.eos=never"]].concat();
+    train("whale whale whale", &never).ended(0);
+    for (text, more, words) in [
+        ("", &whole[..], "empty"),
+        ("\n\n \n", &whole, "no word is left"),
+        ("whale", &never, "a single token"),
+        (
+            "white whale",
+            &["--set", "tokens.min_count=3"],
+            "no word is left",
+        ),
+    ] {
+        let said = train(text, more).ended(2);
+        said.complained(&[words]);
+        assert!(!desk.path("run").exists(), "{text:?}");
+    }
+}
+
+#[test]
+fn labelled_data_is_no_running_text() {
+    let desk = Desk::with_mail();
+    for data in ["builtin:spam", "mail.csv"] {
+        let said = desk.unfold(&["train", "language", data, "--out", "run"]);
+        said.ended(2)
+            .complained(&[data, "running text", "unfold train text"]);
+        assert!(!desk.path("run").exists());
+    }
+}

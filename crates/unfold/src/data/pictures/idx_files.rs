@@ -1,0 +1,145 @@
+//! IDX files as MNIST has them: one of pictures, one of labels, for each part of the data.
+
+use std::collections::BTreeSet;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use super::layout::{Collection, Found};
+use super::set::Content;
+use super::store::{Place, Store};
+use crate::data::files::{File, Files};
+use crate::data::idx::{self, GreyPictures, Idx};
+use crate::data::parts::{self, Part};
+use crate::error::{Error, Result};
+
+/// The folder of an IDX file, and a pattern for it and its mate.
+pub(super) fn pair_of(path: &Path) -> Option<(PathBuf, String)> {
+    let name = path.file_name()?.to_str()?;
+    let kind = ["images", "labels"]
+        .into_iter()
+        .find(|kind| name.contains(kind))?;
+    let (start, end) = name.split_once(kind)?;
+    let end = end.strip_suffix(".gz").unwrap_or(end);
+    let named_so = end.contains("idx3-ubyte") || end.contains("idx1-ubyte");
+    if !named_so || !path.is_file() {
+        return None;
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    Some((folder.to_owned(), format!("{start}*idx?-ubyte*")))
+}
+
+/// Whether DATA holds pictures in IDX files.
+pub(super) fn are_in(files: &Files<Place>) -> bool {
+    files.files.iter().any(|file| is_images(&file.path))
+}
+
+fn is_images(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.contains("images") && name.contains("idx3-ubyte")
+}
+
+/// Reads all pairs of pictures and labels.
+///
+/// # Errors
+/// When a file has no mate, cannot be read, or does not fit its mate.
+pub(super) fn read(files: Files<Place>) -> Result<Collection> {
+    let Files {
+        name,
+        files,
+        shared: mut store,
+        mut notes,
+        ..
+    } = files;
+    let images: Vec<&File<Place>> = files.iter().filter(|file| is_images(&file.path)).collect();
+    // One pair alone is all there is, whatever it is called.
+    let part_of = |file: &&File<Place>| part_of(&file.path).filter(|_| images.len() > 1);
+    let parts: Vec<Option<Part>> = images.iter().map(part_of).collect();
+    let sets: BTreeSet<String> = images.iter().map(|file| set_of(&file.path)).collect();
+    if sets.len() > 1 {
+        let paths: Vec<&str> = images.iter().map(|file| file.path.as_str()).collect();
+        return Err(Error::data(
+            &name,
+            format!("holds several sets: {}", paths.join(", ")),
+            format!(
+                "choose one with `only`, such as only = \"{}\"",
+                paths[0].replace("images", "*")
+            ),
+        ));
+    }
+    let mut found = Vec::new();
+    for (file, &part) in images.iter().zip(&parts) {
+        let mate = mate_of(&file.path);
+        let labels = files
+            .iter()
+            .find(|file| mate.contains(&file.path))
+            .ok_or_else(|| {
+                let problem = format!("holds {} but no {}", file.path, mate[0]);
+                let remedy = "put the file with the labels beside the one with the pictures";
+                Error::data(&name, problem, remedy)
+            })?;
+        if parts.iter().any(Option::is_some) && part.is_none() {
+            let path = &file.path;
+            notes.push(format!(
+                "{path} belongs to no part of the split and was passed over"
+            ));
+            continue;
+        }
+        let idx = |file| parsed(&store, &name, file);
+        let grey = GreyPictures::new(idx(file)?, idx(labels)?)?;
+        let (height, width) = (grey.height, grey.width);
+        let range = store.push(&file.path, &grey.pixels[..])?;
+        for (n, label) in grey.labels.iter().enumerate() {
+            let start = range.start + (n * height * width) as u64;
+            let pixels = start..start + (height * width) as u64;
+            found.push(Found {
+                part,
+                label: label.to_string(),
+                name: format!("{}, picture {}", file.path, n + 1),
+                content: Content::Grey {
+                    pixels,
+                    height,
+                    width,
+                },
+            });
+        }
+    }
+    Ok(Collection {
+        name,
+        store,
+        found,
+        notes,
+        damaged: Vec::new(),
+    })
+}
+
+fn parsed(store: &Store, data: &str, file: &File<Place>) -> Result<(String, Idx)> {
+    let name = format!("{data}, {}", file.path);
+    let bytes = store.read(&file.bytes);
+    let bytes = bytes.map_err(|error| Error::io(&name, "read", &error))?;
+    let idx = idx::parse(BufReader::new(&bytes[..]), &name)?;
+    Ok((name, idx))
+}
+
+/// MNIST's own name for its test part stands beside the usual ones.
+fn part_of(path: &str) -> Option<Part> {
+    parts::of_file(&path.replace("t10k", "test"))
+}
+
+/// Files that share it belong to one set.
+fn set_of(path: &str) -> String {
+    parts::set_of(&path.replace("t10k", "test"))
+}
+
+/// What the file with the labels may be called.
+fn mate_of(path: &str) -> [String; 2] {
+    let mate = path.replace("images", "labels").replace("idx3", "idx1");
+    let other = if mate.contains("-idx1") {
+        mate.replace("-idx1", ".idx1")
+    } else {
+        mate.replace(".idx1", "-idx1")
+    };
+    [mate, other]
+}

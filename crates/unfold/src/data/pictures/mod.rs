@@ -1,0 +1,33 @@
+//! Pictures: from files to batches of pixels.
+//!
+//! [`read_pictures`] finds pictures and their classes, an [`Album`] decodes them, a [`Batcher`] changes them at random
+//! and makes tensors of them, and a [`Loader`] does so in the background.
+
+mod album;
+mod augment;
+mod batch;
+mod decode;
+mod form;
+mod idx_files;
+mod layout;
+mod loader;
+mod names;
+mod normalise;
+mod picture;
+mod read;
+mod set;
+mod source;
+mod store;
+mod tables;
+
+pub use album::{Album, AlbumConfig};
+pub use augment::{AugmentConfig, Border, Erase, Mixed, RandAugment, ResizedCrop, cut_mix, mix_up};
+pub use batch::{Batcher, PictureBatch};
+pub use decode::{MOST_PIXELS, decode};
+pub use form::{Fit, PictureForm};
+pub use loader::Loader;
+pub use normalise::Normalise;
+pub use picture::Picture;
+pub use read::{PictureData, read_pictures, read_pictures_split};
+pub use set::{Damage, PictureSet, Survey};
+pub use source::PictureSource;

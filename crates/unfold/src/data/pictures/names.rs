@@ -1,0 +1,101 @@
+//! Finding a file by the name that a table gives it.
+
+use std::collections::HashMap;
+
+use crate::data::files::File;
+use crate::data::tree::folder_of;
+
+/// The files of DATA by their names.
+pub(super) struct Names<'a> {
+    paths: HashMap<&'a str, usize>,
+    /// The files of each name, with and without its ending.
+    ends: HashMap<&'a str, Vec<usize>>,
+    all: Vec<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn of<T>(files: &'a [File<T>]) -> Names<'a> {
+        let all: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+        let mut ends: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (number, path) in all.iter().enumerate() {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            ends.entry(name).or_default().push(number);
+            if let Some((stem, _)) = name.rsplit_once('.') {
+                ends.entry(stem).or_default().push(number);
+            }
+        }
+        Names {
+            paths: all.iter().enumerate().map(|(n, path)| (*path, n)).collect(),
+            ends,
+            all,
+        }
+    }
+
+    /// The file that is called `name` in a table at `table`: the one at that path from the table's folder, else the one
+    /// file whose path ends so; its ending may be left out. Nothing where there are none or several.
+    pub(super) fn find(&self, name: &str, table: &str) -> Option<usize> {
+        let name = name.replace('\\', "/");
+        let mut path = folder_of(table);
+        for part in name.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => drop(path.pop()),
+                part => path.push(part.to_owned()),
+            }
+        }
+        if let Some(&found) = self.paths.get(path.join("/").as_str()) {
+            return Some(found);
+        }
+        let name = name.trim_start_matches("./");
+        let last = name.rsplit('/').next().unwrap_or(name);
+        let fits = |number: &&usize| {
+            let path = self.all[**number];
+            [path, path.rsplit_once('.').map_or(path, |(stem, _)| stem)]
+                .into_iter()
+                .filter_map(|path| path.strip_suffix(name))
+                .any(|before| before.is_empty() || before.ends_with('/'))
+        };
+        let mut found = self.ends.get(last)?.iter().filter(fits);
+        found.next().filter(|_| found.next().is_none()).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_found_by_path_or_by_the_end_of_it() {
+        let paths = [
+            "labels.csv",
+            "a/1.jpg",
+            "b/1.jpg",
+            "b/2.jpg",
+            "b/c/3.tar.png",
+        ];
+        let files: Vec<File<()>> = paths
+            .iter()
+            .map(|path| File {
+                path: path.to_string(),
+                bytes: (),
+            })
+            .collect();
+        let names = Names::of(&files);
+        for (name, table, expected) in [
+            ("a/1.jpg", "labels.csv", Some(1)),
+            ("./a/1.jpg", "labels.csv", Some(1)),
+            ("1.jpg", "labels.csv", None),
+            ("1.jpg", "b/x.csv", Some(2)),
+            ("../a/1.jpg", "b/x.csv", Some(1)),
+            ("2.jpg", "labels.csv", Some(3)),
+            ("2", "labels.csv", Some(3)),
+            ("b\\2.jpg", "labels.csv", Some(3)),
+            ("c/3.tar", "labels.csv", Some(4)),
+            ("2.png", "labels.csv", None),
+            ("jpg", "labels.csv", None),
+            ("", "labels.csv", None),
+        ] {
+            assert_eq!(names.find(name, table), expected, "{name} from {table}");
+        }
+    }
+}

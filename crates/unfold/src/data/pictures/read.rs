@@ -1,0 +1,150 @@
+//! From DATA to labelled pictures, split for training.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::layout::{Collection, Found, collect};
+use super::set::{Damage, Entry, PictureSet};
+use super::source::PictureSource;
+use crate::data::classes;
+use crate::data::parts::Part;
+use crate::data::split::Parts;
+use crate::error::{Error, Result};
+use crate::random::Key;
+
+/// Labelled pictures, split.
+#[derive(Clone, Debug)]
+pub struct PictureData {
+    /// The names of the classes, in order (numbers by value, other names by letters).
+    pub labels: Vec<String>,
+    /// What to learn from.
+    pub train: PictureSet,
+    /// What to choose and stop by; taken from train when the data does not give it.
+    pub valid: Option<PictureSet>,
+    /// What to look at once.
+    pub test: Option<PictureSet>,
+    /// What was done to the data, as sentences for a person to read.
+    pub notes: Vec<String>,
+    /// Pictures that were left out because their first bytes are no picture's, or their file is not there. Others turn
+    /// out to be damaged when they are decoded; see [`Album::damaged`](super::Album::damaged).
+    pub damaged: Vec<Damage>,
+}
+
+/// Finds labelled pictures and splits them: as the data itself says (`train`, `test` and `valid` or `dev` folders or
+/// files), else stratified by `seed` or the seed in `source`. Files are found and recognised, not decoded.
+///
+/// `path` is a folder or archive of class folders, of IDX files, or of tables (CSV, TSV, JSON Lines, JSON) with paths of
+/// pictures, a Parquet file with the pictures in it, one such file, a part of an archive (`set.tar.gz#inner/name`), or
+/// data that comes with the program (`builtin:digits`).
+///
+/// # Errors
+/// When the data cannot be read or cannot be used for training; the message says what to do.
+pub fn read_pictures(path: &Path, source: &PictureSource, seed: u64) -> Result<PictureData> {
+    let source = source.resolved(path);
+    let Collection {
+        name,
+        store,
+        found,
+        mut notes,
+        damaged,
+    } = open(path, &source)?;
+    let labelled: Vec<(Option<Part>, &str)> = found
+        .iter()
+        .map(|found| (found.part, found.label.as_str()))
+        .collect();
+    let labels = classes::of(labelled.iter().map(|(_, label)| *label));
+    classes::check(&name, &labelled, &labels, "pictures")?;
+    let number = classes::numbers(&labels);
+    let entries = found.into_iter().map(|found| {
+        let label = number[found.label.as_str()];
+        (found.part, entry(found, label))
+    });
+    let key = Key::new(source.seed.unwrap_or(seed)).named("split");
+    let plan = source.plan();
+    let parts = Parts::of(&name, entries, &plan, key, "pictures", &mut notes)?;
+    let seen = parts.train.iter().map(|entry| entry.label);
+    notes.extend(classes::unlearnable(&labels, seen, "picture"));
+    let (data, store): (Arc<str>, _) = (name.into(), Arc::new(store));
+    let set = |entries| PictureSet {
+        data: Arc::clone(&data),
+        store: Arc::clone(&store),
+        entries,
+    };
+    Ok(PictureData {
+        train: set(parts.train),
+        valid: parts.valid.map(set),
+        test: parts.test.map(set),
+        labels,
+        notes,
+        damaged,
+    })
+}
+
+/// Finds labelled pictures to evaluate a trained model that knows `labels`: the test part if the data gives one
+/// (`builtin:digits` does), else everything. Also says what was done to the data.
+///
+/// # Errors
+/// When the data cannot be read, or holds a label that the model does not know.
+pub fn read_pictures_split(
+    path: &Path,
+    source: &PictureSource,
+    labels: &[String],
+) -> Result<(PictureSet, Vec<String>)> {
+    let source = source.resolved(path);
+    let Collection {
+        name,
+        store,
+        mut found,
+        notes,
+        ..
+    } = open(path, &source)?;
+    if found.iter().any(|found| found.part == Some(Part::Test)) {
+        found.retain(|found| found.part == Some(Part::Test));
+    }
+    let number = classes::numbers(labels);
+    let entries = found.into_iter().map(|found| {
+        let Some(&label) = number.get(found.label.as_str()) else {
+            return Err(Error::data(
+                format!("{name}, {}", found.name),
+                format!("the model does not know the label `{}`", found.label),
+                format!("it knows {}", classes::list(labels)),
+            ));
+        };
+        Ok(entry(found, label))
+    });
+    let entries = entries.collect::<Result<Vec<Entry>>>()?;
+    if entries.is_empty() {
+        let problem = "there is no labelled picture";
+        return Err(Error::data(name, problem, "give at least one"));
+    }
+    let set = PictureSet {
+        data: name.into(),
+        store: Arc::new(store),
+        entries,
+    };
+    Ok((set, notes))
+}
+
+fn entry(found: Found, label: usize) -> Entry {
+    Entry {
+        name: found.name,
+        content: found.content,
+        label,
+    }
+}
+
+fn open(path: &Path, source: &PictureSource) -> Result<Collection> {
+    source.check()?;
+    let mut collection = collect(path, source)?;
+    if let Some(first) = collection.damaged.first() {
+        if source.strict {
+            let remedy = "mend or remove it, or leave `strict` out";
+            return Err(Error::data(&first.place, &first.problem, remedy));
+        }
+        let count = collection.damaged.len();
+        let s = if count == 1 { "" } else { "s" };
+        let note = format!("{count} damaged picture{s} left out (first: {first})");
+        collection.notes.push(note);
+    }
+    Ok(collection)
+}

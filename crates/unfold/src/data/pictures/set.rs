@@ -1,0 +1,180 @@
+//! Pictures and their classes, still where they lie.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::decode::{self, decode};
+use super::picture::Picture;
+use super::store::{Place, Store};
+use crate::data::split::Labelled;
+use crate::error::{Error, Result};
+
+/// Where a picture is.
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    /// The bytes of a picture file.
+    Encoded(Place),
+    /// Grey pixels in a store, `[H, W]`.
+    Grey {
+        pixels: Range<u64>,
+        height: usize,
+        width: usize,
+    },
+}
+
+/// One picture.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// Where it is inside DATA, for messages.
+    pub(super) name: String,
+    pub(super) content: Content,
+    pub(super) label: usize,
+}
+
+impl Labelled for Entry {
+    fn label(&self) -> usize {
+        self.label
+    }
+}
+
+/// Pictures and their classes. Nothing is decoded before it is asked for.
+#[derive(Clone, Debug)]
+pub struct PictureSet {
+    /// DATA as the user named it.
+    pub(super) data: Arc<str>,
+    pub(super) store: Arc<Store>,
+    pub(super) entries: Vec<Entry>,
+}
+
+/// A picture that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The picture.
+    pub place: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.problem)
+    }
+}
+
+/// What pictures look like, from some of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survey {
+    /// The shape [H, W] that all have, if they do.
+    pub size: Option<[usize; 2]>,
+    /// The middle one of the shorter sides.
+    pub shorter_side: usize,
+    /// Whether all are grey.
+    pub grey: bool,
+}
+
+impl PictureSet {
+    /// How many pictures there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The number of a picture's class.
+    ///
+    /// # Panics
+    /// When there is no such picture.
+    pub fn label(&self, picture: usize) -> usize {
+        self.entries[picture].label
+    }
+
+    /// A number that changes with the pictures: their names and labels, their order. What is in them is not read.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64; // FNV-1a
+        for entry in &self.entries {
+            let label = (entry.label as u64).to_le_bytes();
+            for byte in entry.name.bytes().chain([0xff]).chain(label) {
+                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        }
+        hash
+    }
+
+    /// The numbers of all classes, in the order of the pictures.
+    pub fn labels(&self) -> Vec<usize> {
+        self.entries.iter().map(|entry| entry.label).collect()
+    }
+
+    /// Where a picture is: DATA and the place in it.
+    ///
+    /// # Panics
+    /// When there is no such picture.
+    pub fn place(&self, picture: usize) -> String {
+        format!("{}, {}", self.data, self.entries[picture].name)
+    }
+
+    /// Reads a picture.
+    ///
+    /// # Errors
+    /// When it is damaged, or not there any more.
+    ///
+    /// # Panics
+    /// When there is no such picture.
+    pub fn read(&self, picture: usize) -> Result<Picture> {
+        let unread = |error| Error::io(self.place(picture), "read", &error);
+        match &self.entries[picture].content {
+            Content::Encoded(place) => {
+                let bytes = self.store.read(place).map_err(unread)?;
+                decode(&bytes, &self.place(picture))
+            }
+            Content::Grey {
+                pixels,
+                height,
+                width,
+            } => {
+                let place = Place::Store(pixels.clone());
+                let pixels = self.store.read(&place).map_err(unread)?;
+                Ok(Picture::new(*width, *height, 1, pixels.into_owned()))
+            }
+        }
+    }
+
+    /// What the heads of up to `most` of the files, evenly spread, say; damaged ones are passed over. Nothing when none
+    /// can be read.
+    pub fn survey(&self, most: usize) -> Option<Survey> {
+        let look = |picture: usize| match &self.entries[picture].content {
+            Content::Encoded(place) => decode::look(&self.store.read(place).ok()?),
+            Content::Grey { height, width, .. } => Some(([*height, *width], true)),
+        };
+        let looks: Vec<([usize; 2], bool)> = spread(self.len(), most).filter_map(look).collect();
+        let mut sides: Vec<usize> = looks.iter().map(|(size, _)| size[0].min(size[1])).collect();
+        sides.sort_unstable();
+        let (first, _) = *looks.first()?;
+        Some(Survey {
+            size: looks
+                .iter()
+                .all(|(size, _)| *size == first)
+                .then_some(first),
+            shorter_side: sides[sides.len() / 2],
+            grey: looks.iter().all(|(_, grey)| *grey),
+        })
+    }
+}
+
+/// At most `most` of `0..len`, evenly spread.
+pub(super) fn spread(len: usize, most: usize) -> impl Iterator<Item = usize> + Clone {
+    let count = len.min(most);
+    (0..count).map(move |i| (i as u128 * len as u128 / count as u128) as usize)
+}
+
+/// What a file is, as far as its first bytes and its name tell; an unreadable file is damaged.
+pub(super) fn kind(store: &Store, name: &str, place: &Place) -> decode::Kind {
+    match store.head(place, decode::HEAD) {
+        Ok(head) => decode::kind(name, &head),
+        Err(_) => decode::Kind::Damaged("it cannot be read"),
+    }
+}

@@ -1,0 +1,182 @@
+//! Where the bytes of pictures lie: in files on disk, in an archive that is read in place, or, unpacked, one after
+//! the other in memory or in a nameless file.
+
+use std::borrow::Cow;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use crate::data::files::{Keep, damaged};
+use crate::data::read_at::read_at;
+use crate::error::{Error, Result};
+
+/// Bytes kept in memory; more go to a nameless file.
+const IN_MEMORY: u64 = 1 << 29;
+
+/// Where the bytes of one file are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::data) enum Place {
+    /// A file on disk.
+    Disk(PathBuf),
+    /// Part of the archive that is read in place.
+    Archive(Range<u64>),
+    /// Part of what was unpacked.
+    Store(Range<u64>),
+}
+
+/// Bytes of many files.
+#[derive(Debug)]
+pub(in crate::data) struct Store {
+    archive: Option<File>,
+    memory: Vec<u8>,
+    spilled: Option<File>,
+    len: u64,
+    limit: u64,
+}
+
+impl Default for Store {
+    fn default() -> Store {
+        Store {
+            archive: None,
+            memory: Vec::new(),
+            spilled: None,
+            len: 0,
+            limit: IN_MEMORY,
+        }
+    }
+}
+
+impl Store {
+    /// Adds what a stream holds; gives where it now is.
+    ///
+    /// # Errors
+    /// When the stream cannot be read, or there is no room on disk.
+    pub(super) fn push(&mut self, place: &str, content: impl Read) -> Result<Range<u64>> {
+        let start = self.len;
+        let mut content = content;
+        let mut bytes = vec![0; 1 << 16];
+        loop {
+            let read = match content.read(&mut bytes) {
+                Ok(0) => return Ok(start..self.len),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(damaged(&place, &error)),
+            };
+            self.append(&bytes[..read])
+                .map_err(|error| Error::io(std::env::temp_dir(), "write", &error))?;
+        }
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.spilled.is_none() && self.len + bytes.len() as u64 > self.limit {
+            let mut file = tempfile::tempfile()?;
+            file.write_all(&self.memory)?;
+            self.memory = Vec::new();
+            self.spilled = Some(file);
+        }
+        match &mut self.spilled {
+            Some(file) => file.write_all(bytes)?,
+            None => self.memory.extend_from_slice(bytes),
+        }
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// All bytes of a file.
+    pub(super) fn read(&self, place: &Place) -> io::Result<Cow<'_, [u8]>> {
+        match place {
+            Place::Disk(path) => fs::read(path).map(Cow::Owned),
+            _ => self.read_part(place, usize::MAX),
+        }
+    }
+
+    /// The first bytes of a file, fewer where it is shorter.
+    pub(super) fn head(&self, place: &Place, most: usize) -> io::Result<Cow<'_, [u8]>> {
+        match place {
+            Place::Disk(path) => {
+                let mut head = Vec::with_capacity(most);
+                File::open(path)?.take(most as u64).read_to_end(&mut head)?;
+                Ok(Cow::Owned(head))
+            }
+            _ => self.read_part(place, most),
+        }
+    }
+
+    /// The first bytes of what does not lie in a file of its own, at most `most`.
+    fn read_part(&self, place: &Place, most: usize) -> io::Result<Cow<'_, [u8]>> {
+        let (file, range) = match place {
+            Place::Disk(_) => unreachable!("a file of its own"),
+            Place::Archive(range) => (self.archive.as_ref(), range),
+            Place::Store(range) => (self.spilled.as_ref(), range),
+        };
+        let start = range.start;
+        let len = (range.end - start).min(most as u64) as usize;
+        let Some(file) = file else {
+            return Ok(Cow::Borrowed(&self.memory[start as usize..][..len]));
+        };
+        let mut bytes = vec![0; len];
+        read_at(file, &mut bytes, start)?;
+        Ok(Cow::Owned(bytes))
+    }
+}
+
+impl Keep for Place {
+    type Shared = Store;
+
+    const IN_PLACE: bool = true;
+
+    fn streamed(store: &mut Store, place: &str, content: impl Read) -> Result<(Place, u64)> {
+        let range = store.push(place, content)?;
+        let length = range.end - range.start;
+        Ok((Place::Store(range), length))
+    }
+
+    fn on_disk(path: &Path) -> Option<Place> {
+        Some(Place::Disk(path.to_owned()))
+    }
+
+    fn inside(store: &mut Store, archive: &File, bytes: Range<u64>) -> io::Result<Option<Place>> {
+        if store.archive.is_none() {
+            store.archive = Some(archive.try_clone()?);
+        }
+        Ok(Some(Place::Archive(bytes)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn disk_and_memory_give_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut stores = [
+            Store::default(),
+            Store {
+                limit: 100,
+                ..Store::default()
+            },
+        ];
+        let contents: Vec<Vec<u8>> = (0..40).map(|n| vec![n as u8; n * 5 % 23]).collect();
+        for store in &mut stores {
+            let mut places = Vec::new();
+            for content in &contents {
+                let (place, length) = Place::streamed(store, "x", &content[..]).unwrap();
+                assert_eq!(length, content.len() as u64);
+                places.push(place);
+            }
+            for (place, content) in places.iter().zip(&contents) {
+                assert_eq!(store.read(place).unwrap()[..], content[..]);
+                let head = &content[..content.len().min(3)];
+                assert_eq!(store.head(place, 3).unwrap()[..], *head);
+            }
+        }
+        assert!(stores[0].spilled.is_none() && stores[1].spilled.is_some());
+        let file = folder.path().join("one");
+        fs::write(&file, b"abcdef").unwrap();
+        let place = Place::on_disk(&file).unwrap();
+        assert_eq!(stores[0].read(&place).unwrap()[..], *b"abcdef");
+        assert_eq!(stores[0].head(&place, 3).unwrap()[..], *b"abc");
+    }
+}

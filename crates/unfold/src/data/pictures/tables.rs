@@ -1,0 +1,233 @@
+//! Tables of pictures: paths and labels as CSV, TSV, JSON Lines or JSON, or the pictures themselves in Parquet.
+
+use std::fs;
+use std::io::{BufReader, Read};
+use std::path::PathBuf;
+
+use bytes::Bytes;
+
+use super::decode::Kind;
+use super::layout::{Collection, Found};
+use super::names::Names;
+use super::set::{Content, Damage, kind};
+use super::source::PictureSource;
+use super::store::{Place, Store};
+use crate::data::columnar::{self, PictureTable};
+use crate::data::concurrent;
+use crate::data::encoding::Charset;
+use crate::data::files::{File, Files, damaged};
+use crate::data::format::Format;
+use crate::data::parts::Part;
+use crate::data::rows::{self, LabelledRow, RowFile};
+use crate::data::table::Wanted;
+use crate::data::unpack::{MOST_BYTES, unpacked};
+use crate::error::{Error, Result};
+
+/// Reads the tables in DATA; nothing when there are none.
+pub(super) fn read(
+    files: Files<Place>,
+    source: &PictureSource,
+    format: Option<Format>,
+) -> Result<Option<Collection>> {
+    let Files {
+        name,
+        single,
+        files,
+        shared: mut store,
+        mut notes,
+        ..
+    } = files;
+    let names = Names::of(&files);
+    let format_of = |file: &File<Place>| match format {
+        Some(format) if single || Format::by_name(&file.path) == Some(format) => Some(format),
+        Some(_) => None,
+        None => Format::by_name(&file.path),
+    };
+    let tables = files.iter().filter(|file| format_of(file).is_some());
+    let tables = tables.map(|file| File {
+        path: file.path.clone(),
+        bytes: file.bytes.clone(),
+    });
+    let tables = rows::files(
+        &name,
+        single,
+        tables.collect(),
+        format_of,
+        format.is_none(),
+        &mut notes,
+    )?;
+    if tables.is_empty() {
+        return Ok(None);
+    }
+    let mut wanted = Vec::new();
+    for RowFile { file, format, part } in tables {
+        let place = if single {
+            name.clone()
+        } else {
+            format!("{name}, {}", file.path)
+        };
+        let table = Table { place, file, part };
+        if format == Format::Parquet
+            && let Some(mut found) = table.embedded(&mut store, &source.wanted(), &mut notes)?
+        {
+            wanted.append(&mut found);
+            continue;
+        }
+        let mut found = table.paths(&files, &names, &store, format, source, &mut notes)?;
+        wanted.append(&mut found);
+    }
+    let kinds = concurrent::map(&wanted, |row| match &row.content {
+        Some(place) => kind(&store, &row.name, place),
+        None => Kind::Damaged("there is no such file"),
+    });
+    let (mut found, mut damaged) = (Vec::new(), Vec::new());
+    for (row, kind) in wanted.into_iter().zip(kinds) {
+        let problem = match kind {
+            Kind::Picture => {
+                let content = row.content.map(Content::Encoded);
+                found.extend(content.map(|content| Found {
+                    part: row.part,
+                    label: row.label,
+                    name: row.name,
+                    content,
+                }));
+                continue;
+            }
+            Kind::Damaged(problem) => problem,
+            Kind::Unread | Kind::Other => "it is no JPEG, PNG, WebP, BMP or GIF file",
+        };
+        damaged.push(Damage {
+            place: format!("{name}, {}", row.name),
+            problem: problem.to_owned(),
+        });
+    }
+    if found.is_empty() {
+        let first = damaged.first().map(|damage| format!(" (first: {damage})"));
+        return Err(Error::data(
+            name,
+            format!(
+                "no row has a picture that can be read{}",
+                first.unwrap_or_default()
+            ),
+            "give paths as seen from the folder of the table, and name their column with `picture`",
+        ));
+    }
+    Ok(Some(Collection {
+        name,
+        store,
+        found,
+        notes,
+        damaged,
+    }))
+}
+
+/// A row with a label, and where its picture is if there is one.
+struct Wish {
+    part: Option<Part>,
+    label: String,
+    name: String,
+    content: Option<Place>,
+}
+
+/// One of the tables in DATA.
+struct Table {
+    place: String,
+    file: File<Place>,
+    part: Option<Part>,
+}
+
+impl Table {
+    /// The rows of a table of paths.
+    fn paths(
+        self,
+        files: &[File<Place>],
+        names: &Names<'_>,
+        store: &Store,
+        format: Format,
+        source: &PictureSource,
+        notes: &mut Vec<String>,
+    ) -> Result<Vec<Wish>> {
+        let Table { place, file, part } = self;
+        let beside = match &file.bytes {
+            Place::Disk(path) => path.parent().map(PathBuf::from),
+            Place::Archive(_) | Place::Store(_) => None,
+        };
+        let unread = |error| Error::io(&place, "read", &error);
+        let packed = store.read(&file.bytes).map_err(unread)?;
+        let mut bytes = Vec::new();
+        let read = unpacked(BufReader::new(&packed[..]))
+            .and_then(|stream| stream.take(MOST_BYTES).read_to_end(&mut bytes));
+        read.map_err(|error| damaged(&place, &error))?;
+        let path = file.path;
+        let text = File {
+            path: path.clone(),
+            bytes,
+        };
+        let charset = Charset::of(std::slice::from_ref(&text), source.encoding.as_deref())?;
+        notes.extend(charset.note());
+        let wanted = source.wanted();
+        let table = format.read(text, &place, &charset, &wanted)?;
+        let rows = rows::labelled(&table, &wanted, part, notes)?;
+        let wish = |row: LabelledRow<'_>| {
+            let found = names
+                .find(&row.content, &path)
+                .map(|number| files[number].bytes.clone());
+            let on_disk = || {
+                let path = beside.as_ref()?.join(&row.content);
+                fs::metadata(&path)
+                    .ok()?
+                    .is_file()
+                    .then_some(Place::Disk(path))
+            };
+            Wish {
+                part,
+                label: row.label.to_owned(),
+                content: found.or_else(on_disk),
+                name: row.content,
+            }
+        };
+        Ok(rows.into_iter().map(wish).collect())
+    }
+
+    /// The rows of a Parquet file that holds the pictures themselves; nothing when it holds none.
+    fn embedded(
+        &self,
+        store: &mut Store,
+        wanted: &Wanted<'_>,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<Vec<Wish>>> {
+        let unread = |error| Error::io(&self.place, "read", &error);
+        let read = match &self.file.bytes {
+            Place::Disk(path) => {
+                let file = fs::File::open(path).map_err(unread)?;
+                let keep = |bytes: &[u8]| store.push(&self.place, bytes);
+                columnar::read_pictures(&self.place, file, wanted.column, keep)?
+            }
+            inside => {
+                let bytes = Bytes::from(store.read(inside).map_err(unread)?.into_owned());
+                let keep = |bytes: &[u8]| store.push(&self.place, bytes);
+                columnar::read_pictures(&self.place, bytes, wanted.column, keep)?
+            }
+        };
+        let Some(PictureTable {
+            table,
+            column,
+            pictures,
+        }) = read
+        else {
+            return Ok(None);
+        };
+        let wanted = Wanted {
+            column: Some(&column),
+            ..*wanted
+        };
+        let rows = rows::labelled(&table, &wanted, self.part, notes)?;
+        let wish = |row: LabelledRow<'_>| Wish {
+            part: self.part,
+            label: row.label.to_owned(),
+            name: format!("{}, row {}", self.file.path, row.number),
+            content: pictures[row.number - 1].clone().map(Place::Store),
+        };
+        Ok(Some(rows.into_iter().map(wish).collect()))
+    }
+}

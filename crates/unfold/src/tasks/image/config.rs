@@ -1,0 +1,203 @@
+//! What a recipe says about a network for pictures.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::nn::network::{
+    self, LayerConfig, LayerKind, LinearConfig, Stem, cnn, feed_forward, lenet5, resnet9,
+};
+
+/// The network, chosen by `kind`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum ModelConfig {
+    /// A feed-forward network on all pixels in a row ([`feed_forward`]).
+    FeedForward(FeedForwardConfig),
+    /// LeNet-5 ([`lenet5`]).
+    Lenet5(NoConfig),
+    /// A plain convolutional network ([`cnn`]).
+    Cnn(CnnConfig),
+    /// A residual network of nine layers for small pictures ([`resnet9`]).
+    Resnet9(Resnet9Config),
+    /// A residual network of 18 layers ([`resnet18`](network::resnet18)).
+    Resnet18(ResnetConfig),
+    /// Of 34 layers ([`resnet34`](network::resnet34)).
+    Resnet34(ResnetConfig),
+    /// Of 50 layers ([`resnet50`](network::resnet50)).
+    Resnet50(ResnetConfig),
+    /// Any layers, one after the other, and a fully connected one to the classes after them.
+    Layers(LayersConfig),
+}
+
+impl Default for ModelConfig {
+    fn default() -> ModelConfig {
+        ModelConfig::Cnn(CnnConfig::default())
+    }
+}
+
+/// Nothing to choose.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoConfig {}
+
+/// A feed-forward network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FeedForwardConfig {
+    /// Sizes of the hidden layers.
+    pub hidden: Vec<usize>,
+    /// Dropout after each of them.
+    pub dropout: f64,
+}
+
+impl Default for FeedForwardConfig {
+    fn default() -> FeedForwardConfig {
+        FeedForwardConfig {
+            hidden: vec![256],
+            dropout: 0.2,
+        }
+    }
+}
+
+/// A plain convolutional network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CnnConfig {
+    /// Channels of each stage, of two convolutions each; pictures are halved between stages.
+    pub channels: Vec<usize>,
+    /// Dropout after each stage.
+    pub dropout: f64,
+}
+
+impl Default for CnnConfig {
+    fn default() -> CnnConfig {
+        CnnConfig {
+            channels: vec![32, 64, 128],
+            dropout: 0.1,
+        }
+    }
+}
+
+/// A residual network of nine layers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Resnet9Config {
+    /// Channels after the first convolution.
+    pub width: usize,
+    /// What the logits are multiplied by.
+    pub scale: f64,
+}
+
+impl Default for Resnet9Config {
+    fn default() -> Resnet9Config {
+        Resnet9Config {
+            width: 64,
+            scale: 0.125,
+        }
+    }
+}
+
+/// A residual network.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResnetConfig {
+    /// `small` for pictures such as those of CIFAR, `large` for those of ImageNet; when absent, pictures of at most 64
+    /// pixels a side are small.
+    pub stem: Option<StemName>,
+}
+
+/// How a residual network begins, as recipes name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StemName {
+    /// [`Stem::Small`].
+    Small,
+    /// [`Stem::Large`].
+    Large,
+}
+
+/// Any layers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayersConfig {
+    /// The layers; the last one puts out a vector.
+    pub layers: Vec<LayerConfig>,
+    /// The fully connected layer to the classes, which is called `head`.
+    #[serde(default)]
+    pub head: HeadConfig,
+}
+
+/// The last layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HeadConfig {
+    /// Whether it has a bias.
+    pub bias: bool,
+    /// What the logits are multiplied by.
+    pub scale: f64,
+}
+
+impl Default for HeadConfig {
+    fn default() -> HeadConfig {
+        HeadConfig {
+            bias: true,
+            scale: 1.0,
+        }
+    }
+}
+
+/// The largest small picture.
+const SMALL: usize = 64;
+
+impl ModelConfig {
+    /// The layers of the network for pictures of `[H, W]` and so many classes.
+    pub fn layers(&self, size: [usize; 2], classes: usize) -> Vec<LayerConfig> {
+        let stem = |config: &ResnetConfig| match config.stem {
+            Some(StemName::Small) => Stem::Small,
+            Some(StemName::Large) => Stem::Large,
+            None if size[0].max(size[1]) <= SMALL => Stem::Small,
+            None => Stem::Large,
+        };
+        match self {
+            ModelConfig::FeedForward(config) => {
+                feed_forward(&config.hidden, config.dropout, classes)
+            }
+            ModelConfig::Lenet5(NoConfig {}) => lenet5(classes),
+            ModelConfig::Cnn(config) => cnn(&config.channels, config.dropout, classes),
+            ModelConfig::Resnet9(config) => resnet9(config.width, config.scale, classes),
+            ModelConfig::Resnet18(config) => network::resnet18(classes, stem(config)),
+            ModelConfig::Resnet34(config) => network::resnet34(classes, stem(config)),
+            ModelConfig::Resnet50(config) => network::resnet50(classes, stem(config)),
+            ModelConfig::Layers(config) => {
+                let mut layers = config.layers.clone();
+                layers.extend(head(&config.head, classes));
+                layers
+            }
+        }
+    }
+
+    /// Checks what the types cannot.
+    pub(super) fn check(&self) -> Result<()> {
+        match self {
+            ModelConfig::Layers(config) if !config.head.scale.is_finite() => Err(Error::recipe(
+                "model.head.scale",
+                format!("is {}", config.head.scale),
+                "choose a number",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The last layers of a network of any layers.
+pub(super) fn head(config: &HeadConfig, classes: usize) -> Vec<LayerConfig> {
+    let linear = LinearConfig {
+        bias: config.bias,
+        ..LinearConfig::new(classes)
+    };
+    let mut layers = vec![LayerKind::Linear(linear).named("head")];
+    if config.scale != 1.0 {
+        layers.push(LayerKind::Scale { by: config.scale }.into());
+    }
+    layers
+}

@@ -1,0 +1,301 @@
+//! Image classification: from a folder of pictures to a model that tells new ones apart.
+
+mod config;
+mod look;
+mod model;
+mod recipe;
+mod transfer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+pub use config::{
+    CnnConfig, FeedForwardConfig, HeadConfig, LayersConfig, ModelConfig, NoConfig, Resnet9Config,
+    ResnetConfig, StemName,
+};
+pub use look::{Filters, Maps};
+pub use model::{ImageClassifier, ImageModel, ImageReport, Mistake};
+pub use recipe::{AnswerConfig, ImageRecipe, InputConfig, ParameterConfig};
+
+use self::model::{Card, damage_notes};
+use crate::data::{
+    Album, AlbumConfig, Batcher, PictureBatch, PictureData, PictureForm, PictureSet, read_pictures,
+};
+use crate::error::{Error, Result};
+use crate::nn::network::{FrozenNetwork, LayerConfig, LayerKind, WeightInit};
+use crate::nn::{self, Params, Pass};
+use crate::random::Key;
+use crate::tasks::files::{Card as _, hash};
+use crate::tasks::loss::Loss;
+use crate::tasks::{Recipe as _, RunOptions};
+use crate::tensor::Tensor;
+use crate::train::{self, Evaluation, Observer, RunFolder, Stage, Start, Task, Unit};
+
+/// Pictures that are looked at to find out what all look like.
+const LOOKED_AT: usize = 200;
+/// Pictures over which mean and deviation are taken, at most.
+const NORMALISED_OVER: usize = 10_000;
+/// Pictures that the first layer is whitened by.
+const WHITENED_BY: usize = 2_000;
+/// What is added to the variances that whitening divides by.
+const WHITENED_NEAR: f64 = 5e-4;
+/// Larger pictures are brought to [`USUAL`] unless the recipe says otherwise.
+const SMALL: usize = 96;
+/// The usual side of larger pictures.
+const USUAL: usize = 224;
+
+/// Trains an image classifier on `data` (a path, or `builtin:digits`) and measures it on the test split. Leaves `recipe.toml`,
+/// `metrics.jsonl`, `checkpoint/` and `model.safetensors` in the run's folder.
+///
+/// # Errors
+/// When the data or the recipe cannot be used, the folder is taken, training diverges, or the observer asks to stop.
+pub fn train(
+    data: &str,
+    recipe: &ImageRecipe,
+    run: &RunOptions,
+    observer: &mut dyn Observer,
+) -> Result<ImageReport> {
+    let began = Instant::now();
+    recipe.check()?;
+    let recipe = &ImageRecipe {
+        data: recipe.data.resolved(Path::new(data)),
+        ..recipe.clone()
+    };
+    observer.stage(Stage::Reading, None);
+    let PictureData {
+        labels,
+        train,
+        valid,
+        test,
+        notes,
+        damaged,
+    } = read_pictures(Path::new(data), &recipe.data, recipe.seed)?;
+    let mut notes = notes;
+    notes.extend(damage_notes(&damaged, "the data"));
+    let start = recipe
+        .parameters
+        .from
+        .as_deref()
+        .map(transfer::Start::read)
+        .transpose()?;
+    let form = match &start {
+        Some(start) => start.form(),
+        None => form(recipe, &train)?,
+    };
+    let trained_on = train.fingerprint();
+    let counts = [
+        Some(train.len()),
+        valid.as_ref().map(|v| v.len()),
+        test.as_ref().map(|t| t.len()),
+    ];
+    let album = open(train, &form, recipe)?;
+    notes.extend(damage_notes(&album.damaged(), "the training part"));
+    let card = Card {
+        format: Card::FORMAT,
+        task: Card::TASK.into(),
+        normalise: album.normalise(NORMALISED_OVER)?,
+        layers: recipe.model.layers([form.height, form.width], labels.len()),
+        labels,
+        form,
+        flip: recipe.answer.flip,
+        source: recipe.data.clone(),
+        seed: recipe.seed,
+        trained_on,
+    };
+    let mut model = match &start {
+        None => ImageModel::new(card)?,
+        Some(start) => start.with_labels(card)?,
+    };
+    let labels = album.labels();
+    let batcher = Batcher::new(album, model.card.normalise.clone(), recipe.augment.clone())?;
+    prepare(&mut model, &batcher, recipe)?;
+    let mut folder = RunFolder::open(&run.out, run.resume)?;
+    // Beside a checkpoint stands the recipe it was made with; a wrong one must not replace it.
+    if !folder.checkpoint().exists() {
+        folder.write_recipe(&recipe.to_toml())?;
+    }
+    let mut params = model.params.clone();
+    let training = Training {
+        loss: recipe.loss.over(&labels, model.labels().len()),
+        batch_size: recipe.train.batch_size,
+        batcher,
+        valid: valid
+            .clone()
+            .map(|valid| model.batcher(valid))
+            .transpose()?,
+        backbone: recipe
+            .parameters
+            .freezes_backbone()
+            .then(|| model.network.features().frozen(&model.params)),
+        fingerprint: course(recipe, trained_on),
+        model: &model,
+    };
+    observer.start(&Start {
+        unit: Unit::Examples,
+        examples: counts[0].unwrap_or(0),
+        valid_examples: counts[1].unwrap_or(0),
+        test_examples: counts[2].unwrap_or(0),
+        classes: model.labels().len(),
+        parameters: params.len(),
+        steps: training.steps() * recipe.train.epochs,
+        epochs: recipe.train.epochs,
+        notes,
+    });
+    let outcome = train::fit(
+        &training,
+        &mut params,
+        &recipe.train,
+        recipe.seed,
+        &mut folder,
+        run.resume,
+        observer,
+    )?;
+    drop(training);
+    model.params = params;
+    model.save(&folder.model())?;
+    let (split, set) = match (test, valid) {
+        (Some(test), _) => ("test", test),
+        (None, Some(valid)) => ("valid", valid),
+        (None, None) => (
+            "train",
+            read_pictures(Path::new(data), &recipe.data, recipe.seed)?.train,
+        ),
+    };
+    observer.stage(Stage::Measuring, None);
+    let report = ImageReport {
+        data_wait_share: Some(outcome.data_wait_share),
+        ..model.report(set, split, began)?
+    };
+    folder.log("report", &report)?;
+    Ok(report)
+}
+
+/// The form in which the network takes pictures.
+fn form(recipe: &ImageRecipe, train: &PictureSet) -> Result<PictureForm> {
+    let seen = train.survey(LOOKED_AT).ok_or_else(|| {
+        let remedy = "fetch or make the pictures again";
+        Error::data("", "none of the pictures can be read", remedy)
+    })?;
+    let small = seen.size.filter(|[h, w]| *h.max(w) <= SMALL);
+    let [height, width] = recipe.input.size.or(small).unwrap_or([USUAL, USUAL]);
+    let form = PictureForm {
+        height,
+        width,
+        channels: recipe
+            .input
+            .channels
+            .unwrap_or(if seen.grey { 1 } else { 3 }),
+        fit: recipe.input.fit,
+    };
+    form.check("input")?;
+    Ok(form)
+}
+
+/// The training pictures.
+fn open(set: PictureSet, form: &PictureForm, recipe: &ImageRecipe) -> Result<Album> {
+    let config = AlbumConfig {
+        whole: recipe.augment.resized_crop.is_some(),
+        strict: recipe.data.strict,
+        ..AlbumConfig::default()
+    };
+    Album::open(set, form, config)
+}
+
+/// Makes initial values what the recipe says, and parameters learn as it says.
+fn prepare(model: &mut ImageModel, batcher: &Batcher, recipe: &ImageRecipe) -> Result<()> {
+    let whitened = |layer: &LayerConfig| match &layer.kind {
+        LayerKind::Conv2d(conv) => conv.init == WeightInit::Whiten,
+        _ => false,
+    };
+    if model.card.layers.first().is_some_and(whitened) {
+        let name = &model.outline().rows()[0].name;
+        let conv = model.network.conv2d(name).expect("the first layer").clone();
+        let some: Vec<usize> = (0..batcher.album().len().min(WHITENED_BY)).collect();
+        let images = batcher.batch(&some, None)?.pixels;
+        nn::whiten(&conv, &mut model.params, &images, WHITENED_NEAR);
+    }
+    recipe.parameters.apply(&mut model.params, &model.network)
+}
+
+/// What the training loop sees of an image classifier.
+struct Training<'a> {
+    model: &'a ImageModel,
+    loss: Loss,
+    batch_size: usize,
+    batcher: Batcher,
+    valid: Option<Arc<Batcher>>,
+    /// The layers before the last one, where none of them learns.
+    backbone: Option<FrozenNetwork>,
+    fingerprint: u64,
+}
+
+impl Task for Training<'_> {
+    type Batch = PictureBatch;
+
+    fn steps(&self) -> usize {
+        self.batcher.album().len().div_ceil(self.batch_size)
+    }
+
+    fn order(&self, key: Key) -> Vec<Vec<usize>> {
+        let count = self.batcher.album().len();
+        let order = key.permutation(count);
+        // Batches of like size: a last one of few pictures would upset batch normalisation.
+        let steps = self.steps();
+        let cut = |i: usize| i * count / steps;
+        (0..steps)
+            .map(|i| order[cut(i)..cut(i + 1)].to_vec())
+            .collect()
+    }
+
+    fn batch(&self, pictures: &[usize], key: Key) -> Result<PictureBatch> {
+        self.batcher.batch(pictures, Some(key))
+    }
+
+    fn size(&self, batch: &PictureBatch) -> usize {
+        batch.labels.len()
+    }
+
+    fn loss(&self, pass: &Pass<f32>, batch: &PictureBatch, _: &mut Vec<Tensor>) -> Tensor {
+        let network = &self.model.network;
+        let logits = match &self.backbone {
+            Some(backbone) => network
+                .head()
+                .forward(pass, &backbone.forward(&batch.pixels)),
+            None => network.forward(pass, &batch.pixels),
+        };
+        let own = self.loss.of(&logits, &batch.labels);
+        let Some(mixed) = batch.mixed else {
+            return own;
+        };
+        let count = batch.labels.len();
+        let others: Vec<u32> = (0..count)
+            .map(|b| batch.labels[mixed.other(b, count)])
+            .collect();
+        let weight = f64::from(mixed.weight);
+        let other = self.loss.of(&logits, &others);
+        own.affine(weight, 0.0)
+            .add(&other.affine(1.0 - weight, 0.0))
+    }
+
+    fn validate(&self, params: &Params<f32>) -> Result<Option<Evaluation>> {
+        let valid = self.valid.as_ref();
+        valid
+            .map(|valid| self.model.measure(params, valid))
+            .transpose()
+    }
+
+    fn constrain(&self, _: &mut Params<f32>) {}
+
+    fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+}
+
+/// A number that changes with anything that decides the course of a training.
+fn course(recipe: &ImageRecipe, trained_on: u64) -> u64 {
+    let mut recipe = recipe.clone();
+    // How often it is saved does not.
+    recipe.train.checkpoint_seconds = 0.0;
+    hash(recipe.to_toml().as_bytes()) ^ trained_on
+}

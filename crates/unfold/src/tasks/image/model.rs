@@ -1,0 +1,428 @@
+//! A trained image classifier: its file, its answers.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::{
+    Album, AlbumConfig, AugmentConfig, Batcher, Damage, Loader, Normalise, Picture, PictureForm,
+    PictureSet, PictureSource, read_pictures, read_pictures_split,
+};
+use crate::error::{Error, Result};
+use crate::metrics::Confusion;
+use crate::nn::Params;
+use crate::nn::network::{FrozenNetwork, LayerConfig, Network, Outline};
+use crate::tasks::files::{self, Card as _};
+use crate::tasks::prediction::{Prediction, best, mean_loss};
+use crate::tensor::Tensor;
+use crate::tensors;
+use crate::train::Evaluation;
+
+/// Pictures that go through the network together when nothing is trained.
+const EVALUATION_BATCH: usize = 64;
+/// Batches that are made ahead of time then.
+const AHEAD: usize = 2;
+
+/// An image classifier with everything it needs: labels, the form of its pictures, layers, weights.
+pub struct ImageModel {
+    pub(super) card: Card,
+    pub(super) params: Params<f32>,
+    pub(super) network: Network,
+    outline: Outline,
+}
+
+/// What a model file says of itself besides the weights.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Card {
+    pub(super) format: u32,
+    pub(super) task: String,
+    pub(super) labels: Vec<String>,
+    pub(super) form: PictureForm,
+    pub(super) normalise: Normalise,
+    pub(super) layers: Vec<LayerConfig>,
+    /// Whether a picture and its mirror image answer together.
+    pub(super) flip: bool,
+    pub(super) source: PictureSource,
+    /// The seed of the split and of the initial values.
+    pub(super) seed: u64,
+    /// [`PictureSet::fingerprint`] of the training pictures.
+    pub(super) trained_on: u64,
+}
+
+impl files::Card for Card {
+    const TASK: &'static str = "image";
+    const FORMAT: u32 = 1;
+
+    fn format(&self) -> u32 {
+        self.format
+    }
+
+    fn check(&self) -> Result<()> {
+        self.form.check("form")?;
+        if !self.normalise.fits(self.form.channels) || self.labels.is_empty() {
+            return Err(Error::recipe("model", "its sizes cannot be meant", ""));
+        }
+        let outline = outline(self)?;
+        match outline.output().dims() {
+            [classes] if *classes == self.labels.len() => Ok(()),
+            _ => Err(Error::recipe(
+                "model",
+                "it has no output for each label",
+                "",
+            )),
+        }
+    }
+}
+
+/// The shapes of a model's layers.
+fn outline(card: &Card) -> Result<Outline> {
+    let PictureForm {
+        height,
+        width,
+        channels,
+        ..
+    } = card.form;
+    Outline::new(&card.layers, [height, width, channels], "model.layers")
+}
+
+/// How good a classifier is on one split.
+#[derive(Clone, Debug, Serialize)]
+pub struct ImageReport {
+    /// `image`.
+    pub task: &'static str,
+    /// What was measured: `test`, `valid` or `train`, the split of the training data; `given`, other data.
+    pub split: String,
+    /// The share of right answers, 0..=1.
+    pub accuracy: f64,
+    /// The plain mean of the classes' F1, 0..=1.
+    pub macro_f1: f64,
+    /// Mean cross-entropy in nats.
+    pub loss: f64,
+    /// How many pictures were measured.
+    pub examples: usize,
+    /// Pictures that could not be read.
+    pub damaged: usize,
+    /// Seconds: of training and testing, or of testing alone.
+    pub seconds: f64,
+    /// The share of the time of training steps in which they waited for pictures, 0..=1; of a training alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_wait_share: Option<f64>,
+    /// The labels in the order of the confusion matrix.
+    pub labels: Vec<String>,
+    /// `confusion[truth][answer]` counts pictures.
+    pub confusion: Vec<Vec<u64>>,
+}
+
+/// An answer that was wrong.
+#[derive(Clone, Debug)]
+pub struct Mistake {
+    /// Where the picture is.
+    pub place: String,
+    /// The picture as the network takes it.
+    pub picture: Picture,
+    /// Its label.
+    pub truth: String,
+    /// What the network says.
+    pub prediction: Prediction,
+}
+
+impl ImageModel {
+    /// A new classifier with initial weights.
+    pub(super) fn new(card: Card) -> Result<ImageModel> {
+        let outline = outline(&card)?;
+        let mut params = Params::new(card.seed);
+        let network = Network::new(&mut params.scope(""), &outline);
+        Ok(ImageModel {
+            card,
+            params,
+            network,
+            outline,
+        })
+    }
+
+    /// Reads a model: the file itself or the folder of a finished run.
+    ///
+    /// # Errors
+    /// When there is none, or the file is damaged, of another task or of a newer version.
+    pub fn load(path: &Path) -> Result<ImageModel> {
+        let (file, card, stored) = files::load::<Card>(path)?;
+        let outline = outline(&card)?;
+        // Layers take their values from the file; what is not in it is never allocated.
+        let mut params = Params::restoring(stored);
+        let network = Network::new(&mut params.scope(""), &outline);
+        params
+            .restored()
+            .map_err(|problem| files::damaged(&file, problem))?;
+        Ok(ImageModel {
+            card,
+            params,
+            network,
+            outline,
+        })
+    }
+
+    /// Writes the model to `path`, all or nothing.
+    ///
+    /// # Errors
+    /// When the system cannot write; an earlier file is then untouched.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        tensors::write(path, &self.card, files::tensors(&self.params))
+    }
+
+    /// The labels, in the order of the model's outputs.
+    pub fn labels(&self) -> &[String] {
+        &self.card.labels
+    }
+
+    /// The form in which the network takes pictures.
+    pub fn form(&self) -> &PictureForm {
+        &self.card.form
+    }
+
+    /// How the network's values follow from those of pictures.
+    pub fn normalise(&self) -> &Normalise {
+        &self.card.normalise
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Every layer's name, shapes and sizes.
+    pub fn outline(&self) -> &Outline {
+        &self.outline
+    }
+
+    /// The parameters.
+    pub fn params(&self) -> &Params<f32> {
+        &self.params
+    }
+
+    /// A picture as the network takes it: `[1, H, W, C]`.
+    pub fn input(&self, picture: &Picture) -> Tensor {
+        let PictureForm {
+            height,
+            width,
+            channels,
+            ..
+        } = self.card.form;
+        let fitted = self.card.form.apply(picture);
+        let mut values = vec![0.0; fitted.pixels.len()];
+        self.card.normalise.apply(&fitted.pixels, &mut values);
+        Tensor::from_vec(values, [1, height, width, channels])
+    }
+
+    /// The model made ready for many answers.
+    pub fn classifier(&self) -> ImageClassifier<'_> {
+        self.classifier_with(&self.params)
+    }
+
+    fn classifier_with(&self, params: &Params<f32>) -> ImageClassifier<'_> {
+        ImageClassifier {
+            model: self,
+            network: self.network.frozen(params),
+        }
+    }
+
+    /// Loss and accuracy under the given parameters.
+    pub(super) fn measure(&self, params: &Params<f32>, on: &Arc<Batcher>) -> Result<Evaluation> {
+        let Scored { scores, truth, .. } = self.classifier_with(params).scores(on)?;
+        let right = scores.iter().zip(&truth).filter(|(s, t)| best(s) == **t);
+        Ok(Evaluation {
+            accuracy: Some(right.count() as f64 / truth.len().max(1) as f64),
+            loss: mean_loss(&scores, &truth),
+        })
+    }
+
+    /// Measures the model on labelled pictures, read as the training data was: on its test split where it gives one; on
+    /// the pictures held out in training where it is the very data that the model was trained on; else on all of it.
+    ///
+    /// # Errors
+    /// When the data cannot be read, or holds labels that the model does not know.
+    pub fn evaluate(&self, data: &str) -> Result<ImageReport> {
+        let began = Instant::now();
+        let (split, set) = self.held_out(data)?;
+        self.report(set, split, began)
+    }
+
+    /// The pictures of `data` on which the model gives wrong answers, the surest first, at most `most`; chosen as for
+    /// [`ImageModel::evaluate`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn mistakes(&self, data: &str, most: usize) -> Result<Vec<Mistake>> {
+        let (_, set) = self.held_out(data)?;
+        let batcher = self.batcher(set)?;
+        let scored = self.classifier().scores(&batcher)?;
+        let wrong = |i: &usize| best(&scored.scores[*i]) != scored.truth[*i];
+        let places = (0..scored.truth.len()).filter(wrong);
+        let mut wrong: Vec<(usize, Prediction)> = places
+            .map(|i| (i, Prediction::of(self.labels(), &scored.scores[i])))
+            .collect();
+        wrong.sort_by(|a, b| b.1.probability.total_cmp(&a.1.probability));
+        wrong.truncate(most);
+        let album = batcher.album();
+        wrong
+            .into_iter()
+            .map(|(i, prediction)| {
+                Ok(Mistake {
+                    place: album.place(scored.pictures[i]),
+                    picture: album.picture(scored.pictures[i])?,
+                    truth: self.labels()[scored.truth[i]].clone(),
+                    prediction,
+                })
+            })
+            .collect()
+    }
+
+    /// What to measure on.
+    fn held_out(&self, data: &str) -> Result<(&'static str, PictureSet)> {
+        let path = Path::new(data);
+        // Other data may well hold one class alone, which training would refuse.
+        if let Ok(pictures) = read_pictures(path, &self.card.source, self.card.seed)
+            && pictures.labels == self.labels()
+            && pictures.train.fingerprint() == self.card.trained_on
+            && let Some(test) = pictures.test
+        {
+            return Ok(("test", test));
+        }
+        let (set, _) = read_pictures_split(path, &self.card.source, self.labels())?;
+        Ok(("given", set))
+    }
+
+    /// Pictures ready to be measured on.
+    pub(super) fn batcher(&self, set: PictureSet) -> Result<Arc<Batcher>> {
+        let config = AlbumConfig {
+            strict: self.card.source.strict,
+            ..AlbumConfig::default()
+        };
+        let album = Album::open(set, &self.card.form, config)?;
+        let normalise = self.card.normalise.clone();
+        Ok(Arc::new(Batcher::new(
+            album,
+            normalise,
+            AugmentConfig::default(),
+        )?))
+    }
+
+    /// Measures the model on a set of pictures.
+    pub(super) fn report(
+        &self,
+        set: PictureSet,
+        split: &str,
+        began: Instant,
+    ) -> Result<ImageReport> {
+        let batcher = self.batcher(set)?;
+        let Scored { scores, truth, .. } = self.classifier().scores(&batcher)?;
+        let answers = scores.iter().map(|logits| best(logits));
+        let pairs = truth.iter().copied().zip(answers);
+        let confusion = Confusion::of(self.labels().len(), pairs);
+        let classes = 0..confusion.classes();
+        let row = |truth| -> Vec<u64> {
+            let answers = classes.clone();
+            answers
+                .map(|answer| confusion.count(truth, answer))
+                .collect()
+        };
+        Ok(ImageReport {
+            task: Card::TASK,
+            split: split.to_string(),
+            accuracy: confusion.accuracy(),
+            macro_f1: confusion.macro_f1(),
+            loss: mean_loss(&scores, &truth),
+            examples: truth.len(),
+            damaged: batcher.album().damaged().len(),
+            seconds: began.elapsed().as_secs_f64(),
+            data_wait_share: None,
+            labels: self.labels().to_vec(),
+            confusion: classes.clone().map(row).collect(),
+        })
+    }
+}
+
+/// An [`ImageModel`] made ready for many answers: its convolutions are packed.
+pub struct ImageClassifier<'m> {
+    model: &'m ImageModel,
+    network: FrozenNetwork<f32>,
+}
+
+/// Logits and labels of the pictures of an album.
+pub(super) struct Scored {
+    /// Which pictures of the album they are.
+    pictures: Vec<usize>,
+    scores: Vec<Vec<f32>>,
+    truth: Vec<usize>,
+}
+
+impl ImageClassifier<'_> {
+    /// Classifies pictures.
+    pub fn classify(&self, pictures: &[Picture]) -> Vec<Prediction> {
+        let answer = |picture: &Picture| {
+            let logits = self.logits(&self.model.input(picture));
+            Prediction::of(self.model.labels(), logits.data())
+        };
+        pictures.iter().map(answer).collect()
+    }
+
+    /// The logits `[B, V]` of normalised pictures `[B, H, W, C]`.
+    pub fn logits(&self, x: &Tensor) -> Tensor {
+        let logits = self.network.forward(x);
+        match self.model.card.flip {
+            true => logits
+                .add(&self.network.forward(&mirrored(x)))
+                .affine(0.5, 0.0),
+            false => logits,
+        }
+    }
+
+    /// The logits and labels of all pictures of a batcher that can be read.
+    pub(super) fn scores(&self, batcher: &Arc<Batcher>) -> Result<Scored> {
+        let all: Vec<usize> = (0..batcher.album().len()).collect();
+        let order = all.chunks(EVALUATION_BATCH).map(<[usize]>::to_vec);
+        let mut scored = Scored {
+            pictures: Vec::new(),
+            scores: Vec::new(),
+            truth: Vec::new(),
+        };
+        for batch in Loader::new(Arc::clone(batcher), order.collect(), None, AHEAD) {
+            let batch = batch?;
+            let logits = self.logits(&batch.pixels);
+            let rows = logits.data().chunks_exact(self.model.labels().len());
+            scored.scores.extend(rows.map(<[f32]>::to_vec));
+            scored
+                .truth
+                .extend(batch.labels.iter().map(|&l| l as usize));
+            scored.pictures.extend(batch.pictures);
+        }
+        Ok(scored)
+    }
+}
+
+/// Each picture of `[B, H, W, C]` with left and right exchanged.
+fn mirrored(x: &Tensor) -> Tensor {
+    let (w, c) = (x.dim(2), x.dim(3));
+    let mut values = Vec::with_capacity(x.len());
+    for row in x.data().chunks_exact((w * c).max(1)) {
+        values.extend(row.chunks_exact(c).rev().flatten());
+    }
+    Tensor::from_vec(values, x.shape())
+}
+
+/// What damaged pictures are told as.
+pub(super) fn damage_notes(damaged: &[Damage], what: &str) -> Vec<String> {
+    const TOLD: usize = 5;
+    let Some(count) = (!damaged.is_empty()).then_some(damaged.len()) else {
+        return Vec::new();
+    };
+    let some = damaged
+        .iter()
+        .take(TOLD)
+        .map(|damage| format!("  {damage}"));
+    let more = (count > TOLD).then(|| format!("  and {} more", count - TOLD));
+    let pictures = if count == 1 { "picture" } else { "pictures" };
+    let head = format!("{count} damaged {pictures} left out of {what}:");
+    std::iter::once(head).chain(some).chain(more).collect()
+}

@@ -1,0 +1,189 @@
+//! The recipe of an image classifier.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::config::ModelConfig;
+use crate::data::{AugmentConfig, Fit, PictureSource, matches};
+use crate::error::{Error, Result};
+use crate::nn::Params;
+use crate::nn::network::Network;
+use crate::tasks::loss::LossConfig;
+use crate::tasks::{Recipe, TaskKind};
+use crate::train::TrainConfig;
+
+/// Everything about the training of an image classifier but where its data lies. In TOML:
+///
+/// ```toml
+/// task = "image"
+/// seed = 1
+///
+/// [input]
+/// size = [32, 32]
+///
+/// [augment]
+/// crop_padding = 4
+/// flip = true
+///
+/// [model]
+/// kind = "resnet9"
+///
+/// [train]
+/// epochs = 10
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ImageRecipe {
+    /// The job: `image`.
+    pub task: TaskKind,
+    /// Decides splits, initial values, the order of examples and everything random.
+    pub seed: u64,
+    /// How the data is read and split.
+    pub data: PictureSource,
+    /// The form in which the network takes pictures.
+    pub input: InputConfig,
+    /// What is changed at random while training.
+    pub augment: AugmentConfig,
+    /// The network.
+    pub model: ModelConfig,
+    /// Which parameters learn, and how fast.
+    pub parameters: ParameterConfig,
+    /// What is minimised.
+    pub loss: LossConfig,
+    /// How it is trained.
+    pub train: TrainConfig,
+    /// How answers are found.
+    pub answer: AnswerConfig,
+}
+
+/// The form in which a network takes pictures.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InputConfig {
+    /// Rows and columns, `[H, W]`. When absent: those of the pictures if all have the same and are small, else as many as
+    /// the network was trained on before, or 224.
+    pub size: Option<[usize; 2]>,
+    /// 1 for grey, 3 for colours. When absent, what the pictures are.
+    pub channels: Option<usize>,
+    /// How pictures of another shape are fitted: `crop`, `stretch` or `pad`.
+    pub fit: Fit,
+}
+
+/// Which parameters learn, and how fast.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ParameterConfig {
+    /// A trained image model to begin with: a run or its `model.safetensors`, or the weights of a network as PyTorch names
+    /// them. Its last layer is replaced.
+    pub from: Option<PathBuf>,
+    /// Parameters that stay as they are, by name, where `*` stands for any text; `backbone` is all but the last layer.
+    pub freeze: Vec<String>,
+    /// What the learning rate of parameters is multiplied by, by name, as in `freeze`; the last that matches counts.
+    pub rates: BTreeMap<String, f64>,
+}
+
+/// How answers are found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AnswerConfig {
+    /// Whether a picture and its mirror image answer together: the mean of their logits.
+    pub flip: bool,
+}
+
+impl Default for ImageRecipe {
+    /// A plain convolutional network that does well on small pictures.
+    fn default() -> ImageRecipe {
+        ImageRecipe {
+            task: TaskKind::Image,
+            seed: 1,
+            data: PictureSource::default(),
+            input: InputConfig::default(),
+            augment: AugmentConfig::default(),
+            model: ModelConfig::default(),
+            parameters: ParameterConfig::default(),
+            loss: LossConfig::default(),
+            train: TrainConfig {
+                epochs: 10,
+                batch_size: 64,
+                ..TrainConfig::default()
+            },
+            answer: AnswerConfig::default(),
+        }
+    }
+}
+
+impl Recipe for ImageRecipe {
+    const TASK: TaskKind = TaskKind::Image;
+
+    fn set_seed(&mut self, seed: u64) {
+        self.seed = seed;
+    }
+
+    fn check(&self) -> Result<()> {
+        self.model.check()?;
+        self.parameters.check()?;
+        self.train.check()?;
+        self.loss.check()
+    }
+}
+
+/// All parameters but those of the last layer.
+const BACKBONE: &str = "backbone";
+
+impl ParameterConfig {
+    fn check(&self) -> Result<()> {
+        let wrong = |(_, rate): &(&String, &f64)| !(rate.is_finite() && **rate >= 0.0);
+        match self.rates.iter().find(wrong) {
+            Some((name, rate)) => Err(Error::recipe(
+                format!("parameters.rates.{name}"),
+                format!("is {rate}"),
+                "choose a number from 0",
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether all layers but the last stay as they are.
+    pub(super) fn freezes_backbone(&self) -> bool {
+        self.freeze.iter().any(|pattern| pattern == BACKBONE)
+    }
+
+    /// Tells the parameters of a network.
+    ///
+    /// # Errors
+    /// When a name matches no parameter.
+    pub(super) fn apply(&self, params: &mut Params<f32>, network: &Network) -> Result<()> {
+        let head = network.head();
+        let named = |pattern: &str, params: &Params<f32>| -> Result<Vec<_>> {
+            let meant = |name: &str| match pattern {
+                BACKBONE => !head.holds(name),
+                _ => matches(pattern, name),
+            };
+            let names = params.entries().map(|entry| &entry.name);
+            let ids = names.filter(|name| meant(name)).map(|name| params.id(name));
+            let found: Vec<_> = ids.flatten().collect();
+            if found.is_empty() {
+                let names: Vec<&str> = params.entries().map(|e| e.name.as_str()).collect();
+                return Err(Error::recipe(
+                    format!("parameters: `{pattern}`"),
+                    "no parameter has such a name",
+                    format!("they are called {}", names.join(", ")),
+                ));
+            }
+            Ok(found)
+        };
+        for pattern in &self.freeze {
+            for id in named(pattern, params)? {
+                params.set_trainable(id, false);
+            }
+        }
+        for (pattern, rate) in &self.rates {
+            for id in named(pattern, params)? {
+                params.set_rate(id, *rate);
+            }
+        }
+        Ok(())
+    }
+}
