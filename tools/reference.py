@@ -239,6 +239,83 @@ def last(images):
     return images.permute(0, 2, 3, 1)
 
 
+def activation():
+    """Functions of one element, and softmax over the last axis."""
+    functions = {
+        "relu6": F.relu6,
+        "leaky_relu": lambda x: F.leaky_relu(x, 0.2),
+        "silu": F.silu,
+        "gelu": F.gelu,  # the exact form
+        "hard_swish": F.hardswish,
+        "tanh": torch.tanh,
+        "sigmoid": torch.sigmoid,
+        "softmax": lambda x: F.softmax(x, -1),
+    }
+    cases = []
+    for name, function in functions.items():
+        x = leaf(rand(5, 7, scale=4))
+        y = function(x)
+        dy = rand(*y.shape)
+        backward((y, dy))
+        cases.append(case(name, dict(x=x, y=y, d_y=dy, grad_x=x.grad)))
+    write("activation", cases)
+
+
+def conv_transpose2d():
+    cases = []
+    # kernel, stride, padding, output padding, dilation, groups, channels in and out, size
+    for kernel, stride, padding, more, dilation, groups, (c, o), (h, w) in [
+        ([1, 1], [1, 1], [0, 0], [0, 0], [1, 1], 1, (3, 4), (3, 5)),
+        ([2, 2], [2, 2], [0, 0], [0, 0], [1, 1], 1, (3, 2), (4, 3)),
+        ([3, 3], [2, 2], [1, 1], [1, 1], [1, 1], 1, (2, 5), (3, 4)),
+        ([4, 3], [3, 1], [2, 0], [2, 0], [1, 2], 1, (17, 3), (3, 4)),
+        ([3, 2], [1, 3], [1, 0], [0, 1], [2, 1], 2, (4, 6), (4, 3)),
+        ([3, 3], [2, 2], [1, 1], [0, 1], [1, 1], 3, (3, 3), (4, 3)),
+    ]:
+        x, weight, b = leaf(rand(2, h, w, c)), leaf(rand(c, o // groups, *kernel)), leaf(rand(o))
+        y = last(F.conv_transpose2d(first(x), weight, b, stride, padding, more, groups, dilation))
+        dy = rand(*y.shape)
+        backward((y, dy))
+        cases.append(
+            case(
+                f"conv_transpose2d kernel={kernel} stride={stride} padding={padding} output_padding={more} "
+                f"dilation={dilation} groups={groups}",
+                dict(
+                    x=x,
+                    w=weight.permute(2, 3, 1, 0),
+                    b=b,
+                    y=y,
+                    d_y=dy,
+                    grad_x=x.grad,
+                    grad_w=weight.grad.permute(2, 3, 1, 0),
+                    grad_b=b.grad,
+                ),
+                kernel=kernel,
+                stride=stride,
+                padding=[[p, p] for p in padding],
+                output_padding=more,
+                dilation=dilation,
+                groups=groups,
+            )
+        )
+    write("conv_transpose2d", cases)
+
+
+def group_norm():
+    cases = []
+    for shape, groups in [((2, 3, 4, 6), 3), ((3, 2, 2, 5), 5), ((2, 3, 3, 4), 1), ((4, 6), 2)]:
+        channels = shape[-1]
+        x, w, b = leaf(rand(*shape)), leaf(rand(channels)), leaf(rand(channels))
+        images = len(shape) == 4
+        y = F.group_norm(first(x) if images else x, groups, w, b, eps=1e-5)
+        y = last(y) if images else y
+        dy = rand(*y.shape)
+        backward((y, dy))
+        tensors = dict(x=x, w=w, b=b, y=y, d_y=dy, grad_x=x.grad, grad_w=w.grad, grad_b=b.grad)
+        cases.append(case(f"group_norm {list(shape)} groups={groups}", tensors, groups=groups))
+    write("group_norm", cases)
+
+
 def pool2d():
     cases = []
 
@@ -677,6 +754,7 @@ if __name__ == "__main__":
         [
             *[linear, embedding, conv1d, pool, layer_norm, recurrent, loss, optimizer, clip, schedule],
             *[pool2d, batch_norm, conv2d, activation_penalty, adaptive_softmax, layer_norm_lstm],
+            *[activation, conv_transpose2d, group_norm],
         ]
     ):
         torch.manual_seed(number)  # a topic's values do not depend on the others

@@ -320,6 +320,30 @@ impl<E: Float> Kernel<E> for Backward<'_, E> {
     }
 }
 
+/// [`batch_norm_backward`] where columns share their mean and variance: `groups` equal parts of them that lie side by
+/// side.
+pub(crate) fn grouped_backward<E: Float>(
+    x: &[E],
+    norm: &BatchNorm<'_, E>,
+    groups: usize,
+    dy: &[E],
+    dx: &mut [E],
+    dgamma: &mut [E],
+    dbeta: &mut [E],
+) {
+    let columns = &Columns::new(norm);
+    sums(x, norm, columns, dy, dgamma, dbeta);
+    let (c, part) = (columns.cut.c, columns.cut.c / groups);
+    let count = E::from_usize((x.len() / groups).max(1));
+    // rstd mean(gamma g), and rstd^2 mean(gamma g h), of each group.
+    let (mut a, mut b) = (vec![E::ZERO; groups], vec![E::ZERO; groups]);
+    for j in 0..c {
+        a[j / part] += norm.gamma[j] * dbeta[j] * norm.rstd[j] / count;
+        b[j / part] += norm.gamma[j] * dgamma[j] * norm.rstd[j] * norm.rstd[j] / count;
+    }
+    backward(x, columns, dy, |j| a[j / part], |j| b[j / part], dx);
+}
+
 /// The gradients of [`batch_norm`], `dx [R, C]`, `dgamma [C]` and `dbeta [C]`. With `g` the gradient `dy [R, C]`
 /// where the ReLU lets it through, and `h = (x - mean) rstd`: `dbeta = sum of g`, `dgamma = sum of g h`,
 /// and `dx = gamma rstd (g - mean(g) - h mean(g h))` where mean and variance are those of `x`, or
@@ -335,12 +359,34 @@ pub fn batch_norm_backward<E: Float>(
 ) {
     norm.check("batch_norm_backward", &[x.len(), dy.len(), dx.len()]);
     let columns = &Columns::new(norm);
-    let cut = columns.cut;
+    let c = columns.cut.c;
     assert!(
-        dgamma.len() == cut.c && dbeta.len() == cut.c,
-        "batch_norm_backward: expected gradients [{}]",
-        cut.c
+        dgamma.len() == c && dbeta.len() == c,
+        "batch_norm_backward: expected gradients [{c}]"
     );
+    sums(x, norm, columns, dy, dgamma, dbeta);
+    let rows = E::from_usize((x.len() / c.max(1)).max(1));
+    let share = |j: usize, sum: E| match constant {
+        true => E::ZERO,
+        false => norm.gamma[j] * norm.rstd[j] * sum / rows,
+    };
+    let (a, b) = (
+        |j: usize| share(j, dbeta[j]),
+        |j: usize| share(j, dgamma[j] * norm.rstd[j]),
+    );
+    backward(x, columns, dy, a, b, dx);
+}
+
+/// The sums over all rows of g and g h of each column.
+fn sums<E: Float>(
+    x: &[E],
+    norm: &BatchNorm<'_, E>,
+    columns: &Columns<E>,
+    dy: &[E],
+    dgamma: &mut [E],
+    dbeta: &mut [E],
+) {
+    let cut = columns.cut;
     let mut figures = Buffer::scratch(cut.chunks(x.len()) * 2 * cut.wide);
     parallel_rows(&mut figures, 2 * cut.wide, 1, |number, figures| {
         let (g_sum, gx_sum) = figures.split_at_mut(cut.wide);
@@ -361,13 +407,19 @@ pub fn batch_norm_backward<E: Float>(
         dbeta[j] = E::from_f64(g_sum[j]);
         dgamma[j] = E::from_f64(gx_sum[j]) * norm.rstd[j];
     }
-    let rows = E::from_usize((x.len() / cut.c.max(1)).max(1));
-    let share = |j: usize, sum: E| match constant {
-        true => E::ZERO,
-        false => norm.gamma[j] * norm.rstd[j] * sum / rows,
-    };
-    let a = cut.widen(|j| share(j, dbeta[j]));
-    let b = cut.widen(|j| share(j, dgamma[j] * norm.rstd[j]));
+}
+
+/// `dx = gamma rstd g - a - b (x - mean)`, with `a` and `b` of each column.
+fn backward<E: Float>(
+    x: &[E],
+    columns: &Columns<E>,
+    dy: &[E],
+    a: impl Fn(usize) -> E,
+    b: impl Fn(usize) -> E,
+    dx: &mut [E],
+) {
+    let cut = columns.cut;
+    let (a, b) = (cut.widen(a), cut.widen(b));
     parallel_rows(dx, cut.c, cut.rows, |first, dx| {
         let at = first * cut.c..first * cut.c + dx.len();
         E::dispatch(Backward {

@@ -8,7 +8,7 @@ use crate::threads::parallel_rows;
 const BLOCK: usize = 16 * 1024;
 
 /// A function of one element.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum UnaryOp {
     /// -x
     Neg,
@@ -26,6 +26,16 @@ pub enum UnaryOp {
     Sqrt,
     /// x^2
     Square,
+    /// min(max(x, 0), 6)
+    Relu6,
+    /// x, or this slope of at least 0 times x below 0.
+    LeakyRelu(f64),
+    /// x / (1 + e^-x)
+    Silu,
+    /// x times the share of a normal distribution of mean 0 and deviation 1 that lies below x.
+    Gelu,
+    /// x min(max(x + 3, 0), 6) / 6
+    HardSwish,
 }
 
 /// A function of two elements.
@@ -80,6 +90,25 @@ impl<E: Float> Kernel<E> for Unary<'_, E> {
             UnaryOp::Relu => map!(y = zero.select_gt(x, zero, x), x from x),
             UnaryOp::Sqrt => map!(y = x.sqrt(), x from x),
             UnaryOp::Square => map!(y = x.mul(x), x from x),
+            UnaryOp::Relu6 => {
+                let six = V::splat(E::from_f64(6.0));
+                map!(y = { let x = zero.select_gt(x, zero, x); x.select_gt(six, six, x) }, x from x);
+            }
+            UnaryOp::LeakyRelu(slope) => {
+                let slope = V::splat(E::from_f64(slope));
+                map!(y = x.select_gt(zero, x, x.mul(slope)), x from x);
+            }
+            UnaryOp::Silu => map!(y = x.mul(x.sigmoid()), x from x),
+            UnaryOp::Gelu => map!(y = x.mul(x.normal_cdf()), x from x),
+            UnaryOp::HardSwish => {
+                let [three, six, sixth] = [3.0, 6.0, 1.0 / 6.0].map(|v| V::splat(E::from_f64(v)));
+                map!(y = {
+                    let gate = x.add(three);
+                    let gate = zero.select_gt(gate, zero, gate);
+                    let gate = gate.select_gt(six, six, gate);
+                    x.mul(gate).mul(sixth)
+                }, x from x);
+            }
         }
     }
 }
@@ -113,11 +142,43 @@ impl<E: Float> Kernel<E> for UnaryBackward<'_, E> {
             UnaryOp::Relu => map!(dx = y.select_gt(zero, dy, zero), y from y, dy from dy),
             UnaryOp::Sqrt => map!(dx = dy.div(two.mul(y)), y from y, dy from dy),
             UnaryOp::Square => map!(dx = two.mul(x).mul(dy), x from x, dy from dy),
+            UnaryOp::Relu6 => {
+                let six = V::splat(E::from_f64(6.0));
+                map!(dx = {
+                    let dy = y.select_gt(zero, dy, zero);
+                    six.select_gt(y, dy, zero)
+                }, y from y, dy from dy);
+            }
+            UnaryOp::LeakyRelu(slope) => {
+                let slope = V::splat(E::from_f64(slope));
+                map!(dx = y.select_gt(zero, dy, dy.mul(slope)), y from y, dy from dy);
+            }
+            UnaryOp::Silu => map!(dx = {
+                let s = x.sigmoid();
+                dy.mul(s).mul(x.mul_add(one.sub(s), one))
+            }, x from x, dy from dy),
+            UnaryOp::Gelu => {
+                let half = V::splat(E::from_f64(-0.5));
+                let density = V::splat(E::from_f64(std::f64::consts::TAU.sqrt().recip()));
+                map!(dx = {
+                    let density = x.mul(x).mul(half).exp().mul(density);
+                    dy.mul(x.mul_add(density, x.normal_cdf()))
+                }, x from x, dy from dy);
+            }
+            UnaryOp::HardSwish => {
+                let [three, third, half] = [3.0, 1.0 / 3.0, 0.5].map(|v| V::splat(E::from_f64(v)));
+                map!(dx = {
+                    let slope = x.mul_add(third, half);
+                    let slope = three.select_gt(x, slope, one);
+                    let slope = x.add(three).select_gt(zero, slope, zero);
+                    dy.mul(slope)
+                }, x from x, dy from dy);
+            }
         }
     }
 }
 
-/// `dx = dy op'(x)`. Reads `x` for the logarithm and the square, `y` for all others but the negative.
+/// `dx = dy op'(x)`. Reads `x` for the logarithm, the square, SiLU, GELU and hard-swish, `y` for all others but the negative.
 ///
 /// # Panics
 /// If the lengths differ.

@@ -65,6 +65,12 @@ pub trait Float:
     /// Neither infinite nor NaN.
     fn is_finite(self) -> bool;
 
+    /// The probability that a normal variable of mean 0 and deviation 1 lies below `self`, within some units of
+    /// [`Float::EPSILON`].
+    fn normal_cdf(self) -> Self {
+        Self::from_f64(normal_cdf(self.to_f64()))
+    }
+
     /// `1 / (1 + exp(-self))`, computed so that no exponential overflows.
     fn sigmoid(self) -> Self {
         if self >= Self::ZERO {
@@ -74,6 +80,20 @@ pub trait Float:
             e / (Self::ONE + e)
         }
     }
+}
+
+/// 1/2 + density(x) (x + x^3 / 3 + x^5 / (3 5) + ..): all terms have the sign of x (Marsaglia 2004).
+fn normal_cdf(x: f64) -> f64 {
+    if x.abs() > 9.0 {
+        return if x > 0.0 { 1.0 } else { 0.0 };
+    }
+    let (mut term, mut sum, mut odd) = (x, x, 1.0);
+    while term.abs() > f64::EPSILON * sum.abs() {
+        odd += 2.0;
+        term *= x * x / odd;
+        sum += term;
+    }
+    0.5 + sum * (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt()
 }
 
 macro_rules! float {

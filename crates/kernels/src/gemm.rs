@@ -105,13 +105,15 @@ enum Start<'a, E> {
     Keep,
 }
 
-/// What becomes of the sums of a product or a convolution before they are written: `y = relu(sums + add)`.
+/// What becomes of the sums of a product or a convolution before they are written: `y = min(relu(sums + add), most)`.
 #[derive(Clone, Copy, Debug)]
 pub struct Finish<'a, E> {
     /// Added to the sums: as many elements as `y`, in its order.
     pub add: Option<&'a [E]>,
     /// Whether sums below 0 become 0.
     pub relu: bool,
+    /// What sums above it become.
+    pub most: Option<E>,
 }
 
 impl<E> Finish<'_, E> {
@@ -119,13 +121,14 @@ impl<E> Finish<'_, E> {
     pub const NONE: Self = Finish {
         add: None,
         relu: false,
+        most: None,
     };
 }
 
 impl<'a, E: Float> Finish<'a, E> {
     /// Whether sums are written as they are.
     fn is_none(&self) -> bool {
-        self.add.is_none() && !self.relu
+        self.add.is_none() && !self.relu && self.most.is_none()
     }
 
     /// For the elements of `y` from one on.
@@ -144,9 +147,13 @@ impl<'a, E: Float> Finish<'a, E> {
             None => sums,
         };
         let zero = V::splat(E::ZERO);
-        match self.relu {
+        let sums = match self.relu {
             true => zero.select_gt(sums, zero, sums),
             false => sums,
+        };
+        match self.most.map(V::splat) {
+            Some(most) => sums.select_gt(most, most, sums),
+            None => sums,
         }
     }
 }

@@ -22,6 +22,7 @@ mod elementwise;
 mod embed;
 mod float;
 mod gemm;
+mod group_norm;
 mod machine;
 pub mod naive;
 mod norm;
@@ -57,6 +58,7 @@ pub use elementwise::{
 pub use embed::{bag, bag_backward, gather, scatter_add};
 pub use float::Float;
 pub use gemm::{Finish, Mat, MatMut, gemm, gemm_bias};
+pub use group_norm::{GroupNorm, group_norm, group_norm_backward};
 pub use machine::multiply_add_burst;
 pub use norm::{layer_norm, layer_norm_backward};
 pub use pool::{

@@ -5,12 +5,14 @@
 //! indexing checks. The fast kernels add in other orders, so the two agree up to rounding.
 
 mod batch_norm;
+mod group_norm;
 mod pool;
 mod rnn;
 
 use crate::{Adam, BinaryOp, Conv1d, Conv2d, Float, Mat, MatMut, Ragged, UnaryOp};
 
 pub use batch_norm::{batch_norm, batch_norm_backward, column_moments};
+pub use group_norm::{group_norm, group_norm_backward};
 pub use pool::{avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward};
 pub use rnn::{rnn_backward, rnn_forward};
 
@@ -26,6 +28,15 @@ pub fn unary<E: Float>(op: UnaryOp, x: &[E], y: &mut [E]) {
             UnaryOp::Relu => x.max(E::ZERO),
             UnaryOp::Sqrt => x.sqrt(),
             UnaryOp::Square => x * x,
+            UnaryOp::Relu6 => x.max(E::ZERO).min(E::from_f64(6.0)),
+            UnaryOp::LeakyRelu(_) if x > E::ZERO => x,
+            UnaryOp::LeakyRelu(slope) => E::from_f64(slope) * x,
+            UnaryOp::Silu => x * x.sigmoid(),
+            UnaryOp::Gelu => x * x.normal_cdf(),
+            UnaryOp::HardSwish => {
+                let gate = (x + E::from_f64(3.0)).max(E::ZERO).min(E::from_f64(6.0));
+                x * gate / E::from_f64(6.0)
+            }
         };
     }
 }
@@ -44,6 +55,23 @@ pub fn unary_backward<E: Float>(op: UnaryOp, x: &[E], y: &[E], dy: &[E], dx: &mu
             UnaryOp::Relu => E::ZERO,
             UnaryOp::Sqrt => E::ONE / (two * y[i]),
             UnaryOp::Square => two * x[i],
+            UnaryOp::Relu6 if y[i] > E::ZERO && y[i] < E::from_f64(6.0) => E::ONE,
+            UnaryOp::Relu6 => E::ZERO,
+            UnaryOp::LeakyRelu(_) if x[i] > E::ZERO => E::ONE,
+            UnaryOp::LeakyRelu(slope) => E::from_f64(slope),
+            UnaryOp::Silu => {
+                let s = x[i].sigmoid();
+                s * (E::ONE + x[i] * (E::ONE - s))
+            }
+            UnaryOp::Gelu => {
+                let density = (-x[i] * x[i] / two).exp().to_f64() / std::f64::consts::TAU.sqrt();
+                x[i].normal_cdf() + x[i] * E::from_f64(density)
+            }
+            UnaryOp::HardSwish => match x[i].to_f64() {
+                ..=-3.0 => E::ZERO,
+                ..3.0 => (two * x[i] + E::from_f64(3.0)) / E::from_f64(6.0),
+                _ => E::ONE,
+            },
         };
         *dx = dy[i] * slope;
     }

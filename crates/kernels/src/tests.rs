@@ -8,6 +8,7 @@ mod conv2d;
 mod elementwise;
 mod embed;
 mod gemm;
+mod group_norm;
 mod norm;
 mod pool;
 mod quantized;

@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, Metadata, TensorView};
 use serde::de::DeserializeOwned;
@@ -112,7 +112,8 @@ fn misread(path: &Path, error: &serde_json::Error) -> Error {
     damaged(path, problem)
 }
 
-fn open(path: &Path) -> Result<Opened> {
+/// Opens a file and reads what it says of its tensors, which lie from the file's position on.
+fn begin(path: &Path) -> Result<(File, Metadata)> {
     let unread = |error: std::io::Error| unread(path, &error);
     let cut = || damaged(path, "not a whole safetensors file".into());
     let mut file = File::open(path).map_err(unread)?;
@@ -129,6 +130,11 @@ fn open(path: &Path) -> Result<Opened> {
     if metadata.data_len() as u64 != left {
         return Err(cut());
     }
+    Ok((file, metadata))
+}
+
+fn open(path: &Path) -> Result<Opened> {
+    let (file, metadata) = begin(path)?;
     let Some(sealed) = metadata.metadata().as_ref().and_then(|m| m.get(HEADER)) else {
         return Err(damaged(path, "has no `unfold` header".into()));
     };
@@ -194,6 +200,80 @@ pub fn read<H: DeserializeOwned>(path: &Path) -> Result<(H, Stored)> {
     let header = serde_json::from_str(sealed.header.get());
     let header = header.map_err(|error| misread(path, &error))?;
     Ok((header, Stored { values, places }))
+}
+
+/// A safetensors file of any program, with nothing in it for this one: tensors by name, each read when it is asked for.
+pub struct Foreign {
+    path: PathBuf,
+    file: File,
+    /// Where the tensors begin.
+    start: u64,
+    metadata: Metadata,
+}
+
+impl Foreign {
+    /// Opens a file and reads what it says of its tensors.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is damaged or cut off.
+    pub fn open(path: &Path) -> Result<Foreign> {
+        let (mut file, metadata) = begin(path)?;
+        let start = file
+            .stream_position()
+            .map_err(|error| unread(path, &error))?;
+        Ok(Foreign {
+            path: path.to_path_buf(),
+            file,
+            start,
+            metadata,
+        })
+    }
+
+    /// The names of all tensors.
+    pub fn names(&self) -> Vec<String> {
+        self.metadata.offset_keys()
+    }
+
+    /// The extents of a tensor, if there is one of that name.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        Some(&self.metadata.info(name)?.shape)
+    }
+
+    /// The values of a tensor, row-major.
+    ///
+    /// # Errors
+    /// When there is no such tensor, it is not of 32-bit numbers, or the file cannot be read.
+    pub fn read(&mut self, name: &str) -> Result<Vec<f32>> {
+        let info = self
+            .metadata
+            .info(name)
+            .map(|info| (info.dtype, info.data_offsets));
+        let (from, to) = match info {
+            Some((Dtype::F32, offsets)) => offsets,
+            Some((other, _)) => {
+                let problem = format!("tensor `{name}` is {other:?}, expected F32");
+                return Err(Error::model(
+                    self.path.display(),
+                    problem,
+                    "store it in 32 bits",
+                ));
+            }
+            None => {
+                let problem = format!("there is no tensor `{name}`");
+                return Err(Error::model(self.path.display(), problem, ""));
+            }
+        };
+        let unread = |error: std::io::Error| unread(&self.path, &error);
+        let place = SeekFrom::Start(self.start + from as u64);
+        self.file.seek(place).map_err(unread)?;
+        // No longer than the file, whatever it says.
+        let mut bytes = vec![0; to - from];
+        self.file.read_exact(&mut bytes).map_err(unread)?;
+        let values = bytes.chunks_exact(4);
+        Ok(values
+            .map(|v| f32::from_le_bytes([v[0], v[1], v[2], v[3]]))
+            .collect())
+    }
 }
 
 /// The CRC-32 of the header and of all tensors by name: every single flipped bit shows.

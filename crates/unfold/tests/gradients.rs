@@ -3,10 +3,11 @@
 
 use std::ops::Range;
 
+use unfold::nn::network::{LayerConfig, Network, Outline};
 use unfold::nn::{
-    ActivationPenalty, AdaptiveSoftmax, BatchNorm, Conv1d, Conv2d, Dropout, Embedding, Init,
-    LayerNorm, Linear, LockedDropout, Params, Pass, Pool, Recurrent, RecurrentConfig, States,
-    through_time,
+    ActivationPenalty, AdaptiveSoftmax, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Dropout,
+    Embedding, GroupNorm, Init, LayerNorm, Linear, LockedDropout, Params, Pass, Pool, Recurrent,
+    RecurrentConfig, SpatialDropout, States, through_time,
 };
 use unfold::ops::{self, Cell, CrossEntropy};
 use unfold::random::Key;
@@ -133,6 +134,11 @@ fn dropout() {
         &[values("x", [5, 4])],
         |pass, x| layer.forward(pass, &x[0]).square(),
     );
+    let layer = SpatialDropout::new(0.4);
+    let x = values("x", [2, 2, 3, 4]);
+    check("spatial_dropout", Params::new(0), &[x], |pass, x| {
+        layer.forward(pass, &x[0]).square()
+    });
     let (layer, sequences) = (LockedDropout::new(0.4), Ragged::new(&[4, 2, 2, 1]));
     check(
         "locked_dropout",
@@ -191,6 +197,70 @@ fn conv2d() {
     let x = values("x", [1, 4, 3, 2]);
     check("a convolution used twice", params, &[x], |pass, x| {
         layer.forward(pass, &layer.forward(pass, &x[0]).tanh())
+    });
+}
+
+#[test]
+fn conv_transpose2d() {
+    for (stride, groups, bias) in [([1, 1], 1, true), ([2, 3], 1, false), ([2, 1], 2, true)] {
+        let geometry = ops::ConvTranspose2d {
+            stride,
+            groups,
+            padding: [[1, 0], [0, 1]],
+            output_padding: stride.map(|stride| stride - 1),
+            ..ops::ConvTranspose2d::new([3, 2])
+        };
+        let (params, layer) = made(|scope| ConvTranspose2d::new(scope, 4, 2, geometry, bias));
+        let x = values("x", [2, 3, 2, 4]);
+        check(&format!("{geometry:?}"), params, &[x], |pass, x| {
+            layer.forward(pass, &x[0])
+        });
+    }
+}
+
+#[test]
+fn group_norm() {
+    let (params, layer) = made(|scope| GroupNorm::new(scope, 6, 2));
+    let x = values("x", [3, 2, 2, 6]);
+    check("group_norm", params, &[x], |pass, x| {
+        layer.forward(pass, &x[0])
+    });
+}
+
+/// A list of layers with every kind of list within, each a pass of its own or part of the one before.
+#[test]
+fn network() {
+    let text = r#"[
+        { "layer": "conv2d", "channels": 4, "kernel": 3, "padding": "same", "stride": 2 },
+        { "layer": "batch_norm" },
+        { "layer": "relu" },
+        { "layer": "residual",
+          "body": [
+            { "layer": "conv2d", "channels": 4, "kernel": 3, "padding": 1, "groups": 4 },
+            { "layer": "batch_norm" },
+            { "layer": "silu" }
+          ],
+          "shortcut": [{ "layer": "conv2d", "channels": 4, "kernel": 1 }] },
+        { "layer": "relu" },
+        { "layer": "parallel", "branches": [
+            [{ "layer": "conv_transpose2d", "channels": 2, "kernel": 1 }],
+            [],
+            [{ "layer": "group_norm", "groups": 2 }, { "layer": "gelu" }]
+        ] },
+        { "layer": "spatial_dropout", "p": 0.3 },
+        { "layer": "relu" },
+        { "layer": "max_pool", "kernel": 2, "stride": 1 },
+        { "layer": "layer_norm" },
+        { "layer": "flatten" },
+        { "layer": "linear", "size": 3 },
+        { "layer": "scale", "by": 0.5 }
+    ]"#;
+    let layers: Vec<LayerConfig> = serde_json::from_str(text).unwrap();
+    let outline = Outline::new(&layers, [5, 4, 2], "layers").unwrap();
+    let (params, network) = made(|scope| Network::new(scope, &outline));
+    let x = values("x", [2, 5, 4, 2]);
+    check("network", params, &[x], |pass, x| {
+        network.forward(pass, &x[0])
     });
 }
 

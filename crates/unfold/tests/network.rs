@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use unfold::nn::network::{
-    LayerConfig, LayerKind, Network, Outline, Resnet, Stem, cnn, feed_forward, lenet5, resnet,
-    resnet9, resnet18, resnet34, resnet50,
+    LayerConfig, LayerKind, Network, Outline, Resnet, Stem, cnn, efficientnet_lite0, feed_forward,
+    lenet5, mobilenet_v2, resnet, resnet9, resnet18, resnet34, resnet50,
 };
 use unfold::nn::{Params, Pass};
 use unfold::testkit::{difference, values};
@@ -32,10 +32,16 @@ layers = [
         { layer = "conv2d", channels = 8, kernel = 1, bias = false },
     ] },
     { layer = "relu" },
+    { layer = "conv_transpose2d", channels = 8, kernel = 3, stride = 2, padding = "same", groups = 2 },
+    { layer = "group_norm", groups = 4 },
+    { layer = "leaky_relu" },
+    { layer = "spatial_dropout", p = 0.3 },
+    { layer = "max_pool", kernel = 2 },
     { layer = "parallel", branches = [
         [],
         [{ layer = "conv2d", channels = 3, kernel = 1 }, { layer = "tanh" }],
-        [{ layer = "batch_norm" }, { layer = "sigmoid" }],
+        [{ layer = "batch_norm" }, { layer = "sigmoid" }, { layer = "silu" }, { layer = "gelu" }, { layer = "hard_swish" }],
+        [{ layer = "conv2d", channels = 2, kernel = 1 }, { layer = "batch_norm" }, { layer = "relu6" }],
     ] },
     { layer = "layer_norm", epsilon = 1e-3 },
     { layer = "batch_norm" },
@@ -76,7 +82,7 @@ fn built(outline: &Outline) -> (Params<f64>, Network) {
 #[test]
 fn a_list_survives_toml_and_json() {
     let layers = parsed(EVERYTHING);
-    assert_eq!(layers.len(), 21);
+    assert_eq!(layers.len(), 26);
     let recipe = Recipe { layers };
     let text = toml::to_string(&recipe).unwrap();
     assert_eq!(toml::from_str::<Recipe>(&text).unwrap(), recipe, "{text}");
@@ -146,9 +152,12 @@ fn an_outline_names_every_layer_and_its_shape() {
     assert_eq!(inner.output.dims(), [3, 3, 8]);
     assert_eq!(row("4.residual.body.3.conv2d").parameters, 64);
     assert_eq!(row("4.residual.shortcut.1.conv2d").parameters, 48);
-    assert_eq!(row("6.parallel.branch1.0.conv2d").parameters, 8 * 3 + 3);
-    assert_eq!(row("6.parallel").output.dims(), [3, 3, 19]);
-    assert_eq!(row("16.linear").parameters, 19 * 7);
+    assert_eq!(row("6.conv_transpose2d").output.dims(), [6, 6, 8]);
+    assert_eq!(row("6.conv_transpose2d").parameters, 9 * 4 * 8 + 8);
+    assert_eq!(row("6.conv_transpose2d").multiply_adds, 9 * 4 * 8 * 9);
+    assert_eq!(row("11.parallel.branch1.0.conv2d").parameters, 8 * 3 + 3);
+    assert_eq!(row("11.parallel").output.dims(), [3, 3, 21]);
+    assert_eq!(row("21.linear").parameters, 21 * 7);
     assert_eq!(outline.output().dims(), [4]);
     let order: Vec<usize> = rows.iter().map(|row| row.depth).collect();
     assert_eq!(order[4..12], [0, 1, 1, 1, 1, 1, 1, 1]);
@@ -208,6 +217,22 @@ fn an_outline_tells_what_does_not_fit() {
         (
             r#"{ layer = "conv2d", channels = 3, kernel = 1, groups = 2 }"#,
             "model.layers[0].groups: is 2, which does not divide 3 channels out; the input is [8, 6, 4]",
+        ),
+        (
+            r#"{ layer = "group_norm", groups = 3 }"#,
+            "model.layers[0].groups: is 3, which does not divide 4 channels; the input is [8, 6, 4]",
+        ),
+        (
+            r#"{ layer = "conv_transpose2d", channels = 3, kernel = 1, padding = 4 }"#,
+            "model.layers[0]: `0.conv_transpose2d` leaves no pixel of [8, 6, 4]",
+        ),
+        (
+            r#"{ layer = "conv_transpose2d", channels = 3, kernel = 1, stride = 2, output_padding = 2 }"#,
+            "model.layers[0].output_padding: is 2\n  choose a whole number in 0..=1",
+        ),
+        (
+            r#"{ layer = "conv_transpose2d", channels = 3, kernel = 2, stride = 65536 }"#,
+            "model.layers[0]: `0.conv_transpose2d` needs ",
         ),
         (
             r#"{ layer = "conv2d", channels = 3, kernel = 1, padding = 65536 }"#,
@@ -309,6 +334,7 @@ fn frozen_networks_answer_as_they_do_in_evaluation() {
         (lenet5(10), [28, 28, 1]),
         (cnn(&[4, 6], 0.1, 3), [9, 9, 1]),
         (resnet9(4, 0.125, 10), [16, 16, 3]),
+        (mobilenet_v2(0.1, 5, Stem::Small), [16, 16, 3]),
     ] {
         let outline = outline(&layers, input);
         let (params, network) = built(&outline);
@@ -378,6 +404,15 @@ fn named_networks_have_their_numbers_of_parameters() {
     assert_eq!(count(resnet18(1000, Stem::Large), large), 11_689_512);
     assert_eq!(count(resnet34(1000, Stem::Large), large), 21_797_672);
     assert_eq!(count(resnet50(1000, Stem::Large), large), 25_557_032);
+    assert_eq!(
+        count(mobilenet_v2(1.0, 1000, Stem::Large), large),
+        3_504_872
+    );
+    assert_eq!(
+        count(mobilenet_v2(0.5, 1000, Stem::Large), large),
+        1_968_680
+    );
+    assert_eq!(count(efficientnet_lite0(1000), large), 4_652_008);
     assert_eq!(count(lenet5(10), [28, 28, 1]), 61_706);
     assert_eq!(count(resnet9(64, 0.125, 10), [32, 32, 3]), 6_573_120);
     assert_eq!(

@@ -2,7 +2,8 @@
 //! differences, and its gradient when one tensor is used for every input of the same shape.
 
 use unfold::ops::{
-    BatchNorm, Cell, Conv1d, Conv2d, CrossEntropy, IGNORE, Moments, Pool2d, Recurrent,
+    BatchNorm, Cell, Conv1d, Conv2d, ConvTranspose2d, CrossEntropy, IGNORE, Moments, Pool2d,
+    Recurrent,
 };
 use unfold::testkit::{difference, gradient_error, values};
 use unfold::{Key, Ragged, Tensor};
@@ -110,6 +111,39 @@ fn elementwise_rows() -> Vec<Row> {
         ),
         row("relu", x(), |x| x[0].relu(), map(|x| x.max(0.0))),
         row(
+            "relu6",
+            x(),
+            |x| x[0].affine(9.0, 0.1).relu6(),
+            map(|x| (9.0 * x + 0.1).clamp(0.0, 6.0)),
+        ),
+        row(
+            "leaky_relu",
+            x(),
+            |x| x[0].leaky_relu(0.2),
+            map(|x| if x > 0.0 { x } else { 0.2 * x }),
+        ),
+        row(
+            "silu",
+            x(),
+            |x| x[0].silu(),
+            map(|x| x / (1.0 + (-x).exp())),
+        ),
+        row(
+            "gelu",
+            x(),
+            |x| x[0].affine(3.0, 0.0).gelu(),
+            map(|x| 3.0 * x * normal_cdf(3.0 * x)),
+        ),
+        row(
+            "hard_swish",
+            x(),
+            |x| x[0].affine(5.0, 0.1).hard_swish(),
+            map(|x| {
+                let x = 5.0 * x + 0.1;
+                x * (x + 3.0).clamp(0.0, 6.0) / 6.0
+            }),
+        ),
+        row(
             "affine",
             x(),
             |x| x[0].affine(2.5, -1.0),
@@ -155,6 +189,21 @@ fn elementwise_rows() -> Vec<Row> {
             },
         ),
     ]
+}
+
+/// The share of a normal distribution below x: the density's sum in small steps.
+fn normal_cdf(x: f64) -> f64 {
+    const STEPS: usize = 4000;
+    let density = |t: f64| (-t * t / 2.0).exp() / std::f64::consts::TAU.sqrt();
+    let h = x / STEPS as f64;
+    // Simpson's rule.
+    let weight = |i: usize| match i {
+        0 | STEPS => 1.0,
+        i if i % 2 == 1 => 4.0,
+        _ => 2.0,
+    };
+    let sum: f64 = (0..=STEPS).map(|i| weight(i) * density(i as f64 * h)).sum();
+    0.5 + sum * h / 3.0
 }
 
 fn shape_rows() -> Vec<Row> {
@@ -575,6 +624,40 @@ fn image_rows() -> Vec<Row> {
             move |x| pool_windows(&x[0], [1, 1], |_, _| 0..6, mean),
         ),
         row(
+            "group_norm",
+            vec![
+                values("x", [2, 3, 2, 4]),
+                positive("gamma", &[4]),
+                values("beta", [4]),
+            ],
+            |x| x[0].group_norm(2, &x[1], &x[2], 1e-3),
+            |x| {
+                let part = |i: usize| (i / 24, i % 4 / 2);
+                let value = |i: usize| {
+                    let own: Vec<f64> = (0..48)
+                        .filter(|&j| part(j) == part(i))
+                        .map(|j| x[0].data()[j])
+                        .collect();
+                    let mean = own.iter().sum::<f64>() / 12.0;
+                    let variance = own.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 12.0;
+                    let h = (x[0].data()[i] - mean) / (variance + 1e-3).sqrt();
+                    x[1].data()[i % 4] * h + x[2].data()[i % 4]
+                };
+                (0..48).map(value).collect()
+            },
+        ),
+        row(
+            "spatial_dropout",
+            vec![values("x", [3, 2, 2, 5])],
+            |x| x[0].spatial_dropout(0.4, Key::new(7)),
+            |x| {
+                let limit = (0.4 * f64::from(u32::MAX)) as u32;
+                let kept = |i: usize| Key::new(7).word((i / 20 * 5 + i % 5) as u64) >= limit;
+                let value = |(i, x): (usize, &f64)| if kept(i) { x / 0.6 } else { 0.0 };
+                x[0].data().iter().enumerate().map(value).collect()
+            },
+        ),
+        row(
             "batch_norm",
             norm_inputs(),
             move |x| x[0].batch_norm(&x[1], &x[2], options(false)).0,
@@ -599,6 +682,76 @@ fn image_rows() -> Vec<Row> {
             },
         ),
     ]
+}
+
+/// Transposed convolution of pictures in every kind of geometry: each input pixel adds to the output.
+fn transposed_rows() -> Vec<Row> {
+    let plain = ConvTranspose2d::new([3, 2]);
+    let geometries = [
+        ("conv_transpose2d", plain),
+        (
+            "conv_transpose2d, stride and uneven padding",
+            ConvTranspose2d {
+                stride: [2, 3],
+                padding: [[0, 2], [1, 0]],
+                output_padding: [1, 2],
+                ..plain
+            },
+        ),
+        (
+            "conv_transpose2d, dilation",
+            ConvTranspose2d {
+                dilation: [2, 3],
+                ..plain
+            },
+        ),
+        (
+            "conv_transpose2d, groups",
+            ConvTranspose2d { groups: 2, ..plain },
+        ),
+        (
+            "conv_transpose2d, depthwise",
+            ConvTranspose2d { groups: 4, ..plain },
+        ),
+    ];
+    let rows = geometries.into_iter().map(|(name, geometry)| {
+        let [kh, kw] = geometry.kernel;
+        let outs = 4 / geometry.groups;
+        let inputs = vec![
+            values("x", [2, 3, 4, 8]),
+            values("w", [kh, kw, outs, 8]),
+            values("b", [4]),
+        ];
+        row(
+            name,
+            inputs,
+            move |x| x[0].conv_transpose2d(&x[1], Some(&x[2]), geometry),
+            move |x| {
+                let [oh, ow] = geometry.output([3, 4]).unwrap();
+                let mut y: Vec<f64> = (0..2 * oh * ow).flat_map(|_| x[2].to_vec()).collect();
+                let place = |axis: usize, at: usize, tap: usize, size: usize| {
+                    let padded = at * geometry.stride[axis] + tap * geometry.dilation[axis];
+                    let at = padded.checked_sub(geometry.padding[axis][0]);
+                    at.filter(|at| *at < size)
+                };
+                for n in 0..2 * 3 * 4 * 8 * kh * kw {
+                    let (tap, c, pixel) = (n % (kh * kw), n / (kh * kw) % 8, n / (kh * kw) / 8);
+                    let (b, i, j) = (pixel / 12, pixel / 4 % 3, pixel % 4);
+                    let (row, column) = (place(0, i, tap / kw, oh), place(1, j, tap % kw, ow));
+                    let (Some(row), Some(column)) = (row, column) else {
+                        continue;
+                    };
+                    for o in 0..outs {
+                        let channel = c / (8 / geometry.groups) * outs + o;
+                        y[((b * oh + row) * ow + column) * 4 + channel] +=
+                            x[0].data()[pixel * 8 + c] * x[1].data()[(tap * outs + o) * 8 + c];
+                    }
+                }
+                y
+            },
+        )
+    });
+    rows.collect()
 }
 
 /// Convolution of pictures in every kind of geometry, one product at a time.
@@ -791,6 +944,7 @@ fn table() -> Vec<Row> {
     rows.extend(sequence_rows());
     rows.extend(image_rows());
     rows.extend(picture_rows());
+    rows.extend(transposed_rows());
     rows.extend(recurrent_rows());
     rows.extend(checkpoint_rows());
     rows

@@ -2,7 +2,7 @@
 
 use std::panic::catch_unwind;
 
-use unfold::ops::{BatchNorm, Conv1d, Conv2d, CrossEntropy, Pool2d};
+use unfold::ops::{BatchNorm, Conv1d, Conv2d, ConvTranspose2d, CrossEntropy, Pool2d};
 use unfold::{Key, Ragged, Tensor};
 
 fn said(f: impl Fn() + std::panic::UnwindSafe) -> String {
@@ -122,6 +122,36 @@ fn errors_name_what_was_expected_and_what_came() {
     assert_eq!(
         said(|| drop(t(&[1, 300, 300, 1]).adaptive_max_pool2d([1, 1]))),
         "max_pool2d: expected windows of at most 65535 elements, got 300 by 300"
+    );
+    let geometry = ConvTranspose2d::new([3, 3]);
+    let transposed = |x: &'static [usize], w: &'static [usize], geometry| {
+        said(move || drop(t(x).conv_transpose2d(&t(w), None, geometry)))
+    };
+    assert_eq!(
+        transposed(&[8, 4, 4, 3], &[3, 3, 16, 4], geometry),
+        "conv_transpose2d: expected weight [3, 3, O / 1, 3] for input [8, 4, 4, 3], got [3, 3, 16, 4]"
+    );
+    let cut = ConvTranspose2d {
+        padding: [[1, 2], [1, 1]],
+        ..geometry
+    };
+    assert_eq!(
+        transposed(&[8, 1, 4, 3], &[3, 3, 16, 3], cut),
+        "conv_transpose2d: expected at least one output pixel and an output padding below the stride, got input \
+         [8, 1, 4, 3] and ConvTranspose2d { kernel: [3, 3], stride: [1, 1], padding: [[1, 2], [1, 1]], \
+         output_padding: [0, 0], dilation: [1, 1], groups: 1 }"
+    );
+    assert_eq!(
+        said(|| drop(t(&[2, 3, 6]).group_norm(4, &t(&[6]), &t(&[6]), 1e-5))),
+        "group_norm: expected an input [B, .., C] of channels in 4 equal groups, got [2, 3, 6]"
+    );
+    assert_eq!(
+        said(|| drop(t(&[6]).spatial_dropout(0.5, Key::new(1)))),
+        "spatial_dropout: expected an input [B, .., C], got [6]"
+    );
+    assert_eq!(
+        said(|| drop(t(&[6]).leaky_relu(-0.1))),
+        "leaky_relu: expected a slope of at least 0, got -0.1"
     );
     let options = BatchNorm {
         eps: 1e-5,

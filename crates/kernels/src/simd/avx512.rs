@@ -167,6 +167,10 @@ impl Vector for F32x16 {
     fn sigmoid(self) -> Self {
         math::sigmoid(self)
     }
+    #[inline(always)]
+    fn normal_cdf(self) -> Self {
+        math::normal_cdf(self)
+    }
 }
 
 impl Vector for F64x8 {

@@ -82,6 +82,11 @@ pub trait Vector: Copy + Send + Sync + 'static {
     /// Logistic function.
     fn sigmoid(self) -> Self;
 
+    /// The probability that a normal variable of mean 0 and deviation 1 lies below.
+    #[inline(always)]
+    fn normal_cdf(self) -> Self {
+        math::lanes(self, Self::Elem::normal_cdf)
+    }
     /// Natural logarithm.
     #[inline(always)]
     fn ln(self) -> Self {

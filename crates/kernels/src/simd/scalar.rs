@@ -3,7 +3,7 @@
 use super::{MAX_LANES, Vector, math};
 
 macro_rules! scalar {
-    ($t:ty, $bits:ty, $bias:expr, $mantissa:expr, $exp:expr, $tanh:expr, $sigmoid:expr) => {
+    ($t:ty, $bits:ty, $bias:expr, $mantissa:expr, $exp:expr, $tanh:expr, $sigmoid:expr, $cdf:expr) => {
         impl Vector for $t {
             type Elem = $t;
             const LANES: usize = 1;
@@ -92,11 +92,24 @@ macro_rules! scalar {
             fn sigmoid(self) -> Self {
                 $sigmoid(self)
             }
+            #[inline(always)]
+            fn normal_cdf(self) -> Self {
+                $cdf(self)
+            }
         }
     };
 }
 
-scalar!(f32, u32, 127, 23, math::exp, math::tanh, math::sigmoid);
+scalar!(
+    f32,
+    u32,
+    127,
+    23,
+    math::exp,
+    math::tanh,
+    math::sigmoid,
+    math::normal_cdf
+);
 scalar!(
     f64,
     u64,
@@ -104,5 +117,6 @@ scalar!(
     52,
     f64::exp,
     f64::tanh,
-    crate::float::Float::sigmoid
+    crate::float::Float::sigmoid,
+    crate::float::Float::normal_cdf
 );

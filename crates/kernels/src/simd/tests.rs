@@ -17,7 +17,8 @@ impl Kernel<f32> for Map1<'_> {
             let v = match self.which {
                 0 => v.exp(),
                 1 => v.tanh(),
-                _ => v.sigmoid(),
+                2 => v.sigmoid(),
+                _ => v.normal_cdf(),
             };
             v.write(y);
         }
@@ -77,6 +78,36 @@ fn exponentials_are_close_to_the_exact_values() {
             level.name()
         );
         assert!(e <= 1.1 && t <= 1.4 && s <= 2.5, "{level:?}: {e} {t} {s}");
+    }
+}
+
+#[test]
+fn the_normal_distribution_is_close_to_the_exact_values() {
+    // From tables; the rest against the series.
+    for (x, exact) in [
+        (0.0, 0.5),
+        (1.0, 0.841_344_746_068_543),
+        (-3.0, 0.001_349_898_031_630_095),
+    ] {
+        assert!((Float::normal_cdf(x) - exact).abs() < 1e-15, "{x}");
+    }
+    let mut xs: Vec<f32> = (-4000..=4000).map(|i| i as f32 / 400.0).collect();
+    xs.extend([f32::INFINITY, f32::NEG_INFINITY, 1e-30]);
+    let mut ys = vec![0.0; xs.len()];
+    for level in levels() {
+        let map = Map1 {
+            which: 3,
+            x: &xs,
+            y: &mut ys,
+        };
+        f32::dispatch_at(level, map);
+        for (&x, &y) in xs.iter().zip(&ys) {
+            let exact = Float::normal_cdf(f64::from(x));
+            assert!(
+                (f64::from(y) - exact).abs() < 3e-7,
+                "{level:?}: {x}: {y}, not {exact}"
+            );
+        }
     }
 }
 

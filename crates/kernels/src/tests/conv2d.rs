@@ -54,12 +54,24 @@ fn one<E: Float>(random: &mut Random, geometry: Conv2d, size: [usize; 4], o: usi
             Finish {
                 add: Some(dy),
                 relu: true,
+                most: None,
+            },
+            Finish {
+                add: None,
+                relu: true,
+                most: Some(E::from_f64(0.5)),
             },
         ] {
             let mut wanted = plain.clone();
-            if finish.relu {
+            if finish.add.is_some() {
                 let sums = wanted.iter_mut().zip(dy);
-                sums.for_each(|(y, add)| *y = E::ZERO.max(*y + *add));
+                sums.for_each(|(y, add)| *y += *add);
+            }
+            if finish.relu {
+                wanted.iter_mut().for_each(|y| *y = E::ZERO.max(*y));
+            }
+            if let Some(most) = finish.most {
+                wanted.iter_mut().for_each(|y| *y = most.min(*y));
             }
             assert!(
                 written(dy.len(), |y| {

@@ -5,7 +5,7 @@ use crate::{
     BinaryOp, Float, UnaryOp, add_assign, affine, binary, binary_rows, naive, unary, unary_backward,
 };
 
-const UNARY: [UnaryOp; 8] = [
+const UNARY: [UnaryOp; 13] = [
     UnaryOp::Neg,
     UnaryOp::Exp,
     UnaryOp::Ln,
@@ -14,6 +14,11 @@ const UNARY: [UnaryOp; 8] = [
     UnaryOp::Relu,
     UnaryOp::Sqrt,
     UnaryOp::Square,
+    UnaryOp::Relu6,
+    UnaryOp::LeakyRelu(0.1),
+    UnaryOp::Silu,
+    UnaryOp::Gelu,
+    UnaryOp::HardSwish,
 ];
 const BINARY: [BinaryOp; 5] = [
     BinaryOp::Add,
@@ -31,6 +36,9 @@ fn unary_ops<E: Float>() {
             let mut x = random.vec::<E>(n + 1);
             if matches!(op, UnaryOp::Ln | UnaryOp::Sqrt) {
                 x.iter_mut().for_each(|x| *x = x.abs() + E::from_f64(0.1));
+            }
+            if matches!(op, UnaryOp::Relu6 | UnaryOp::HardSwish) {
+                x.iter_mut().for_each(|x| *x = *x * E::from_f64(9.0));
             }
             let (x, dy) = (&x[1..], &random.vec::<E>(n + 1)[1..]);
             let want = written(n, |y| naive::unary(op, x, y));

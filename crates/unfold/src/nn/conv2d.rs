@@ -1,7 +1,7 @@
 //! Convolution on pictures.
 
 use crate::nn::{BatchNorm, Init, ParamId, Params, Pass, Scope};
-use crate::ops::{Conv2d as Geometry, PackedConv2d};
+use crate::ops::{Activation, Conv2d as Geometry, PackedConv2d};
 use crate::{Float, Tensor};
 
 /// Convolution of pictures: each pixel of the output sees KH by KW pixels of the input.
@@ -139,7 +139,10 @@ impl Conv2d {
         FrozenConv2d {
             weight: PackedConv2d::new(weight.data(), [c, o], self.geometry),
             bias,
-            relu: norm.is_some_and(BatchNorm::has_relu),
+            activation: match norm {
+                Some(norm) if norm.has_relu() => Activation::Relu,
+                _ => Activation::Identity,
+            },
         }
     }
 }
@@ -164,7 +167,7 @@ impl Conv2d {
 pub struct FrozenConv2d<E: Float = f32> {
     weight: PackedConv2d<E>,
     bias: Tensor<E>,
-    relu: bool,
+    activation: Activation,
 }
 
 impl<E: Float> FrozenConv2d<E> {
@@ -174,38 +177,37 @@ impl<E: Float> FrozenConv2d<E> {
     /// When a picture, padding included, is smaller than the kernel reaches.
     #[track_caller]
     pub fn forward(&self, x: &Tensor<E>) -> Tensor<E> {
-        x.conv2d_packed(&self.weight, &self.bias, None, self.relu)
+        x.conv2d_packed(&self.weight, &self.bias, None, self.activation)
     }
 
-    /// The layer with a ReLU after it.
-    pub fn with_relu(mut self) -> FrozenConv2d<E> {
-        self.relu = true;
+    /// The layer with that activation after it.
+    pub fn with_activation(mut self, activation: Activation) -> FrozenConv2d<E> {
+        self.activation = activation;
         self
     }
 
-    /// Whether a ReLU follows.
-    pub(super) fn has_relu(&self) -> bool {
-        self.relu
+    /// What follows.
+    pub(super) fn activation(&self) -> Activation {
+        self.activation
     }
 
-    /// The end of a residual block with no ReLU: `forward(x) + shortcut`, `shortcut [B, OH, OW, O]`.
+    /// The end of a residual block, after which the activation comes: that of `forward(x) + shortcut`, `shortcut
+    /// [B, OH, OW, O]`.
     ///
     /// # Panics
-    /// As [`FrozenConv2d::forward_add_relu`].
+    /// As [`FrozenConv2d::forward`], when the shortcut has another shape, or when the layer has an activation of its own.
     #[track_caller]
-    pub fn forward_add(&self, x: &Tensor<E>, shortcut: &Tensor<E>) -> Tensor<E> {
-        assert!(!self.relu, "conv2d: a ReLU comes before the sum");
-        x.conv2d_packed(&self.weight, &self.bias, Some(shortcut), false)
-    }
-
-    /// The end of a residual block: `relu(forward(x) + shortcut)`, `shortcut [B, OH, OW, O]`.
-    ///
-    /// # Panics
-    /// As [`FrozenConv2d::forward`], when the shortcut has another shape, or when the normalisation has a ReLU of its own.
-    #[track_caller]
-    pub fn forward_add_relu(&self, x: &Tensor<E>, shortcut: &Tensor<E>) -> Tensor<E> {
-        assert!(!self.relu, "conv2d: a ReLU comes before the sum");
-        x.conv2d_packed(&self.weight, &self.bias, Some(shortcut), true)
+    pub fn forward_add(
+        &self,
+        x: &Tensor<E>,
+        shortcut: &Tensor<E>,
+        activation: Activation,
+    ) -> Tensor<E> {
+        assert!(
+            self.activation == Activation::Identity,
+            "conv2d: an activation comes before the sum"
+        );
+        x.conv2d_packed(&self.weight, &self.bias, Some(shortcut), activation)
     }
 }
 
@@ -255,7 +257,7 @@ mod tests {
             if !relu {
                 let shortcut = values("shortcut", y.shape());
                 let frozen = conv.frozen(&params, Some(&norm));
-                let frozen = frozen.forward_add_relu(&x, &shortcut);
+                let frozen = frozen.forward_add(&x, &shortcut, Activation::Relu);
                 let sum = normed.add_relu(&shortcut);
                 assert!(difference(frozen.data(), sum.data()) < 1e-12);
             }

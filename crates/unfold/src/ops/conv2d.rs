@@ -5,6 +5,18 @@ use unfold_kernels::{self as kernels, Buffer, Finish, PackedConv2d};
 use super::{Conv2d, Op, Reads, Saved, Wanted, apply_one, gradient, only};
 use crate::{Float, Shape, Tensor};
 
+/// What follows the sums of a packed convolution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    #[default]
+    Identity,
+    /// max(x, 0).
+    Relu,
+    /// min(max(x, 0), 6).
+    Relu6,
+}
+
 /// y_ij = sum over k, l of x_(i stride + k dilation - padding, ..) W_kl + b, pixels outside counting as 0.
 struct Conv2dOp(Conv2d);
 
@@ -128,8 +140,8 @@ impl<E: Float> Tensor<E> {
         }
     }
 
-    /// [`Tensor::conv2d`] with a weight that is packed for many uses; then `add` of the result's shape is added, and with
-    /// `relu` what is below 0 becomes 0. No gradient flows through it.
+    /// [`Tensor::conv2d`] with a weight that is packed for many uses; then `add` of the result's shape is added, and
+    /// the activation follows. No gradient flows through it.
     ///
     /// # Panics
     /// As there, or when `add` has another shape.
@@ -139,7 +151,7 @@ impl<E: Float> Tensor<E> {
         weight: &PackedConv2d<E>,
         bias: &Tensor<E>,
         add: Option<&Tensor<E>>,
-        relu: bool,
+        activation: Activation,
     ) -> Tensor<E> {
         let (geometry, [c, o]) = (weight.geometry(), weight.channels());
         let [kh, kw] = geometry.kernel;
@@ -157,7 +169,8 @@ impl<E: Float> Tensor<E> {
         }
         let finish = Finish {
             add: add.map(Tensor::data),
-            relu,
+            relu: activation != Activation::Identity,
+            most: (activation == Activation::Relu6).then(|| E::from_f64(6.0)),
         };
         kernels::conv2d_packed(x, size(self.shape()), weight, bias, finish, &mut values);
         Tensor::from_buffer(values, y)

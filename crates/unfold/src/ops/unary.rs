@@ -19,10 +19,21 @@ impl<E: Float> Op<E> for Unary {
             UnaryOp::Relu => "relu",
             UnaryOp::Sqrt => "sqrt",
             UnaryOp::Square => "square",
+            UnaryOp::Relu6 => "relu6",
+            UnaryOp::LeakyRelu(_) => "leaky_relu",
+            UnaryOp::Silu => "silu",
+            UnaryOp::Gelu => "gelu",
+            UnaryOp::HardSwish => "hard_swish",
         }
     }
 
     fn shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>, String> {
+        if let UnaryOp::LeakyRelu(slope) = self.0
+            && (slope.is_nan() || slope < 0.0)
+        {
+            // Of a negative slope the sign of the result would not tell that of x.
+            return Err(format!("expected a slope of at least 0, got {slope}"));
+        }
         Ok(vec![inputs[0]])
     }
 
@@ -33,11 +44,18 @@ impl<E: Float> Op<E> for Unary {
     fn reads(&self) -> Reads {
         match self.0 {
             UnaryOp::Neg => Reads::Nothing,
-            UnaryOp::Ln | UnaryOp::Square => Reads::Inputs,
-            // The derivative is a function of the result: f' = y, 1 - y^2, y (1 - y), [y > 0], 1 / 2y.
-            UnaryOp::Exp | UnaryOp::Tanh | UnaryOp::Sigmoid | UnaryOp::Relu | UnaryOp::Sqrt => {
-                Reads::Outputs
+            UnaryOp::Ln | UnaryOp::Square | UnaryOp::Silu | UnaryOp::Gelu | UnaryOp::HardSwish => {
+                Reads::Inputs
             }
+            // The derivative is a function of the result: f' = y, 1 - y^2, y (1 - y), 1 / 2y, or it depends on
+            // where y lies.
+            UnaryOp::Exp
+            | UnaryOp::Tanh
+            | UnaryOp::Sigmoid
+            | UnaryOp::Sqrt
+            | UnaryOp::Relu
+            | UnaryOp::Relu6
+            | UnaryOp::LeakyRelu(_) => Reads::Outputs,
         }
     }
 
@@ -90,6 +108,35 @@ impl<E: Float> Tensor<E> {
     /// max(x, 0), element by element; its derivative at 0 is taken as 0.
     pub fn relu(&self) -> Tensor<E> {
         apply_one(Unary(UnaryOp::Relu), &[self])
+    }
+
+    /// min(max(x, 0), 6), element by element (Howard et al. 2017); its derivative at 0 and 6 is taken as 0.
+    pub fn relu6(&self) -> Tensor<E> {
+        apply_one(Unary(UnaryOp::Relu6), &[self])
+    }
+
+    /// x above 0 and `slope` x below, element by element (Maas, Hannun and Ng 2013).
+    ///
+    /// # Panics
+    /// When `slope` is less than 0.
+    #[track_caller]
+    pub fn leaky_relu(&self, slope: f64) -> Tensor<E> {
+        apply_one(Unary(UnaryOp::LeakyRelu(slope)), &[self])
+    }
+
+    /// x / (1 + e^-x), element by element: SiLU, also called swish (Elfwing, Uchibe and Doya 2018).
+    pub fn silu(&self) -> Tensor<E> {
+        apply_one(Unary(UnaryOp::Silu), &[self])
+    }
+
+    /// x (1 + erf(x / √2)) / 2, element by element (Hendrycks and Gimpel 2016): the exact form, not the one with tanh.
+    pub fn gelu(&self) -> Tensor<E> {
+        apply_one(Unary(UnaryOp::Gelu), &[self])
+    }
+
+    /// x min(max(x + 3, 0), 6) / 6, element by element (Howard et al. 2019); its derivative at -3 is taken as 0, at 3 as 1.
+    pub fn hard_swish(&self) -> Tensor<E> {
+        apply_one(Unary(UnaryOp::HardSwish), &[self])
     }
 
     /// The square root, element by element.

@@ -1,4 +1,7 @@
-use unfold::nn::{BatchNorm, Conv1d, Conv2d, Embedding, LayerNorm, Linear, Params, Pass, Pool};
+use unfold::nn::{
+    BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Embedding, GroupNorm, LayerNorm, Linear, Params,
+    Pass, Pool,
+};
 use unfold::random::Key;
 use unfold::{Ragged, Tensor, ops};
 
@@ -114,6 +117,79 @@ fn conv2d() {
         case.check_param("grad_b", &params, bias);
     }
     for_each(include_str!("conv2d.json"), run::<f32>, run::<f64>);
+}
+
+#[test]
+fn conv_transpose2d() {
+    fn run<E: Precision>(case: &Case) {
+        let geometry = ops::ConvTranspose2d {
+            kernel: case.setting("kernel"),
+            stride: case.setting("stride"),
+            padding: case.setting("padding"),
+            output_padding: case.setting("output_padding"),
+            dilation: case.setting("dilation"),
+            groups: case.setting("groups"),
+        };
+        let x = case.tensor("x").watch();
+        let outputs = case.tensor::<E>("b").len();
+        let mut params = Params::<E>::new(0);
+        let mut scope = params.scope("layer");
+        let layer = ConvTranspose2d::new(&mut scope, x.dim(3), outputs, geometry, true);
+        let bias = layer.bias().expect("a bias");
+        case.set(&mut params, layer.weight(), "w");
+        case.set(&mut params, bias, "b");
+        let pass = Pass::training(&params, Key::new(0));
+        let y = layer.forward(&pass, &x);
+        case.check("y", y.data());
+        let gradients = params.backward(&pass, &case.upstream(&y, "d_y"));
+        case.check_gradient("grad_x", &gradients, &x);
+        case.check_param("grad_w", &params, layer.weight());
+        case.check_param("grad_b", &params, bias);
+    }
+    let text = include_str!("conv_transpose2d.json");
+    for_each(text, run::<f32>, run::<f64>);
+}
+
+#[test]
+fn activation() {
+    fn run<E: Precision>(case: &Case) {
+        let x = case.tensor::<E>("x").watch();
+        let y = match case.name.as_str() {
+            "relu6" => x.relu6(),
+            "leaky_relu" => x.leaky_relu(0.2),
+            "silu" => x.silu(),
+            "gelu" => x.gelu(),
+            "hard_swish" => x.hard_swish(),
+            "tanh" => x.tanh(),
+            "sigmoid" => x.sigmoid(),
+            "softmax" => x.softmax(),
+            other => panic!("{other}"),
+        };
+        case.check("y", y.data());
+        let gradients = case.upstream(&y, "d_y").backward();
+        case.check_gradient("grad_x", &gradients, &x);
+    }
+    for_each(include_str!("activation.json"), run::<f32>, run::<f64>);
+}
+
+#[test]
+fn group_norm() {
+    fn run<E: Precision>(case: &Case) {
+        let x = case.tensor("x").watch();
+        let mut params = Params::<E>::new(0);
+        let channels = x.shape().last();
+        let layer = GroupNorm::new(&mut params.scope("layer"), channels, case.setting("groups"));
+        case.set(&mut params, layer.weight(), "w");
+        case.set(&mut params, layer.bias(), "b");
+        let pass = Pass::training(&params, Key::new(0));
+        let y = layer.forward(&pass, &x);
+        case.check("y", y.data());
+        let gradients = params.backward(&pass, &case.upstream(&y, "d_y"));
+        case.check_gradient("grad_x", &gradients, &x);
+        case.check_param("grad_w", &params, layer.weight());
+        case.check_param("grad_b", &params, layer.bias());
+    }
+    for_each(include_str!("group_norm.json"), run::<f32>, run::<f64>);
 }
 
 #[test]

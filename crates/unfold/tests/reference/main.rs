@@ -3,6 +3,7 @@
 
 mod layers;
 mod losses;
+mod networks;
 mod optimizers;
 mod recurrent;
 mod schedules;

@@ -1,7 +1,7 @@
 //! Whole steps of training, and answers to one image, of networks of images.
 
 use unfold::nn::{BatchNorm, Conv2d, FrozenConv2d, Linear, OptimizerConfig, Params, Pass, Sgd};
-use unfold::ops::{Conv2d as Geometry, Pool2d};
+use unfold::ops::{Activation, Conv2d as Geometry, Pool2d};
 use unfold::{Key, Tensor};
 
 use super::kernels::random;
@@ -151,7 +151,7 @@ impl Block {
             None => x,
         };
         match &self.second {
-            Layer::Frozen(second) => second.forward_add_relu(&y, shortcut),
+            Layer::Frozen(second) => second.forward_add(&y, shortcut, Activation::Relu),
             second => second.forward(pass, &y).add_relu(shortcut),
         }
     }

@@ -42,12 +42,30 @@ pub struct LayerConfig {
 pub enum LayerKind {
     /// [`Conv2d`](crate::nn::Conv2d): `[H, W, C]` to `[OH, OW, channels]`.
     Conv2d(Conv2dConfig),
+    /// [`ConvTranspose2d`](crate::nn::ConvTranspose2d): `[H, W, C]` to `[OH, OW, channels]`.
+    ConvTranspose2d(ConvTranspose2dConfig),
     /// [`BatchNorm`](crate::nn::BatchNorm) of each channel.
     BatchNorm(BatchNormConfig),
+    /// [`GroupNorm`](crate::nn::GroupNorm) of parts of the channels.
+    GroupNorm(GroupNormConfig),
     /// [`LayerNorm`](crate::nn::LayerNorm) over the channels.
     LayerNorm(LayerNormConfig),
     /// max(x, 0).
     Relu {},
+    /// min(max(x, 0), 6).
+    Relu6 {},
+    /// x above 0, `slope` x below.
+    LeakyRelu {
+        /// The slope below 0, at least 0.
+        #[serde(default = "gentle")]
+        slope: f64,
+    },
+    /// x / (1 + e^-x), also called swish.
+    Silu {},
+    /// x (1 + erf(x / √2)) / 2.
+    Gelu {},
+    /// x min(max(x + 3, 0), 6) / 6.
+    HardSwish {},
     /// The hyperbolic tangent.
     Tanh {},
     /// 1 / (1 + e^-x).
@@ -84,6 +102,11 @@ pub enum LayerKind {
     /// [`Dropout`](crate::nn::Dropout) of values.
     Dropout {
         /// The probability with which a value is left out.
+        p: f64,
+    },
+    /// [`SpatialDropout`](crate::nn::SpatialDropout) of whole channels.
+    SpatialDropout {
+        /// The probability with which a channel is left out.
         p: f64,
     },
     /// [`Linear`](crate::nn::Linear): `[C]` to `[size]`.
@@ -164,6 +187,77 @@ impl Conv2dConfig {
     }
 }
 
+/// A transposed convolution, which makes pictures larger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConvTranspose2dConfig {
+    /// Channels out.
+    pub channels: usize,
+    /// Taps down and across.
+    pub kernel: Pair,
+    /// Output pixels from one input to the next.
+    #[serde(default = "Pair::one")]
+    pub stride: Pair,
+    /// Output pixels left out around the picture; `"same"` gives `stride` of them for each input.
+    #[serde(default)]
+    pub padding: Padding,
+    /// Output pixels more below and right, fewer than the stride. Not with `padding = "same"`, which knows.
+    #[serde(default = "Pair::none")]
+    pub output_padding: Pair,
+    /// Output pixels between taps.
+    #[serde(default = "Pair::one")]
+    pub dilation: Pair,
+    /// Parts of the channels that do not see each other.
+    #[serde(default = "one")]
+    pub groups: usize,
+    /// Whether there is a bias. When absent, there is one unless a batch normalisation follows, which would take it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bias: Option<bool>,
+}
+
+impl ConvTranspose2dConfig {
+    /// Stride 1, no padding, dilation 1, one group.
+    pub fn new(channels: usize, kernel: usize) -> ConvTranspose2dConfig {
+        ConvTranspose2dConfig {
+            channels,
+            kernel: Pair::both(kernel),
+            stride: Pair::one(),
+            padding: Padding::default(),
+            output_padding: Pair::none(),
+            dilation: Pair::one(),
+            groups: 1,
+            bias: None,
+        }
+    }
+
+    /// The geometry.
+    pub(super) fn geometry(&self) -> ops::ConvTranspose2d {
+        let (stride, dilation) = (self.stride.0, self.dilation.0);
+        let geometry = ops::ConvTranspose2d {
+            stride,
+            dilation,
+            groups: self.groups,
+            output_padding: self.output_padding.0,
+            ..ops::ConvTranspose2d::new(self.kernel.0)
+        };
+        match self.padding {
+            Padding::Pixels(padding) => ops::ConvTranspose2d {
+                padding,
+                ..geometry
+            },
+            Padding::Same => {
+                let reach = [0, 1].map(|i| dilation[i] * (self.kernel.0[i] - 1) + 1);
+                let all = [0, 1].map(|i| reach[i].saturating_sub(stride[i]));
+                ops::ConvTranspose2d {
+                    padding: all.map(|all| [all / 2, all.div_ceil(2)]),
+                    output_padding: [0, 1].map(|i| stride[i].saturating_sub(reach[i])),
+                    ..geometry
+                }
+            }
+        }
+    }
+}
+
 /// How a weight starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -211,10 +305,29 @@ pub struct BatchNormConfig {
 impl Default for BatchNormConfig {
     fn default() -> BatchNormConfig {
         BatchNormConfig {
-            epsilon: 1e-5,
+            epsilon: tiny(),
             momentum: 0.1,
             zero_init: false,
         }
+    }
+}
+
+/// A group normalisation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupNormConfig {
+    /// Equal parts of the channels.
+    pub groups: usize,
+    /// ε, added to the variance.
+    #[serde(default = "tiny")]
+    pub epsilon: f64,
+}
+
+impl GroupNormConfig {
+    /// With ε = 1e-5.
+    pub fn new(groups: usize) -> GroupNormConfig {
+        let epsilon = tiny();
+        GroupNormConfig { groups, epsilon }
     }
 }
 
@@ -228,7 +341,7 @@ pub struct LayerNormConfig {
 
 impl Default for LayerNormConfig {
     fn default() -> LayerNormConfig {
-        LayerNormConfig { epsilon: 1e-5 }
+        LayerNormConfig { epsilon: tiny() }
     }
 }
 
@@ -352,9 +465,16 @@ impl LayerKind {
     pub fn name(&self) -> &'static str {
         match self {
             LayerKind::Conv2d(_) => "conv2d",
+            LayerKind::ConvTranspose2d(_) => "conv_transpose2d",
             LayerKind::BatchNorm(_) => "batch_norm",
+            LayerKind::GroupNorm(_) => "group_norm",
             LayerKind::LayerNorm(_) => "layer_norm",
             LayerKind::Relu {} => "relu",
+            LayerKind::Relu6 {} => "relu6",
+            LayerKind::LeakyRelu { .. } => "leaky_relu",
+            LayerKind::Silu {} => "silu",
+            LayerKind::Gelu {} => "gelu",
+            LayerKind::HardSwish {} => "hard_swish",
             LayerKind::Tanh {} => "tanh",
             LayerKind::Sigmoid {} => "sigmoid",
             LayerKind::Softmax {} => "softmax",
@@ -366,6 +486,7 @@ impl LayerKind {
             LayerKind::GlobalPool { .. } => "global_pool",
             LayerKind::Flatten {} => "flatten",
             LayerKind::Dropout { .. } => "dropout",
+            LayerKind::SpatialDropout { .. } => "spatial_dropout",
             LayerKind::Linear(_) => "linear",
             LayerKind::Residual { .. } => "residual",
             LayerKind::Parallel { .. } => "parallel",
@@ -393,6 +514,14 @@ fn one() -> usize {
 
 fn yes() -> bool {
     true
+}
+
+fn tiny() -> f64 {
+    1e-5
+}
+
+fn gentle() -> f64 {
+    0.01
 }
 
 fn mean() -> Pool {

@@ -3,11 +3,11 @@
 use super::function::Function;
 use super::{Layer, Network, Node, check_input, join};
 use crate::nn::{BatchNorm, FrozenConv2d, Params};
-use crate::ops::{BatchNorm as Options, Moments};
+use crate::ops::{Activation, BatchNorm as Options, ConvTranspose2d, Moments};
 use crate::{Float, Shape, Tensor};
 
 /// A [`Network`] as its parameters were when [`Network::frozen`] made it, for many answers: convolutions are packed, with the
-/// batch normalisation, the ReLU and the residual sum after them folded in. It computes what the network does outside
+/// batch normalisation, the ReLU or ReLU6 and the residual sum after them folded in. It computes what the network does outside
 /// training, up to rounding; dropout is gone and no gradient flows.
 ///
 /// ```
@@ -38,6 +38,16 @@ enum Step<E: Float> {
         shift: Tensor<E>,
         relu: bool,
     },
+    ConvTranspose2d {
+        weight: Tensor<E>,
+        bias: Option<Tensor<E>>,
+        geometry: ConvTranspose2d,
+    },
+    GroupNorm {
+        weight: Tensor<E>,
+        bias: Tensor<E>,
+        options: (usize, f64),
+    },
     LayerNorm {
         weight: Tensor<E>,
         bias: Tensor<E>,
@@ -53,7 +63,7 @@ enum Step<E: Float> {
         /// The last convolution of the body, which adds the shortcut.
         last: Option<FrozenConv2d<E>>,
         shortcut: Vec<Step<E>>,
-        relu: bool,
+        activation: Activation,
     },
     Parallel(Vec<Vec<Step<E>>>),
 }
@@ -97,20 +107,28 @@ fn freeze<E: Float>(layers: &[Layer], params: &Params<E>) -> Vec<Step<E>> {
     while let [layer, rest @ ..] = left {
         left = rest;
         let step = match &layer.node {
-            Node::Dropout(_) => continue,
+            Node::Dropout(_) | Node::SpatialDropout(_) => continue,
             Node::Conv2d(conv) => {
                 let norm = take_norm(&mut left);
                 let conv = conv.frozen(params, norm);
-                Step::Conv2d(match take_relu(&mut left) {
-                    true => conv.with_relu(),
-                    false => conv,
-                })
+                Step::Conv2d(conv.with_activation(take_activation(&mut left)))
             }
+            Node::ConvTranspose2d(conv) => Step::ConvTranspose2d {
+                weight: params.tensor(conv.weight()),
+                bias: conv.bias().map(|id| params.tensor(id)),
+                geometry: conv.geometry(),
+            },
             Node::BatchNorm([norm, _]) => {
                 let [scale, shift] = norm.scale_and_shift(params);
-                let relu = take_relu(&mut left);
+                let relu = next_activation(left) == Activation::Relu;
+                left = &left[usize::from(relu)..];
                 Step::BatchNorm { scale, shift, relu }
             }
+            Node::GroupNorm(norm) => Step::GroupNorm {
+                weight: params.tensor(norm.weight()),
+                bias: params.tensor(norm.bias()),
+                options: norm.options(),
+            },
             Node::LayerNorm(norm) => Step::LayerNorm {
                 weight: params.tensor(norm.weight()),
                 bias: params.tensor(norm.bias()),
@@ -123,8 +141,8 @@ fn freeze<E: Float>(layers: &[Layer], params: &Params<E>) -> Vec<Step<E>> {
             Node::Function(function) => Step::Function(*function),
             Node::Residual([body, shortcut]) => {
                 let mut body = freeze(body, params);
-                let last =
-                    body.pop_if(|step| matches!(step, Step::Conv2d(conv) if !conv.has_relu()));
+                let plain = |conv: &FrozenConv2d<E>| conv.activation() == Activation::Identity;
+                let last = body.pop_if(|step| matches!(step, Step::Conv2d(conv) if plain(conv)));
                 Step::Residual {
                     body,
                     last: match last {
@@ -132,7 +150,7 @@ fn freeze<E: Float>(layers: &[Layer], params: &Params<E>) -> Vec<Step<E>> {
                         _ => None,
                     },
                     shortcut: freeze(shortcut, params),
-                    relu: take_relu(&mut left),
+                    activation: take_activation(&mut left),
                 }
             }
             Node::Parallel(branches) => Step::Parallel(
@@ -164,20 +182,21 @@ fn take_norm<'l>(left: &mut &'l [Layer]) -> Option<&'l BatchNorm> {
     }
 }
 
-/// Takes a ReLU from the front; whether there was one.
-fn take_relu(left: &mut &[Layer]) -> bool {
-    match *left {
-        [
-            Layer {
-                node: Node::Function(Function::Relu),
-                ..
-            },
-            rest @ ..,
-        ] => {
-            *left = rest;
-            true
-        }
-        _ => false,
+/// Takes what can follow a convolution from the front.
+fn take_activation(left: &mut &[Layer]) -> Activation {
+    let activation = next_activation(left);
+    if activation != Activation::Identity {
+        *left = &left[1..];
+    }
+    activation
+}
+
+/// What can follow a convolution, if it is in front.
+fn next_activation(left: &[Layer]) -> Activation {
+    match left.first().map(|layer| &layer.node) {
+        Some(Node::Function(Function::Relu)) => Activation::Relu,
+        Some(Node::Function(Function::Relu6)) => Activation::Relu6,
+        _ => Activation::Identity,
     }
 }
 
@@ -201,6 +220,16 @@ impl<E: Float> Step<E> {
                 };
                 x.batch_norm_with(scale, shift, moments, options)
             }
+            Step::ConvTranspose2d {
+                weight,
+                bias,
+                geometry,
+            } => x.conv_transpose2d(weight, bias.as_ref(), *geometry),
+            Step::GroupNorm {
+                weight,
+                bias,
+                options: (groups, epsilon),
+            } => x.group_norm(*groups, weight, bias, *epsilon),
             Step::LayerNorm {
                 weight,
                 bias,
@@ -212,14 +241,14 @@ impl<E: Float> Step<E> {
                 body,
                 last,
                 shortcut,
-                relu,
+                activation,
             } => {
                 let (y, shortcut) = (run(body, x), run(shortcut, x));
-                match (last, relu) {
-                    (Some(conv), true) => conv.forward_add_relu(&y, &shortcut),
-                    (Some(conv), false) => conv.forward_add(&y, &shortcut),
-                    (None, true) => y.add_relu(&shortcut),
-                    (None, false) => y.add(&shortcut),
+                match (last, activation) {
+                    (Some(conv), activation) => conv.forward_add(&y, &shortcut, *activation),
+                    (None, Activation::Identity) => y.add(&shortcut),
+                    (None, Activation::Relu) => y.add_relu(&shortcut),
+                    (None, Activation::Relu6) => y.add(&shortcut).relu6(),
                 }
             }
             Step::Parallel(branches) => {

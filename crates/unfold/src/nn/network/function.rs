@@ -9,6 +9,11 @@ use crate::{Float, Shape, Tensor};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Function {
     Relu,
+    Relu6,
+    LeakyRelu(f64),
+    Silu,
+    Gelu,
+    HardSwish,
     Tanh,
     Sigmoid,
     Softmax,
@@ -30,6 +35,11 @@ impl Function {
         };
         Some(match kind {
             LayerKind::Relu {} => Function::Relu,
+            LayerKind::Relu6 {} => Function::Relu6,
+            LayerKind::LeakyRelu { slope } => Function::LeakyRelu(*slope),
+            LayerKind::Silu {} => Function::Silu,
+            LayerKind::Gelu {} => Function::Gelu,
+            LayerKind::HardSwish {} => Function::HardSwish,
             LayerKind::Tanh {} => Function::Tanh,
             LayerKind::Sigmoid {} => Function::Sigmoid,
             LayerKind::Softmax {} => Function::Softmax,
@@ -49,6 +59,11 @@ impl Function {
     pub(super) fn apply<E: Float>(self, x: &Tensor<E>) -> Tensor<E> {
         match self {
             Function::Relu => x.relu(),
+            Function::Relu6 => x.relu6(),
+            Function::LeakyRelu(slope) => x.leaky_relu(slope),
+            Function::Silu => x.silu(),
+            Function::Gelu => x.gelu(),
+            Function::HardSwish => x.hard_swish(),
             Function::Tanh => x.tanh(),
             Function::Sigmoid => x.sigmoid(),
             Function::Softmax => x.softmax(),

@@ -30,23 +30,29 @@ mod frozen;
 mod function;
 mod named;
 mod outline;
+mod pretrained;
 mod rule;
 mod sizes;
 
-use crate::nn::{BatchNorm, Conv2d, Dropout, Init, LayerNorm, Linear, Pass, Scope};
+use crate::nn::{
+    BatchNorm, Conv2d, ConvTranspose2d, Dropout, GroupNorm, Init, LayerNorm, Linear, Pass, Scope,
+    SpatialDropout,
+};
 use crate::{Float, Shape, Tensor};
 use function::Function;
 use outline::Step;
 
 pub use config::{
-    AvgPoolConfig, BatchNormConfig, Conv2dConfig, LayerConfig, LayerKind, LayerNormConfig,
-    LinearConfig, PoolConfig, WeightInit,
+    AvgPoolConfig, BatchNormConfig, Conv2dConfig, ConvTranspose2dConfig, GroupNormConfig,
+    LayerConfig, LayerKind, LayerNormConfig, LinearConfig, PoolConfig, WeightInit,
 };
 pub use frozen::FrozenNetwork;
 pub use named::{
-    Resnet, Stem, cnn, feed_forward, lenet5, resnet, resnet9, resnet18, resnet34, resnet50,
+    Resnet, Stem, cnn, efficientnet_lite0, feed_forward, lenet5, mobilenet_v2, resnet, resnet9,
+    resnet18, resnet34, resnet50,
 };
 pub use outline::{Outline, SummaryRow};
+pub use pretrained::Parts;
 pub use sizes::{Padding, Pair};
 
 /// A network: layers one after the other, made from an [`Outline`].
@@ -77,11 +83,14 @@ struct Layer {
 #[derive(Clone, Debug)]
 enum Node {
     Conv2d(Conv2d),
+    ConvTranspose2d(ConvTranspose2d),
     /// As it is, and with the ReLU that follows.
     BatchNorm([BatchNorm; 2]),
+    GroupNorm(GroupNorm),
     LayerNorm(LayerNorm),
     Linear(Linear),
     Dropout(Dropout),
+    SpatialDropout(SpatialDropout),
     Function(Function),
     Residual([Vec<Layer>; 2]),
     Parallel(Vec<Vec<Layer>>),
@@ -244,12 +253,21 @@ fn node<E: Float>(outer: &mut Scope<'_, E>, step: &Step) -> Node {
                 .with_momentum(config.momentum);
             Node::BatchNorm([norm.clone(), norm.with_relu()])
         }
+        LayerKind::ConvTranspose2d(conv) => {
+            let geometry = conv.geometry();
+            Node::ConvTranspose2d(ConvTranspose2d::new(scope, ins, outs, geometry, step.bias))
+        }
+        LayerKind::GroupNorm(config) => {
+            let norm = GroupNorm::new(scope, outs, config.groups);
+            Node::GroupNorm(norm.with_epsilon(config.epsilon))
+        }
         LayerKind::LayerNorm(config) => {
             Node::LayerNorm(LayerNorm::new(scope, outs).with_epsilon(config.epsilon))
         }
         LayerKind::Linear(_) if step.bias => Node::Linear(Linear::new(scope, ins, outs)),
         LayerKind::Linear(_) => Node::Linear(Linear::without_bias(scope, ins, outs)),
         LayerKind::Dropout { p } => Node::Dropout(Dropout::new(*p)),
+        LayerKind::SpatialDropout { p } => Node::SpatialDropout(SpatialDropout::new(*p)),
         LayerKind::Residual { .. } => {
             let [body, shortcut] = [0, 1].map(|i| layers(outer, &step.inner[i]));
             Node::Residual([body, shortcut])
@@ -283,9 +301,12 @@ impl Layer {
             // These show what they put out themselves.
             Node::Conv2d(conv) => return conv.forward(pass, x),
             Node::BatchNorm([norm, _]) => return norm.forward(pass, x),
+            Node::ConvTranspose2d(conv) => return conv.forward(pass, x),
+            Node::GroupNorm(norm) => return norm.forward(pass, x),
             Node::LayerNorm(norm) => return norm.forward(pass, x),
             Node::Linear(linear) => return linear.forward(pass, x),
             Node::Dropout(dropout) => dropout.forward(pass, x),
+            Node::SpatialDropout(dropout) => dropout.forward(pass, x),
             Node::Function(function) => function.apply(x),
             Node::Residual(both) => {
                 let [body, shortcut] = each(both, |list| run(list, pass, x));

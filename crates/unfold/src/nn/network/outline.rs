@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::config::{LayerConfig, LayerKind};
+use super::config::{Conv2dConfig, ConvTranspose2dConfig, LayerConfig, LayerKind};
 use super::rule::{self, Wrong};
 use crate::Shape;
 use crate::error::Result;
@@ -152,14 +152,26 @@ impl Step {
                 [weight, if self.bias { outs } else { 0 }]
             }
             LayerKind::Linear(_) => [ins * outs, if self.bias { outs } else { 0 }],
-            LayerKind::BatchNorm(_) | LayerKind::LayerNorm(_) => [0, 2 * outs],
+            LayerKind::ConvTranspose2d(conv) => {
+                let taps: u128 = conv.kernel.0.iter().map(|&k| k as u128).product();
+                let weight = taps * (outs / conv.groups as u128) * ins;
+                [weight, if self.bias { outs } else { 0 }]
+            }
+            LayerKind::BatchNorm(_) | LayerKind::GroupNorm(_) | LayerKind::LayerNorm(_) => {
+                [0, 2 * outs]
+            }
             _ => [0, 0],
         }
     }
 
-    /// How often each value of the weight is used for one picture: once a pixel.
+    /// How often each value of the weight is used for one picture: once a pixel, of the input where a convolution is
+    /// transposed.
     fn uses(&self) -> usize {
-        match *self.output.dims() {
+        let pixels = match &self.kind {
+            LayerKind::ConvTranspose2d(_) => self.input,
+            _ => self.output,
+        };
+        match *pixels.dims() {
             [h, w, _] => h * w,
             _ => 1,
         }
@@ -240,9 +252,10 @@ impl Walk {
         let shapes: Vec<Shape> = inner.iter().map(|steps| end(steps, input)).collect();
         let step = Step {
             bias: match kind {
-                LayerKind::Conv2d(conv) => conv
-                    .bias
-                    .unwrap_or(!matches!(next, Some(LayerKind::BatchNorm(_)))),
+                LayerKind::Conv2d(Conv2dConfig { bias, .. })
+                | LayerKind::ConvTranspose2d(ConvTranspose2dConfig { bias, .. }) => {
+                    bias.unwrap_or(!matches!(next, Some(LayerKind::BatchNorm(_))))
+                }
                 LayerKind::Linear(linear) => linear.bias,
                 _ => false,
             },

@@ -2,7 +2,7 @@
 
 use unfold_kernels::{LARGEST_WINDOW, Windows};
 
-use super::config::{Conv2dConfig, LayerKind};
+use super::config::{Conv2dConfig, ConvTranspose2dConfig, LayerKind};
 use super::sizes::{Padding, Pair};
 use crate::Shape;
 use crate::error::Error;
@@ -112,6 +112,20 @@ pub(super) fn settings(kind: &LayerKind) -> Result<(), Wrong> {
             padding_within(conv.padding)?;
             within("groups", conv.groups, 1, CHANNELS)
         }
+        LayerKind::ConvTranspose2d(conv) => {
+            within("channels", conv.channels, 1, CHANNELS)?;
+            both_within("kernel", conv.kernel, 1, TAPS)?;
+            both_within("stride", conv.stride, 1, SIDE)?;
+            both_within("dilation", conv.dilation, 1, SIDE)?;
+            padding_within(conv.padding)?;
+            within("groups", conv.groups, 1, CHANNELS)?;
+            if conv.padding == Padding::Same {
+                return both_within("output_padding", conv.output_padding, 0, 0);
+            }
+            let most = conv.stride.0.map(|stride| stride - 1);
+            let mut each = conv.output_padding.0.into_iter().zip(most);
+            each.try_for_each(|(pixels, most)| within("output_padding", pixels, 0, most))
+        }
         LayerKind::Linear(linear) => within("size", linear.size, 1, CHANNELS),
         LayerKind::BatchNorm(norm) => {
             let share = (0.0..=1.0).contains(&norm.momentum);
@@ -119,8 +133,18 @@ pub(super) fn settings(kind: &LayerKind) -> Result<(), Wrong> {
             epsilon(norm.epsilon)
         }
         LayerKind::LayerNorm(norm) => epsilon(norm.epsilon),
+        LayerKind::GroupNorm(norm) => {
+            within("groups", norm.groups, 1, CHANNELS)?;
+            epsilon(norm.epsilon)
+        }
+        LayerKind::LeakyRelu { slope } => number(
+            "slope",
+            *slope,
+            *slope >= 0.0,
+            "a number from 0, such as 0.01",
+        ),
         LayerKind::Scale { by } => number("by", *by, true, "a number"),
-        LayerKind::Dropout { p } => number(
+        LayerKind::Dropout { p } | LayerKind::SpatialDropout { p } => number(
             "p",
             *p,
             (0.0..1.0).contains(p),
@@ -149,6 +173,11 @@ fn windows_within(kernel: Pair, stride: Option<Pair>, padding: Padding) -> Resul
 pub(super) fn output(kind: &LayerKind, x: Shape, inner: &[Shape]) -> Result<Shape, Wrong> {
     let y = match kind {
         LayerKind::Conv2d(conv) => convolved(conv, x)?,
+        LayerKind::ConvTranspose2d(conv) => enlarged(conv, x)?,
+        LayerKind::GroupNorm(norm) => {
+            divided(norm.groups, x.last(), "", x)?;
+            x
+        }
         LayerKind::MaxPool(config) => sliding(x, config.geometry(picture(x)?), true)?,
         LayerKind::AvgPool(config) => sliding(x, config.geometry(picture(x)?), false)?,
         LayerKind::AdaptiveMaxPool { size } => pooled(x, adaptive(picture(x)?, size.0), true)?,
@@ -196,19 +225,24 @@ fn picture(x: Shape) -> Result<[usize; 2], Wrong> {
     }
 }
 
-fn convolved(conv: &Conv2dConfig, x: Shape) -> Result<Shape, Wrong> {
-    let (size, c, groups) = (picture(x)?, x.last(), conv.groups);
-    for (what, channels) in [("", c), (" out", conv.channels)] {
-        if channels % groups != 0 {
-            return Err(Wrong::about(
-                "groups",
-                format!(
-                    "is {groups}, which does not divide {channels} channels{what}; the input is {x}"
-                ),
-                "choose a number that divides the channels in and out",
-            ));
-        }
+/// Whether groups divide channels.
+fn divided(groups: usize, channels: usize, what: &str, x: Shape) -> Result<(), Wrong> {
+    match channels % groups {
+        0 => Ok(()),
+        _ => Err(Wrong::about(
+            "groups",
+            format!(
+                "is {groups}, which does not divide {channels} channels{what}; the input is {x}"
+            ),
+            "choose a number that divides the channels",
+        )),
     }
+}
+
+fn convolved(conv: &Conv2dConfig, x: Shape) -> Result<Shape, Wrong> {
+    let (size, c) = (picture(x)?, x.last());
+    divided(conv.groups, c, " in", x)?;
+    divided(conv.groups, conv.channels, " out", x)?;
     let geometry = conv.geometry(size);
     let Some([oh, ow]) = geometry.output(size) else {
         let reach = [0, 1].map(|i| (conv.kernel.0[i] - 1) * conv.dilation.0[i] + 1);
@@ -222,6 +256,22 @@ fn convolved(conv: &Conv2dConfig, x: Shape) -> Result<Shape, Wrong> {
     };
     let [[above, below], [left, right]] = geometry.padding;
     fits([size[0] + above + below, size[1] + left + right, c].into())?;
+    let [kh, kw] = conv.kernel.0;
+    fits([kh * kw, oh, ow].into())?;
+    Ok([oh, ow, conv.channels].into())
+}
+
+fn enlarged(conv: &ConvTranspose2dConfig, x: Shape) -> Result<Shape, Wrong> {
+    let size = picture(x)?;
+    divided(conv.groups, x.last(), " in", x)?;
+    divided(conv.groups, conv.channels, " out", x)?;
+    let geometry = conv.geometry();
+    let Some([oh, ow]) = geometry.output(size) else {
+        let problem = format!("leaves no pixel of {x} with padding {:?}", geometry.padding);
+        return Err(Wrong::new(problem, "choose a smaller padding"));
+    };
+    let [[above, below], [left, right]] = geometry.padding;
+    fits([oh + above + below, ow + left + right, conv.channels].into())?;
     let [kh, kw] = conv.kernel.0;
     fits([kh * kw, oh, ow].into())?;
     Ok([oh, ow, conv.channels].into())

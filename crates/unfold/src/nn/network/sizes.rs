@@ -15,6 +15,11 @@ impl Pair {
         Pair([size; 2])
     }
 
+    /// 0 down and across.
+    pub fn none() -> Pair {
+        Pair::both(0)
+    }
+
     /// 1 down and across.
     pub fn one() -> Pair {
         Pair::both(1)

@@ -1,12 +1,14 @@
 //! The field's networks, as lists of layers. Layers have the names that PyTorch's networks give them, so that their
 //! weights can be read.
 
+mod mobile;
 mod resnet;
 mod small;
 
-use super::config::{BatchNormConfig, Conv2dConfig, LayerKind, LinearConfig};
+use super::config::{BatchNormConfig, Conv2dConfig, LayerKind, LinearConfig, WeightInit};
 use super::sizes::{Padding, Pair};
 
+pub use mobile::{efficientnet_lite0, mobilenet_v2};
 pub use resnet::{Resnet, Stem, resnet, resnet9, resnet18, resnet34, resnet50};
 pub use small::{cnn, feed_forward, lenet5};
 
@@ -31,6 +33,15 @@ fn linear(size: usize) -> LayerKind {
     LayerKind::Linear(LinearConfig::new(size))
 }
 
+/// With the start that suits a ReLU.
+fn he(conv: Conv2dConfig) -> Conv2dConfig {
+    Conv2dConfig {
+        init: WeightInit::He,
+        ..conv
+    }
+}
+
+/// Over so many pixels at a time.
 fn stride(stride: usize, conv: Conv2dConfig) -> Conv2dConfig {
     Conv2dConfig {
         stride: Pair::both(stride),

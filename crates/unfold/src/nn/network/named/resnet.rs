@@ -1,9 +1,9 @@
 //! Residual networks (He, Zhang, Ren and Sun 2016).
 
-use super::{batch_norm, conv, linear, same, stride};
+use super::{batch_norm, conv, he, linear, same, stride};
 use crate::nn::Pool;
 use crate::nn::network::config::{
-    BatchNormConfig, Conv2dConfig, LayerConfig, LayerKind, LinearConfig, PoolConfig, WeightInit,
+    BatchNormConfig, Conv2dConfig, LayerConfig, LayerKind, LinearConfig, PoolConfig,
 };
 use crate::nn::network::sizes::{Padding, Pair};
 
@@ -64,7 +64,7 @@ fn basic(blocks: &[usize], stem: Stem) -> Resnet {
     }
 }
 
-/// Any residual network of this family. Convolutions start as [`WeightInit::He`] says.
+/// Any residual network of this family. Convolutions start as [`WeightInit::He`](crate::nn::network::WeightInit::He) says.
 pub fn resnet(config: &Resnet, classes: usize) -> Vec<LayerConfig> {
     let mut layers = match config.stem {
         Stem::Small => vec![LayerKind::Conv2d(he(same(config.width, 3))).named("conv1")],
@@ -156,13 +156,6 @@ fn padded(channels: usize, kernel: usize) -> Conv2dConfig {
         padding: Padding::all(kernel / 2),
         ..conv(channels, kernel)
     })
-}
-
-fn he(conv: Conv2dConfig) -> Conv2dConfig {
-    Conv2dConfig {
-        init: WeightInit::He,
-        ..conv
-    }
 }
 
 /// A residual network of nine layers for small pictures that learns CIFAR-10 in few epochs (Page 2018, for DAWNBench). Its logits are

@@ -1,0 +1,252 @@
+//! Weights that PyTorch stored.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::function::Function;
+use super::{Layer, Network, Node};
+use crate::Shape;
+use crate::error::{Error, Result};
+use crate::nn::{ParamId, Params};
+use crate::tensors::Foreign;
+
+/// Which layers take their weights from a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parts {
+    /// All.
+    All,
+    /// All but the [head](Network::head), which answers with other classes. What the file has for it is passed over.
+    Features,
+}
+
+/// Where a parameter lies in a file.
+struct Wanted {
+    id: ParamId,
+    order: Order,
+    /// Whether it belongs to the head.
+    head: bool,
+}
+
+/// The order of a tensor's values in the file. Where a layer gets the values of a picture `[H, W, C]` in a row, PyTorch has them as
+/// `[C, H, W]`.
+#[derive(Clone, Copy)]
+enum Order {
+    /// `[C]`.
+    Row(Option<[usize; 3]>),
+    /// `[O, C]` for `[C, O]`.
+    Transposed(Option<[usize; 3]>),
+    /// `[O, C, KH, KW]` for `[KH, KW, C, O]`.
+    Taps,
+}
+
+impl Network {
+    /// Reads weights that PyTorch stored in a safetensors file, under the names that its modules have: those of the layers,
+    /// without the scope's. Underscores at the start of a name's parts are passed over. The networks here that
+    /// torchvision has too have its names.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or lacks a tensor, has one of another shape, or one that belongs to no layer: then no
+    /// weight is changed.
+    pub fn read_pytorch(&self, params: &mut Params<f32>, path: &Path, parts: Parts) -> Result<()> {
+        let mut file = Foreign::open(path)?;
+        let mut names: HashMap<String, String> = HashMap::new();
+        for name in file.names() {
+            names.entry(bare(&name)).or_insert(name);
+        }
+        let mut wrong = Mismatch::default();
+        let mut found = Vec::new();
+        for Wanted { id, order, head } in self.wanted() {
+            let entry = params.entry(id);
+            let ours = &entry.name[self.scope..];
+            let theirs = names.remove(&bare(ours));
+            if head && parts == Parts::Features {
+                continue;
+            }
+            let expected = order.shape(entry.shape.dims());
+            match theirs {
+                None => wrong.missing.push(format!("`{ours}` {expected:?}")),
+                Some(name) => match file.shape(&name) {
+                    Some(shape) if *shape == *expected => found.push((id, order, name)),
+                    shape => {
+                        let shape = shape.unwrap_or_default();
+                        wrong
+                            .unlike
+                            .push(format!("`{name}` {shape:?}, not {expected:?}"));
+                    }
+                },
+            }
+        }
+        let counted = |name: &String| name.ends_with("num_batches_tracked");
+        let left = names.into_values().filter(|name| !counted(name));
+        wrong.left.extend(left.map(|name| format!("`{name}`")));
+        wrong.check(path)?;
+        // All are read before any is written.
+        let values: Result<Vec<_>> = found
+            .into_iter()
+            .map(|(id, order, name)| Ok((id, order, file.read(&name)?)))
+            .collect();
+        for (id, order, values) in values? {
+            let shape = params.entry(id).shape;
+            order.write(&values, shape.dims(), params.get_mut(id));
+        }
+        Ok(())
+    }
+
+    /// All parameters of the layers.
+    fn wanted(&self) -> Vec<Wanted> {
+        let (mut all, head) = (Vec::new(), self.head_start());
+        let mut flat = None;
+        let (features, rest) = self.layers.split_at(head);
+        add(features, self.input, &mut flat, false, &mut all);
+        let input = features.last().map_or(self.input, |layer| layer.output);
+        add(rest, input, &mut flat, true, &mut all);
+        all
+    }
+}
+
+/// The parameters of some layers. `flat` is the picture whose values come in a row, if they do, before these layers and after
+/// them.
+fn add(
+    layers: &[Layer],
+    mut input: Shape,
+    flat: &mut Option<[usize; 3]>,
+    head: bool,
+    all: &mut Vec<Wanted>,
+) {
+    for layer in layers {
+        let (row, transposed) = (Order::Row(*flat), Order::Transposed(*flat));
+        let none = Order::Row(None);
+        let own: Vec<(ParamId, Order)> = match &layer.node {
+            Node::Conv2d(conv) => with_bias((conv.weight(), Order::Taps), conv.bias()),
+            Node::ConvTranspose2d(conv) => with_bias((conv.weight(), Order::Taps), conv.bias()),
+            Node::Linear(linear) => with_bias((linear.weight(), transposed), linear.bias()),
+            Node::BatchNorm([norm, _]) => {
+                let figures = [norm.running_mean(), norm.running_variance()];
+                let ids = [norm.weight(), norm.bias()].into_iter().chain(figures);
+                ids.map(|id| (id, row)).collect()
+            }
+            Node::GroupNorm(norm) => vec![(norm.weight(), none), (norm.bias(), none)],
+            Node::LayerNorm(norm) => vec![(norm.weight(), row), (norm.bias(), row)],
+            Node::Residual(lists) => {
+                let mut after = [*flat; 2];
+                for (list, after) in lists.iter().zip(&mut after) {
+                    add(list, input, after, head, all);
+                }
+                *flat = after[0].filter(|_| after[0] == after[1]);
+                Vec::new()
+            }
+            Node::Parallel(lists) => {
+                for list in lists {
+                    add(list, input, &mut flat.clone(), head, all);
+                }
+                Vec::new()
+            }
+            Node::Dropout(_) | Node::SpatialDropout(_) | Node::Function(_) => Vec::new(),
+        };
+        all.extend(
+            own.into_iter()
+                .map(|(id, order)| Wanted { id, order, head }),
+        );
+        match (&layer.node, input.dims()) {
+            (Node::Function(Function::Flatten), &[h, w, c]) => *flat = Some([h, w, c]),
+            (Node::Linear(_) | Node::Parallel(_), _) => *flat = None,
+            _ => {}
+        }
+        input = layer.output;
+    }
+}
+
+fn with_bias(weight: (ParamId, Order), bias: Option<ParamId>) -> Vec<(ParamId, Order)> {
+    let bias = bias.map(|id| (id, Order::Row(None)));
+    [weight].into_iter().chain(bias).collect()
+}
+
+impl Order {
+    /// The extents in the file of a tensor of `ours`.
+    fn shape(self, ours: &[usize]) -> Vec<usize> {
+        match (self, ours) {
+            (Order::Taps, &[kh, kw, c, o]) => vec![o, c, kh, kw],
+            (Order::Transposed(_), &[c, o]) => vec![o, c],
+            _ => ours.to_vec(),
+        }
+    }
+
+    /// Brings values of the file into our order.
+    fn write(self, theirs: &[f32], shape: &[usize], ours: &mut [f32]) {
+        // Counted from the axes that change fastest in the file, how far apart neighbours lie in ours.
+        let (extents, steps) = match (self, shape) {
+            (Order::Taps, &[kh, kw, c, o]) => ([kw, kh, c, o], [c * o, kw * c * o, o, 1]),
+            (Order::Transposed(Some([h, w, c])), &[_, o]) => {
+                ([w, h, c, o], [c * o, w * c * o, o, 1])
+            }
+            (Order::Transposed(None), &[c, o]) => ([c, o, 1, 1], [o, 1, 0, 0]),
+            (Order::Row(Some([h, w, c])), _) => ([w, h, c, 1], [c, w * c, 1, 0]),
+            _ => ([ours.len(), 1, 1, 1], [1, 0, 0, 0]),
+        };
+        for (i, &value) in theirs.iter().enumerate() {
+            let (mut left, mut at) = (i, 0);
+            for (extent, step) in extents.into_iter().zip(steps) {
+                at += left % extent * step;
+                left /= extent;
+            }
+            ours[at] = value;
+        }
+    }
+}
+
+/// A name without underscores at the start of its parts.
+fn bare(name: &str) -> String {
+    let parts: Vec<&str> = name
+        .split('.')
+        .map(|part| part.trim_start_matches('_'))
+        .collect();
+    parts.join(".")
+}
+
+/// In what a file does not fit the layers.
+#[derive(Default)]
+struct Mismatch {
+    missing: Vec<String>,
+    unlike: Vec<String>,
+    left: Vec<String>,
+}
+
+impl Mismatch {
+    /// # Errors
+    /// When there is any.
+    fn check(self, path: &Path) -> Result<()> {
+        let lists = [
+            ("it lacks ", self.missing),
+            ("it has ", self.unlike),
+            ("no layer takes ", self.left),
+        ];
+        let told = lists.into_iter().filter(|(_, names)| !names.is_empty());
+        let told: Vec<String> = told
+            .map(|(what, names)| format!("{what}{}", first_few(names)))
+            .collect();
+        match told.is_empty() {
+            true => Ok(()),
+            false => Err(Error::model(
+                path.display(),
+                format!(
+                    "these are not the weights of this network: {}",
+                    told.join("; ")
+                ),
+                "name a file of the same network; for other classes than its own, leave out the head",
+            )),
+        }
+    }
+}
+
+/// Some names in order, and how many more there are.
+fn first_few(mut names: Vec<String>) -> String {
+    const SHOWN: usize = 3;
+    names.sort_unstable();
+    let more = names.len().saturating_sub(SHOWN);
+    names.truncate(SHOWN);
+    let names = names.join(", ");
+    match more {
+        0 => names,
+        _ => format!("{names} and {more} more"),
+    }
+}

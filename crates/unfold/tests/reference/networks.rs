@@ -1,0 +1,212 @@
+//! The field's networks against PyTorch's, with weights read from a file as PyTorch stores them.
+//! `tools/reference_networks.py` made the values, and says how weights and inputs follow from their names.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, TensorView};
+use unfold::nn::network::{
+    LayerConfig, Network, Outline, Parts, Stem, cnn, feed_forward, lenet5, mobilenet_v2, resnet9,
+    resnet18, resnet34, resnet50,
+};
+use unfold::nn::{Params, Pass};
+use unfold::{Error, Tensor};
+
+use crate::{Precision, cases};
+
+/// Numbers in 0..1 that depend on the name and their place alone.
+fn numbers(name: &str, count: usize) -> impl Iterator<Item = f64> {
+    let seed = name.bytes().fold(2_166_136_261u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(16_777_619)
+    });
+    (0..count as u32).map(move |i| {
+        let mut x = seed.wrapping_add(i.wrapping_mul(0x9E37_79B9));
+        x = (x ^ (x >> 16)).wrapping_mul(0x7FEB_352D);
+        x = (x ^ (x >> 15)).wrapping_mul(0x846C_A68B);
+        f64::from(x ^ (x >> 16)) / 2f64.powi(32)
+    })
+}
+
+/// The values of a parameter of that name, in PyTorch's layout.
+fn values(name: &str, shape: &[usize]) -> Vec<f32> {
+    let count = shape.iter().product();
+    let fan_in: usize = shape[1..].iter().product();
+    let bound = (6.0 / fan_in as f64).sqrt();
+    let part = name.rsplit('.').next().unwrap();
+    let value = |u: f64| match (shape.len(), part) {
+        (2.., _) => (2.0 * u - 1.0) * bound,
+        (_, "running_var") => 0.5 + u,
+        (_, "weight") => 0.5 + 0.5 * u,
+        _ => 0.2 * (2.0 * u - 1.0),
+    };
+    numbers(name, count).map(|u| value(u) as f32).collect()
+}
+
+/// The names that PyTorch has for the network's parameters, with their shapes there.
+fn theirs(params: &Params<f32>) -> Vec<(String, Vec<usize>)> {
+    let entries = params.entries().map(|entry| {
+        let shape = match *entry.shape.dims() {
+            [kh, kw, c, o] => vec![o, c, kh, kw],
+            [c, o] => vec![o, c],
+            ref other => other.to_vec(),
+        };
+        (entry.name.strip_prefix("net.").unwrap().to_string(), shape)
+    });
+    entries.collect()
+}
+
+fn write(path: &Path, tensors: &[(String, Vec<usize>)]) {
+    let bytes: Vec<Vec<u8>> = tensors
+        .iter()
+        .map(|(name, shape)| {
+            values(name, shape)
+                .iter()
+                .flat_map(|v| v.to_le_bytes())
+                .collect()
+        })
+        .collect();
+    let mut views: Vec<(&str, TensorView<'_>)> = tensors
+        .iter()
+        .zip(&bytes)
+        .map(|((name, shape), bytes)| {
+            let view = TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap();
+            (name.as_str(), view)
+        })
+        .collect();
+    // PyTorch counts batches, which nothing here reads.
+    let count = 7i64.to_le_bytes();
+    views.push((
+        "bn1.num_batches_tracked",
+        TensorView::new(Dtype::I64, vec![], &count).unwrap(),
+    ));
+    let file = safetensors::serialize(views, None::<HashMap<String, String>>).unwrap();
+    std::fs::write(path, file).unwrap();
+}
+
+fn made(layers: &[LayerConfig], input: [usize; 3]) -> (Params<f32>, Network) {
+    let outline = Outline::new(layers, input, "layers").unwrap();
+    let mut params = Params::new(1);
+    let network = Network::new(&mut params.scope("net"), &outline);
+    (params, network)
+}
+
+#[test]
+fn networks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("theirs.safetensors");
+    for case in cases(include_str!("networks.json")) {
+        let layers = match case.name.as_str() {
+            "feed_forward" => feed_forward(&[6], 0.0, 3),
+            "lenet5" => lenet5(10),
+            "cnn" => cnn(&[8, 16], 0.0, 10),
+            "resnet9" => resnet9(8, 0.125, 10),
+            "resnet18" => resnet18(10, Stem::Large),
+            "resnet18 small" => resnet18(10, Stem::Small),
+            "resnet34" => resnet34(10, Stem::Large),
+            "resnet50" => resnet50(10, Stem::Large),
+            "mobilenet_v2" => mobilenet_v2(1.0, 10, Stem::Large),
+            "mobilenet_v2 half" => mobilenet_v2(0.5, 10, Stem::Large),
+            other => panic!("{other}"),
+        };
+        let [h, w, c] = case.setting("input");
+        let (mut params, network) = made(&layers, [h, w, c]);
+        write(&path, &theirs(&params));
+        network
+            .read_pytorch(&mut params, &path, Parts::All)
+            .unwrap();
+        let x = numbers("input", 2 * h * w * c).map(|u| (2.0 * u - 1.0) as f32);
+        let x = Tensor::from_vec(x.collect(), [2, h, w, c]);
+        case.check("y", network.forward(&Pass::evaluation(&params), &x).data());
+        case.check("y", network.frozen(&params).forward(&x).data());
+    }
+    assert!(f32::TOLERANCE <= 1e-4);
+}
+
+#[test]
+fn a_file_that_does_not_fit_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("theirs.safetensors");
+    let (mut params, network) = made(&lenet5(10), [28, 28, 1]);
+    let before = params.values().to_vec();
+    let right = theirs(&params);
+    let mut read = |change: fn(&mut Vec<(String, Vec<usize>)>), parts| {
+        let mut tensors = right.clone();
+        change(&mut tensors);
+        write(&path, &tensors);
+        network
+            .read_pytorch(&mut params, &path, parts)
+            .map_err(|error: Error| {
+                assert_eq!(params.values(), before);
+                error.to_string()
+            })
+    };
+    let wrong = "these are not the weights of this network: ";
+    let said = read(
+        |tensors| {
+            tensors.remove(0);
+            tensors[0].1 = vec![7];
+            tensors.push(("fc4.weight".into(), vec![2, 2]));
+        },
+        Parts::All,
+    );
+    let expected = format!(
+        "{wrong}it lacks `conv1.weight` [6, 1, 5, 5]; it has `conv1.bias` [7], not [6]; no layer takes `fc4.weight`"
+    );
+    assert!(said.as_ref().unwrap_err().contains(&expected), "{said:?}");
+    let said = read(|tensors| tensors.truncate(2), Parts::All).unwrap_err();
+    let expected =
+        "lacks `conv2.bias` [16], `conv2.weight` [16, 6, 5, 5], `fc1.bias` [120] and 5 more\n";
+    assert!(said.contains(expected), "{said}");
+    // A head for other classes is in nobody's way where it is left out.
+    let other_head: fn(&mut Vec<(String, Vec<usize>)>) = |tensors| {
+        let count = tensors.len();
+        tensors[count - 2].1 = vec![1000, 84];
+        tensors[count - 1].1 = vec![1000];
+    };
+    let said = read(other_head, Parts::All).unwrap_err();
+    assert!(
+        said.contains("it has `fc3.bias` [1000], not [10], `fc3.weight` [1000, 84], not [10, 84]"),
+        "{said}"
+    );
+    assert!(said.contains("leave out the head"), "{said}");
+    // Underscores at the start of names are passed over, and of the head nothing is changed.
+    let renamed: fn(&mut Vec<(String, Vec<usize>)>) = |tensors| {
+        let count = tensors.len();
+        tensors[count - 2].1 = vec![1000, 84];
+        tensors[count - 1].1 = vec![1000];
+        tensors
+            .iter_mut()
+            .for_each(|(name, _)| *name = format!("_{name}"));
+    };
+    read(renamed, Parts::Features).unwrap();
+    let value = |name: &str| params.get(params.id(name).unwrap())[0];
+    assert_eq!(value("net.conv1.bias"), values("_conv1.bias", &[6])[0]);
+    let head = params
+        .entry(params.id("net.fc3.weight").unwrap())
+        .range
+        .clone();
+    assert_eq!(params.values()[head.clone()], before[head]);
+
+    let bytes = std::fs::read(&path).unwrap();
+    for end in [0, 5, 100, bytes.len() - 1] {
+        std::fs::write(&path, &bytes[..end]).unwrap();
+        let error = network
+            .read_pytorch(&mut params, &path, Parts::Features)
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("not a whole safetensors file"),
+            "{error}"
+        );
+    }
+    let half = [0u8; 12];
+    let view = TensorView::new(Dtype::F16, vec![6], &half).unwrap();
+    let only = safetensors::serialize([("conv1.bias", view)], None::<HashMap<String, String>>);
+    std::fs::write(&path, only.unwrap()).unwrap();
+    let mut file = unfold::tensors::Foreign::open(&path).unwrap();
+    let error = file.read("conv1.bias").unwrap_err().to_string();
+    assert!(
+        error.contains("tensor `conv1.bias` is F16, expected F32\n  store it in 32 bits"),
+        "{error}"
+    );
+    assert!(file.read("conv2.bias").is_err());
+}
