@@ -7,7 +7,7 @@ use unfold::ErrorKind;
 use unfold::lab::filter::Filter;
 use unfold::lab::forming::FormingConfig;
 use unfold::lab::{Budget, LabConfig};
-use unfold::tasks::image::ImageRecipe;
+use unfold::tasks::image::{ImageRecipe, ModelConfig};
 use unfold::tasks::language::{LanguageRecipe, Sampling};
 use unfold::tasks::recipe::line_of;
 use unfold::tasks::text::{Explain, TextRecipe};
@@ -30,6 +30,8 @@ pub(crate) enum Plan {
     Eval(Eval),
     /// Answer texts.
     Run(Run),
+    /// Make a model of weights from elsewhere.
+    Import(Import),
     /// Draw pictures.
     Show(Show),
     /// Compare what recurrent cells remember.
@@ -145,6 +147,15 @@ pub(crate) struct LabMemory {
     pub(crate) out: PathBuf,
     pub(crate) json: bool,
     pub(crate) quiet: bool,
+}
+
+/// Weights from elsewhere.
+#[derive(Debug)]
+pub(crate) struct Import {
+    pub(crate) weights: PathBuf,
+    pub(crate) network: ModelConfig,
+    pub(crate) labels: Vec<String>,
+    pub(crate) out: PathBuf,
 }
 
 /// Filters passed over a picture.
@@ -280,6 +291,7 @@ impl Plan {
                     json: run.json,
                 })
             }
+            Command::Import(import) => Self::Import(plan_import(import)?),
             Command::Show(show) => Self::Show(plan_show(show)?),
             Command::Lab(lab) => match lab.laboratory {
                 Laboratory::Memory(memory) => Self::LabMemory(Box::new(lab_memory(*memory)?)),
@@ -660,6 +672,32 @@ fn page(name: &str, asked: Option<PathBuf>) -> PathBuf {
             free.expect("there is always another number").into()
         }
     }
+}
+
+fn plan_import(flags: flags::Import) -> Result<Import> {
+    let mut recipe = ImageRecipe::default();
+    recipe
+        .set(&format!("model.kind={}", flags.network))
+        .map_err(|_| {
+            unusable(
+                format!("--network {}: is not known", flags.network),
+                "choose resnet18, resnet34, resnet50, mobilenet-v2 or efficientnet-lite0",
+            )
+        })?;
+    let labels = match &flags.labels {
+        None => (0..flags.classes).map(|class| class.to_string()).collect(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path);
+            let text = text.map_err(|error| unfold::Error::io(path, "read", &error))?;
+            text.lines().map(|line| line.trim().to_owned()).collect()
+        }
+    };
+    Ok(Import {
+        weights: flags.weights,
+        network: recipe.model,
+        labels,
+        out: flags.out,
+    })
 }
 
 fn plan_show(show: flags::Show) -> Result<Show> {

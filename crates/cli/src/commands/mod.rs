@@ -3,6 +3,7 @@
 mod bench;
 mod completions;
 mod eval;
+mod import;
 mod lab;
 mod run;
 mod see;
@@ -22,6 +23,7 @@ pub(crate) fn act(plan: Plan) -> Result<()> {
         Plan::TrainImage(train) => train::image(&train),
         Plan::Eval(eval) => eval::eval(&eval),
         Plan::Run(run) => run::run(&run),
+        Plan::Import(import) => import::import(&import),
         Plan::Show(show) => show::show(&show),
         Plan::LabMemory(lab) => lab::memory(&lab),
         Plan::LabConvolution(lab) => lab::convolution::pass(&lab),

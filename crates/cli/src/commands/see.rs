@@ -19,6 +19,12 @@ pub(super) fn read(file: &str) -> Result<Picture> {
     Ok(decode(&bytes, file)?)
 }
 
+/// A picture's name without the folders that it is in.
+pub(super) fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
 /// Classifies pictures, a line of output for each. One that cannot be read is told and passed over; the command then fails at
 /// its end.
 pub(super) fn classify(plan: &Run, files: Option<&Vec<String>>) -> Result<()> {

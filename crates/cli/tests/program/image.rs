@@ -290,7 +290,7 @@ fn filters_and_shifts_have_pages() {
         ),
         (
             &["lab", "pooling", "stripes.bmp", "--shift", "5"][..],
-            "largest of 4 × 4",
+            "mean 4 × 4",
         ),
         (
             &["lab", "filters", "--steps", "12", "--filters", "4"][..],

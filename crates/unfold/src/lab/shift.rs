@@ -32,9 +32,9 @@ impl Pooling {
     pub fn title(self) -> String {
         match self {
             Pooling::None => "no pooling".into(),
-            Pooling::Max(side) => format!("largest of {side} × {side}"),
-            Pooling::Mean(side) => format!("mean of {side} × {side}"),
-            Pooling::Global => "largest anywhere".into(),
+            Pooling::Max(side) => format!("{side} × {side}"),
+            Pooling::Mean(side) => format!("mean {side} × {side}"),
+            Pooling::Global => "anywhere".into(),
         }
     }
 

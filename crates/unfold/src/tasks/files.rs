@@ -75,6 +75,11 @@ pub fn task_of(path: &Path) -> Result<TaskKind> {
     })
 }
 
+/// Whether a file is a model of this program: other safetensors files say nothing of a task.
+pub(super) fn is_model(file: &Path) -> bool {
+    tensors::header::<Header>(file).is_ok()
+}
+
 /// The error for a file whose content cannot be meant.
 pub(super) fn damaged(file: &Path, problem: String) -> Error {
     let remedy = "the file is damaged; copy it again or train again";

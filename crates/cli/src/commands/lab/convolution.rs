@@ -32,7 +32,7 @@ pub(in crate::commands) fn pass(plan: &LabConvolution) -> Result<()> {
          Σ<sub>kl</sub> x<sub>i+k, j+l</sub> w<sub>kl</sub>. It is high where the picture looks like the filter, and low where \
          it looks like its opposite. The rectifier keeps what is above 0, and pooling keeps the largest of 2 × 2 pixels: \
          what was found stays, where exactly it was fades.</p>\n<p>{} is shown in grey with {} × {} pixels.</p>\n",
-        escape(&plan.picture.display().to_string()),
+        escape(&see::name(&plan.picture)),
         picture.width,
         picture.height
     );

@@ -30,7 +30,7 @@ pub(in crate::commands) fn shift(plan: &LabPooling) -> Result<()> {
          <figure>\n{}<figcaption>{} at the start and at the end.</figcaption>\n</figure>\n\
          <figure>\n{}<figcaption>{}</figcaption>\n</figure>\n{}",
         ends(&results),
-        escape(&plan.picture.display().to_string()),
+        escape(&see::name(&plan.picture)),
         figure(&results),
         escape(&sentence(&results)),
         table(&results)
@@ -70,7 +70,7 @@ fn figure(results: &Shifts) -> String {
             .collect(),
     });
     let panel = Panel {
-        title: "how far the representation moves".into(),
+        title: "how far it moves, by how much is pooled".into(),
         x_label: "pixels that the picture moved".into(),
         x_values: Vec::new(),
         y_format: Format::Number,

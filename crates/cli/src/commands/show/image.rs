@@ -81,7 +81,7 @@ fn looked_at(
     };
     let fitted = model.form().apply(&pixels);
     let seen = Seen {
-        name: &name,
+        name: &see::name(file),
         fitted: &fitted,
         label,
         prediction: &prediction,
@@ -133,8 +133,8 @@ impl Seen<'_> {
         } = self.prediction;
         let answer = format!("{label} ({})", percent(f64::from(*probability)));
         match self.label == label {
-            true => format!("{}: {answer}. {about}", self.name),
-            false => format!("{}: {answer}; here {}. {about}", self.name, self.label),
+            true => format!("{}: {answer}; {about}", self.name),
+            false => format!("{}: {answer}, here {}; {about}", self.name, self.label),
         }
     }
 

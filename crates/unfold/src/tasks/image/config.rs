@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::Normalise;
 use crate::error::{Error, Result};
 use crate::nn::network::{
     self, LayerConfig, LayerKind, LinearConfig, Stem, cnn, feed_forward, lenet5, resnet9,
@@ -25,6 +26,12 @@ pub enum ModelConfig {
     Resnet34(ResnetConfig),
     /// Of 50 layers ([`resnet50`](network::resnet50)).
     Resnet50(ResnetConfig),
+    /// MobileNetV2 ([`mobilenet_v2`](network::mobilenet_v2)).
+    #[serde(rename = "mobilenet-v2")]
+    MobilenetV2(MobilenetConfig),
+    /// EfficientNet-Lite0 ([`efficientnet_lite0`](network::efficientnet_lite0)).
+    #[serde(rename = "efficientnet-lite0")]
+    EfficientnetLite0(NoConfig),
     /// Any layers, one after the other, and a fully connected one to the classes after them.
     Layers(LayersConfig),
 }
@@ -106,6 +113,25 @@ pub struct ResnetConfig {
     pub stem: Option<StemName>,
 }
 
+/// MobileNetV2.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MobilenetConfig {
+    /// How many times the channels of the paper it has.
+    pub width: f64,
+    /// As in [`ResnetConfig`].
+    pub stem: Option<StemName>,
+}
+
+impl Default for MobilenetConfig {
+    fn default() -> MobilenetConfig {
+        MobilenetConfig {
+            width: 1.0,
+            stem: None,
+        }
+    }
+}
+
 /// How a residual network begins, as recipes name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -152,7 +178,7 @@ const SMALL: usize = 64;
 impl ModelConfig {
     /// The layers of the network for pictures of `[H, W]` and so many classes.
     pub fn layers(&self, size: [usize; 2], classes: usize) -> Vec<LayerConfig> {
-        let stem = |config: &ResnetConfig| match config.stem {
+        let stem = |asked: Option<StemName>| match asked {
             Some(StemName::Small) => Stem::Small,
             Some(StemName::Large) => Stem::Large,
             None if size[0].max(size[1]) <= SMALL => Stem::Small,
@@ -165,14 +191,34 @@ impl ModelConfig {
             ModelConfig::Lenet5(NoConfig {}) => lenet5(classes),
             ModelConfig::Cnn(config) => cnn(&config.channels, config.dropout, classes),
             ModelConfig::Resnet9(config) => resnet9(config.width, config.scale, classes),
-            ModelConfig::Resnet18(config) => network::resnet18(classes, stem(config)),
-            ModelConfig::Resnet34(config) => network::resnet34(classes, stem(config)),
-            ModelConfig::Resnet50(config) => network::resnet50(classes, stem(config)),
+            ModelConfig::Resnet18(config) => network::resnet18(classes, stem(config.stem)),
+            ModelConfig::Resnet34(config) => network::resnet34(classes, stem(config.stem)),
+            ModelConfig::Resnet50(config) => network::resnet50(classes, stem(config.stem)),
+            ModelConfig::MobilenetV2(config) => {
+                network::mobilenet_v2(config.width, classes, stem(config.stem))
+            }
+            ModelConfig::EfficientnetLite0(NoConfig {}) => network::efficientnet_lite0(classes),
             ModelConfig::Layers(config) => {
                 let mut layers = config.layers.clone();
                 layers.extend(head(&config.head, classes));
                 layers
             }
+        }
+    }
+
+    /// How pictures are normalised for the published weights of a network of this kind.
+    pub fn published_normalise(&self) -> Normalise {
+        match self {
+            // (x - 127) / 128
+            ModelConfig::EfficientnetLite0(_) => Normalise {
+                mean: vec![127.0 / 255.0; 3],
+                std: vec![128.0 / 255.0; 3],
+            },
+            // Those of ImageNet's pictures, which torchvision's networks take.
+            _ => Normalise {
+                mean: vec![0.485, 0.456, 0.406],
+                std: vec![0.229, 0.224, 0.225],
+            },
         }
     }
 

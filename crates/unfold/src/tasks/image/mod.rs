@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub use config::{
-    CnnConfig, FeedForwardConfig, HeadConfig, LayersConfig, ModelConfig, NoConfig, Resnet9Config,
-    ResnetConfig, StemName,
+    CnnConfig, FeedForwardConfig, HeadConfig, LayersConfig, MobilenetConfig, ModelConfig, NoConfig,
+    Resnet9Config, ResnetConfig, StemName,
 };
 pub use look::{Filters, Maps};
 pub use model::{ImageClassifier, ImageModel, ImageReport, Mistake};
 pub use recipe::{AnswerConfig, ImageRecipe, InputConfig, ParameterConfig};
+pub use transfer::import;
 
 use self::model::{Card, damage_notes};
 use crate::data::{
@@ -80,7 +81,7 @@ pub fn train(
         .map(transfer::Start::read)
         .transpose()?;
     let form = match &start {
-        Some(start) => start.form(),
+        Some(start) => start.form(&recipe.input),
         None => form(recipe, &train)?,
     };
     let trained_on = train.fingerprint();
@@ -105,7 +106,7 @@ pub fn train(
     };
     let mut model = match &start {
         None => ImageModel::new(card)?,
-        Some(start) => start.with_labels(card)?,
+        Some(start) => start.with_labels(card, &recipe.model)?,
     };
     let labels = album.labels();
     let batcher = Batcher::new(album, model.card.normalise.clone(), recipe.augment.clone())?;
