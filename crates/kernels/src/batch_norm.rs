@@ -1,10 +1,11 @@
 //! Batch normalisation: each column of a matrix by its own mean and variance.
 //!
 //! These are passes over memory, so what counts is how often each matrix is read: statistics of a chunk of
-//! rows take two rounds while the chunk lies in the cache, and the mask of a ReLU is computed again from what
+//! rows take two rounds while the chunk lies in the cache, and the mask of an activation is computed again from what
 //! backward reads anyway. A narrow matrix `[R, C]` is read as `[R / g, g C]`, the last row perhaps short, so
 //! that sums do not wait for each other; what belongs to one column is put together at the end.
 
+use crate::activation::Activation;
 use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::simd::{Kernel, Vector, places};
@@ -156,7 +157,7 @@ struct Columns<E: Float> {
     mean: Buffer<E>,
     scale: Buffer<E>,
     shift: Buffer<E>,
-    relu: bool,
+    activation: Activation,
 }
 
 impl<E: Float> Columns<E> {
@@ -167,7 +168,7 @@ impl<E: Float> Columns<E> {
             mean: cut.widen(|j| norm.mean[j]),
             scale: cut.widen(|j| norm.gamma[j] * norm.rstd[j]),
             shift: cut.widen(|j| norm.beta[j]),
-            relu: norm.relu,
+            activation: norm.activation,
         }
     }
 }
@@ -187,22 +188,19 @@ impl<E: Float> Kernel<E> for Forward<'_, E> {
             mean,
             scale,
             shift,
-            relu,
+            activation,
         } = self.columns;
-        let zero = V::splat(E::ZERO);
         for (x, y) in self.x.chunks(cut.wide).zip(self.y.chunks_mut(cut.wide)) {
             for at in places::<V>(x.len()) {
                 let x = V::read(&x[at.clone()]).sub(V::read(&mean[at.clone()]));
                 let z = x.mul_add(V::read(&scale[at.clone()]), V::read(&shift[at.clone()]));
-                let z = if *relu { zero.select_gt(z, zero, z) } else { z };
-                z.write(&mut y[at]);
+                activation.apply(z).write(&mut y[at]);
             }
         }
     }
 }
 
-/// The figures of a normalisation by columns, all `[C]`: `y = gamma (x - mean) rstd + beta`, or the larger of
-/// that and 0 with `relu`. `rstd` is `1 / sqrt(variance + eps)`.
+/// The figures of a normalisation by columns, all `[C]`: `y = activation(gamma (x - mean) rstd + beta)`. `rstd` is `1 / sqrt(variance + eps)`.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchNorm<'a, E> {
     /// What becomes 0.
@@ -213,8 +211,8 @@ pub struct BatchNorm<'a, E> {
     pub gamma: &'a [E],
     /// The shift after it.
     pub beta: &'a [E],
-    /// Whether negative results become 0.
-    pub relu: bool,
+    /// What follows.
+    pub activation: Activation,
 }
 
 impl<E: Float> BatchNorm<'_, E> {
@@ -244,7 +242,7 @@ pub fn batch_norm<E: Float>(x: &[E], norm: &BatchNorm<'_, E>, y: &mut [E]) {
     });
 }
 
-/// The sums of g and g (x - mean) over a chunk in wide form, with g the gradient before the ReLU.
+/// The sums of g and g (x - mean) over a chunk in wide form, with g the gradient before the activation.
 struct Sums<'a, E: Float> {
     x: &'a [E],
     dy: &'a [E],
@@ -282,15 +280,14 @@ fn centred_and_masked<V: Vector>(
 ) -> (V, V) {
     let x = V::read(&x[at.clone()]).sub(V::read(&columns.mean[at.clone()]));
     let dy = V::read(&dy[at.clone()]);
-    if !columns.relu {
+    if columns.activation == Activation::Identity {
         return (x, dy);
     }
-    let zero = V::splat(V::Elem::ZERO);
     let z = x.mul_add(
         V::read(&columns.scale[at.clone()]),
         V::read(&columns.shift[at]),
     );
-    (x, z.select_gt(zero, dy, zero))
+    (x, columns.activation.backward(z, dy))
 }
 
 /// dx = scale g - a - b (x - mean).
@@ -345,7 +342,7 @@ pub(crate) fn grouped_backward<E: Float>(
 }
 
 /// The gradients of [`batch_norm`], `dx [R, C]`, `dgamma [C]` and `dbeta [C]`. With `g` the gradient `dy [R, C]`
-/// where the ReLU lets it through, and `h = (x - mean) rstd`: `dbeta = sum of g`, `dgamma = sum of g h`,
+/// where the activation lets it through, and `h = (x - mean) rstd`: `dbeta = sum of g`, `dgamma = sum of g h`,
 /// and `dx = gamma rstd (g - mean(g) - h mean(g h))` where mean and variance are those of `x`, or
 /// `gamma rstd g` where they are `constant`.
 pub fn batch_norm_backward<E: Float>(

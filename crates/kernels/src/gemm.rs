@@ -16,6 +16,7 @@ use std::ops::Range;
 use self::columns::TALL;
 pub(crate) use self::panels::Panels;
 pub(crate) use self::pieces::{NOWHERE, Pieces, Places};
+use crate::activation::Activation;
 use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::simd::Vector;
@@ -105,30 +106,27 @@ enum Start<'a, E> {
     Keep,
 }
 
-/// What becomes of the sums of a product or a convolution before they are written: `y = min(relu(sums + add), most)`.
+/// What becomes of the sums of a product or a convolution before they are written: `y = activation(sums + add)`.
 #[derive(Clone, Copy, Debug)]
 pub struct Finish<'a, E> {
     /// Added to the sums: as many elements as `y`, in its order.
     pub add: Option<&'a [E]>,
-    /// Whether sums below 0 become 0.
-    pub relu: bool,
-    /// What sums above it become.
-    pub most: Option<E>,
+    /// What follows.
+    pub activation: Activation,
 }
 
 impl<E> Finish<'_, E> {
     /// Sums are written as they are.
     pub const NONE: Self = Finish {
         add: None,
-        relu: false,
-        most: None,
+        activation: Activation::Identity,
     };
 }
 
 impl<'a, E: Float> Finish<'a, E> {
     /// Whether sums are written as they are.
     fn is_none(&self) -> bool {
-        self.add.is_none() && !self.relu && self.most.is_none()
+        self.add.is_none() && self.activation == Activation::Identity
     }
 
     /// For the elements of `y` from one on.
@@ -146,15 +144,7 @@ impl<'a, E: Float> Finish<'a, E> {
             Some(add) => sums.add(V::read(&add[place])),
             None => sums,
         };
-        let zero = V::splat(E::ZERO);
-        let sums = match self.relu {
-            true => zero.select_gt(sums, zero, sums),
-            false => sums,
-        };
-        match self.most.map(V::splat) {
-            Some(most) => sums.select_gt(most, most, sums),
-            None => sums,
-        }
+        self.activation.apply(sums)
     }
 }
 

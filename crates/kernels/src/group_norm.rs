@@ -2,6 +2,7 @@
 //!
 //! Within a picture this is batch normalisation whose columns share their figures: see [`crate::batch_norm`].
 
+use crate::activation::Activation;
 use crate::batch_norm::{BatchNorm, batch_norm, column_moments, grouped_backward};
 use crate::buffer::Buffer;
 use crate::float::Float;
@@ -107,7 +108,7 @@ fn norm<'a, E>(mean: &'a [E], rstd: &'a [E], gamma: &'a [E], beta: &'a [E]) -> B
         rstd,
         gamma,
         beta,
-        relu: false,
+        activation: Activation::Identity,
     }
 }
 

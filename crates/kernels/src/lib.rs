@@ -12,6 +12,7 @@
 //! `V` vocabulary, `K` kernel, `N` rows of a packed batch of sequences (the sum of their lengths), `R` rows
 //! of any matrix.
 
+mod activation;
 mod adam;
 mod batch_norm;
 mod buffer;
@@ -44,6 +45,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use activation::Activation;
 pub use adam::{Adam, adam};
 pub use batch_norm::{BatchNorm, batch_norm, batch_norm_backward, column_moments};
 pub use buffer::{Buffer, Plain, PoolStats, pool_stats, reset_pool_peak};

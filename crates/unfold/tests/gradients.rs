@@ -278,7 +278,11 @@ fn batch_norm() {
     for relu in [false, true] {
         let (params, layer) = made(|scope| {
             let layer = BatchNorm::new(scope, 3);
-            if relu { layer.with_relu() } else { layer }
+            if relu {
+                layer.with_activation(ops::Activation::Relu)
+            } else {
+                layer
+            }
         });
         check(
             &format!("batch_norm, relu: {relu}"),

@@ -231,6 +231,10 @@ fn an_outline_tells_what_does_not_fit() {
             "model.layers[0].output_padding: is 2\n  choose a whole number in 0..=1",
         ),
         (
+            r#"{ layer = "conv_transpose2d", channels = 1, kernel = [1, 2], stride = [1, 65536] }"#,
+            "puts out [8, 327682, 1], more than 65536 pixels along a side",
+        ),
+        (
             r#"{ layer = "conv_transpose2d", channels = 3, kernel = 2, stride = 65536 }"#,
             "model.layers[0]: `0.conv_transpose2d` needs ",
         ),

@@ -2,8 +2,8 @@
 //! differences, and its gradient when one tensor is used for every input of the same shape.
 
 use unfold::ops::{
-    BatchNorm, Cell, Conv1d, Conv2d, ConvTranspose2d, CrossEntropy, IGNORE, Moments, Pool2d,
-    Recurrent,
+    Activation, BatchNorm, Cell, Conv1d, Conv2d, ConvTranspose2d, CrossEntropy, IGNORE, Moments,
+    Pool2d, Recurrent,
 };
 use unfold::testkit::{difference, gradient_error, values};
 use unfold::{Key, Ragged, Tensor};
@@ -568,7 +568,10 @@ fn image_rows() -> Vec<Row> {
         mean: values("mean", [3]),
         variance: positive("variance", &[3]),
     };
-    let options = |relu| BatchNorm { eps: 1e-3, relu };
+    let options = |activation| BatchNorm {
+        eps: 1e-3,
+        activation,
+    };
     let norm_inputs = || {
         let gamma = positive("gamma", &[3]);
         vec![values("x", [2, 2, 4, 3]), gamma, values("beta", [3])]
@@ -660,22 +663,38 @@ fn image_rows() -> Vec<Row> {
         row(
             "batch_norm",
             norm_inputs(),
-            move |x| x[0].batch_norm(&x[1], &x[2], options(false)).0,
+            move |x| {
+                x[0].batch_norm(&x[1], &x[2], options(Activation::Identity))
+                    .0
+            },
             move |x| normal(x, &own(&x[0]), 1e-3),
         ),
         row(
             "batch_norm, relu",
             norm_inputs(),
-            move |x| x[0].batch_norm(&x[1], &x[2], options(true)).0,
+            move |x| x[0].batch_norm(&x[1], &x[2], options(Activation::Relu)).0,
             move |x| {
                 let y = normal(x, &own(&x[0]), 1e-3);
                 y.into_iter().map(|y| y.max(0.0)).collect()
             },
         ),
         row(
+            "batch_norm, relu6",
+            norm_inputs(),
+            move |x| {
+                let gamma = x[1].affine(6.0, 0.0);
+                x[0].batch_norm(&gamma, &x[2], options(Activation::Relu6)).0
+            },
+            move |x| {
+                let widened = [x[0].clone(), x[1].affine(6.0, 0.0), x[2].clone()];
+                let y = normal(&widened, &own(&x[0]), 1e-3);
+                y.into_iter().map(|y| y.clamp(0.0, 6.0)).collect()
+            },
+        ),
+        row(
             "batch_norm_with, relu",
             norm_inputs(),
-            move |x| x[0].batch_norm_with(&x[1], &x[2], constant(), options(true)),
+            move |x| x[0].batch_norm_with(&x[1], &x[2], constant(), options(Activation::Relu)),
             move |x| {
                 let y = normal(x, &constant(), 1e-3);
                 y.into_iter().map(|y| y.max(0.0)).collect()

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use unfold::nn::{BatchNorm, Linear, Params, Pass};
+use unfold::ops::Activation;
 use unfold::train::{
     EpochEnd, Evaluation, Observer, Progress, Quiet, RunFolder, Start, Task, TrainConfig, fit,
 };
@@ -23,7 +24,7 @@ impl Signs {
         let mut params = Params::new(3);
         let task = Signs {
             hidden: Linear::new(&mut params.scope("hidden"), FEATURES, 9),
-            norm: BatchNorm::new(&mut params.scope("norm"), 9).with_relu(),
+            norm: BatchNorm::new(&mut params.scope("norm"), 9).with_activation(Activation::Relu),
             head: Linear::new(&mut params.scope("head"), 9, 2),
         };
         (task, params)

@@ -2,7 +2,7 @@
 
 use std::panic::catch_unwind;
 
-use unfold::ops::{BatchNorm, Conv1d, Conv2d, ConvTranspose2d, CrossEntropy, Pool2d};
+use unfold::ops::{Activation, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, CrossEntropy, Pool2d};
 use unfold::{Key, Ragged, Tensor};
 
 fn said(f: impl Fn() + std::panic::UnwindSafe) -> String {
@@ -155,7 +155,7 @@ fn errors_name_what_was_expected_and_what_came() {
     );
     let options = BatchNorm {
         eps: 1e-5,
-        relu: false,
+        activation: Activation::Identity,
     };
     assert_eq!(
         said(move || drop(t(&[2, 3]).batch_norm(&t(&[3]), &t(&[2]), options))),

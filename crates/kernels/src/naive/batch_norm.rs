@@ -1,6 +1,6 @@
 //! Batch normalisation.
 
-use crate::{BatchNorm, Float};
+use crate::{Activation, BatchNorm, Float};
 
 /// As [`crate::column_moments`].
 pub fn column_moments<E: Float>(x: &[E], mean: &mut [E], variance: &mut [E]) {
@@ -25,9 +25,11 @@ pub fn batch_norm<E: Float>(x: &[E], norm: &BatchNorm<'_, E>, y: &mut [E]) {
         let j = i % c;
         let h = (x[i] - norm.mean[j]) * norm.rstd[j];
         *y = norm.gamma[j] * h + norm.beta[j];
-        if norm.relu {
-            *y = y.max(E::ZERO);
-        }
+        *y = match norm.activation {
+            Activation::Identity => *y,
+            Activation::Relu => y.max(E::ZERO),
+            Activation::Relu6 => y.max(E::ZERO).min(E::from_f64(6.0)),
+        };
     }
 }
 
@@ -46,9 +48,10 @@ pub fn batch_norm_backward<E: Float>(
     let mut y = vec![E::ZERO; x.len()];
     batch_norm(x, norm, &mut y);
     let h = |i: usize| (x[i] - norm.mean[i % c]) * norm.rstd[i % c];
-    let g = |i: usize| match norm.relu && y[i] <= E::ZERO {
-        true => E::ZERO,
-        false => dy[i],
+    let g = |i: usize| match norm.activation {
+        Activation::Relu | Activation::Relu6 if y[i] <= E::ZERO => E::ZERO,
+        Activation::Relu6 if y[i] >= E::from_f64(6.0) => E::ZERO,
+        _ => dy[i],
     };
     dgamma.fill(E::ZERO);
     dbeta.fill(E::ZERO);

@@ -1,7 +1,7 @@
 //! Batch normalisation.
 
 use crate::testing::{Random, SIZES, at_every_level, close, same_bits, written};
-use crate::{BatchNorm, Float, batch_norm, batch_norm_backward, column_moments, naive};
+use crate::{Activation, BatchNorm, Float, batch_norm, batch_norm_backward, column_moments, naive};
 
 type Moments<E> = fn(&[E], &mut [E], &mut [E]);
 
@@ -26,15 +26,23 @@ fn all<E: Float>() {
                 .iter()
                 .map(|&v| E::ONE / (v + E::from_f64(1e-2)).sqrt())
                 .collect();
-            let (gamma, beta) = (&random.vec::<E>(c + 1)[1..], &random.vec::<E>(c + 1)[1..]);
+            let (mut gamma, beta) = (random.vec::<E>(c), &random.vec::<E>(c + 1)[1..]);
+            gamma.iter_mut().for_each(|g| *g = *g * E::from_f64(6.0)); // so that some results exceed 6
+            let gamma = &gamma[..];
             let dy = &random.vec::<E>(r * c + 1)[1..];
-            for (relu, constant) in [(false, false), (true, false), (true, true), (false, true)] {
+            for (activation, constant) in [
+                (Activation::Identity, false),
+                (Activation::Relu, false),
+                (Activation::Relu, true),
+                (Activation::Identity, true),
+                (Activation::Relu6, false),
+            ] {
                 let norm = BatchNorm {
                     mean: &mean2,
                     rstd: &rstd,
                     gamma,
                     beta,
-                    relu,
+                    activation,
                 };
                 close(
                     &written(r * c, |y| batch_norm(x, &norm, y)),
@@ -98,7 +106,7 @@ fn same_bits_with_any_number_of_threads() {
                 rstd: &rstd,
                 gamma: &gamma,
                 beta: &beta,
-                relu: true,
+                activation: Activation::Relu,
             };
             let mut all = written(r * c, |y| batch_norm(&x, &norm, y));
             let (mut dgamma, mut dbeta) = (vec![0.0; c], vec![0.0; c]);

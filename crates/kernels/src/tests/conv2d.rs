@@ -2,8 +2,8 @@
 
 use crate::testing::{Random, at_every_level, close, fast_and_exact, same_bits, written};
 use crate::{
-    Conv2d, Finish, Float, PackedConv2d, conv2d, conv2d_backward_data, conv2d_backward_weights,
-    conv2d_packed, naive,
+    Activation, Conv2d, Finish, Float, PackedConv2d, conv2d, conv2d_backward_data,
+    conv2d_backward_weights, conv2d_packed, naive,
 };
 
 /// A geometry of every kind of kernel, stride, padding and dilation; the axes differ.
@@ -53,13 +53,11 @@ fn one<E: Float>(random: &mut Random, geometry: Conv2d, size: [usize; 4], o: usi
             Finish::NONE,
             Finish {
                 add: Some(dy),
-                relu: true,
-                most: None,
+                activation: Activation::Relu,
             },
             Finish {
                 add: None,
-                relu: true,
-                most: Some(E::from_f64(0.5)),
+                activation: Activation::Relu6,
             },
         ] {
             let mut wanted = plain.clone();
@@ -67,11 +65,14 @@ fn one<E: Float>(random: &mut Random, geometry: Conv2d, size: [usize; 4], o: usi
                 let sums = wanted.iter_mut().zip(dy);
                 sums.for_each(|(y, add)| *y += *add);
             }
-            if finish.relu {
-                wanted.iter_mut().for_each(|y| *y = E::ZERO.max(*y));
-            }
-            if let Some(most) = finish.most {
-                wanted.iter_mut().for_each(|y| *y = most.min(*y));
+            let most = match finish.activation {
+                Activation::Relu6 => E::from_f64(6.0),
+                _ => E::from_f64(f64::INFINITY),
+            };
+            if finish.activation != Activation::Identity {
+                wanted
+                    .iter_mut()
+                    .for_each(|y| *y = E::ZERO.max(*y).min(most));
             }
             assert!(
                 written(dy.len(), |y| {

@@ -1,7 +1,7 @@
 //! Batch normalisation.
 
 use crate::nn::{Init, ParamId, Params, Pass, Scope};
-use crate::ops::{BatchNorm as Options, Moments};
+use crate::ops::{Activation, BatchNorm as Options, Moments};
 use crate::{Float, Tensor};
 
 /// Batch normalisation (Ioffe and Szegedy 2015): each channel gets mean 0 and variance 1 over the
@@ -60,7 +60,7 @@ impl BatchNorm {
             momentum: 0.1,
             options: Options {
                 eps: 1e-5,
-                relu: false,
+                activation: Activation::Identity,
             },
         }
     }
@@ -77,9 +77,9 @@ impl BatchNorm {
         self
     }
 
-    /// Puts out max(y, 0): the ReLU that follows, without reading y once more.
-    pub fn with_relu(mut self) -> BatchNorm {
-        self.options.relu = true;
+    /// Puts out the activation of y: what follows, without reading y once more.
+    pub fn with_activation(mut self, activation: Activation) -> BatchNorm {
+        self.options.activation = activation;
         self
     }
 
@@ -106,9 +106,24 @@ impl BatchNorm {
     /// `[.., C]` to the same shape. In training the pass gets the new running statistics.
     #[track_caller]
     pub fn forward<E: Float>(&self, pass: &Pass<E>, x: &Tensor<E>) -> Tensor<E> {
+        self.forward_to(pass, x, self.options.activation)
+    }
+
+    /// As [`BatchNorm::forward`], with that activation in place of the layer's own.
+    #[track_caller]
+    pub(super) fn forward_to<E: Float>(
+        &self,
+        pass: &Pass<E>,
+        x: &Tensor<E>,
+        activation: Activation,
+    ) -> Tensor<E> {
+        let options = Options {
+            activation,
+            ..self.options
+        };
         let (weight, bias) = (pass.param(self.weight), pass.param(self.bias));
         let y = if pass.is_training() {
-            let (y, moments) = x.batch_norm(&weight, &bias, self.options); // [.., C]
+            let (y, moments) = x.batch_norm(&weight, &bias, options); // [.., C]
             let rows = x.len() / x.shape().last().max(1);
             if rows > 0 {
                 let unbiased = rows as f64 / (rows - 1).max(1) as f64;
@@ -121,17 +136,17 @@ impl BatchNorm {
                 mean: pass.param(self.running_mean),
                 variance: pass.param(self.running_variance),
             };
-            x.batch_norm_with(&weight, &bias, moments, self.options) // [.., C]
+            x.batch_norm_with(&weight, &bias, moments, options) // [.., C]
         };
         pass.watch(&self.name, y)
     }
 
-    /// Whether [`BatchNorm::with_relu`] was asked for.
-    pub(super) fn has_relu(&self) -> bool {
-        self.options.relu
+    /// What follows.
+    pub(super) fn activation(&self) -> Activation {
+        self.options.activation
     }
 
-    /// Scale and shift that do outside training what the layer does before its ReLU: γ / √(variance + ε) and
+    /// Scale and shift that do outside training what the layer does before its activation: γ / √(variance + ε) and
     /// β - mean·scale.
     pub(super) fn scale_and_shift<E: Float>(&self, params: &Params<E>) -> [Tensor<E>; 2] {
         let [weight, bias, mean, variance] = [

@@ -139,10 +139,7 @@ impl Conv2d {
         FrozenConv2d {
             weight: PackedConv2d::new(weight.data(), [c, o], self.geometry),
             bias,
-            activation: match norm {
-                Some(norm) if norm.has_relu() => Activation::Relu,
-                _ => Activation::Identity,
-            },
+            activation: norm.map_or(Activation::Identity, BatchNorm::activation),
         }
     }
 }
@@ -158,7 +155,7 @@ impl Conv2d {
 /// let mut params = Params::<f32>::new(1);
 /// let geometry = ops::Conv2d::new([3, 3]);
 /// let conv = Conv2d::without_bias(&mut params.scope("conv"), 3, 16, geometry);
-/// let norm = BatchNorm::new(&mut params.scope("norm"), 16).with_relu();
+/// let norm = BatchNorm::new(&mut params.scope("norm"), 16);
 /// let (pass, x) = (Pass::evaluation(&params), Tensor::full([1, 8, 8, 3], 0.5));
 /// let y = norm.forward(&pass, &conv.forward(&pass, &x));
 /// let frozen = conv.frozen(&params, Some(&norm)).forward(&x);
@@ -234,7 +231,7 @@ mod tests {
             let conv = new(&mut params.scope("conv"), 4, 8, geometry);
             let mut norm = BatchNorm::new(&mut params.scope("norm"), 8).with_epsilon(0.1);
             if relu {
-                norm = norm.with_relu();
+                norm = norm.with_activation(Activation::Relu);
             }
             // No figure is what it is at the start.
             for id in [

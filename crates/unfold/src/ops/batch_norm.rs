@@ -1,6 +1,6 @@
 //! Batch normalisation (Ioffe and Szegedy 2015): each channel by its own mean and variance.
 
-use unfold_kernels::{self as kernels, Buffer};
+use unfold_kernels::{self as kernels, Activation, Buffer};
 
 use super::{Op, Reads, Saved, Wanted, apply, gradient, only};
 use crate::{Float, Shape, Tensor};
@@ -10,8 +10,8 @@ use crate::{Float, Shape, Tensor};
 pub struct BatchNorm {
     /// Added to the variance.
     pub eps: f64,
-    /// Whether max(y, 0) is put out instead of y, at no cost.
-    pub relu: bool,
+    /// What follows, at no cost.
+    pub activation: Activation,
 }
 
 /// The mean and the biased variance of each channel, `[C]` each.
@@ -41,7 +41,7 @@ impl<E: Float> BatchNormOp<E> {
             rstd: &self.rstd,
             gamma,
             beta,
-            relu: self.options.relu,
+            activation: self.options.activation,
         }
     }
 }

@@ -1,21 +1,9 @@
 //! Convolution on pictures, channels last.
 
-use unfold_kernels::{self as kernels, Buffer, Finish, PackedConv2d};
+use unfold_kernels::{self as kernels, Activation, Buffer, Finish, PackedConv2d};
 
 use super::{Conv2d, Op, Reads, Saved, Wanted, apply_one, gradient, only};
 use crate::{Float, Shape, Tensor};
-
-/// What follows the sums of a packed convolution.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Activation {
-    /// Nothing.
-    #[default]
-    Identity,
-    /// max(x, 0).
-    Relu,
-    /// min(max(x, 0), 6).
-    Relu6,
-}
 
 /// y_ij = sum over k, l of x_(i stride + k dilation - padding, ..) W_kl + b, pixels outside counting as 0.
 struct Conv2dOp(Conv2d);
@@ -169,8 +157,7 @@ impl<E: Float> Tensor<E> {
         }
         let finish = Finish {
             add: add.map(Tensor::data),
-            relu: activation != Activation::Identity,
-            most: (activation == Activation::Relu6).then(|| E::from_f64(6.0)),
+            activation,
         };
         kernels::conv2d_packed(x, size(self.shape()), weight, bias, finish, &mut values);
         Tensor::from_buffer(values, y)

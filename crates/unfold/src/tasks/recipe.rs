@@ -110,20 +110,25 @@ fn from_table<R: Recipe>(table: &toml::Table) -> std::result::Result<R, Wrong> {
             message: format!("is `{other}`, not `{}`", R::TASK.name()),
         });
     }
-    let read = |table: toml::Table| table.try_into::<R>();
-    read(table.clone()).map_err(|error| {
+    let read = |recipe: toml::Value| recipe.try_into::<R>();
+    let recipe = toml::Value::Table(table.clone());
+    read(recipe.clone()).map_err(|error| {
         // Which key it is about is not said: the one without which all is well, or else
         // without which there is another complaint.
         let message = error.message();
-        let left = |path: &Vec<String>| read(without(table.clone(), path)).err();
-        let paths = paths(table);
+        let left = |path: &Vec<Part>| {
+            let mut rest = recipe.clone();
+            take_out(&mut rest, path);
+            read(rest).err()
+        };
+        let paths = paths(&recipe);
         let key = paths.iter().find(|path| left(path).is_none()).or_else(|| {
             paths
                 .iter()
                 .find(|path| left(path).is_some_and(|e| e.message() != message))
         });
         Wrong {
-            key: key.map(|path| path.join(".")).unwrap_or_default(),
+            key: key.map(|path| spelled(path)).unwrap_or_default(),
             message: message.trim().to_string(),
         }
     })
@@ -162,31 +167,70 @@ impl Wrong {
     }
 }
 
-/// The path of every value in a table, those inside a table before itself.
-fn paths(table: &toml::Table) -> Vec<Vec<String>> {
-    let mut all = Vec::new();
-    for (key, value) in table {
-        if let toml::Value::Table(inner) = value {
-            let longer = |path: Vec<String>| [vec![key.clone()], path].concat();
-            all.extend(paths(inner).into_iter().map(longer));
+/// One step into a recipe.
+#[derive(Clone)]
+enum Part {
+    Key(String),
+    /// Into a list, counted from 0.
+    Index(usize),
+}
+
+/// The path of every value in a recipe, those inside a table or a list before itself. Lists of plain values are one value.
+fn paths(value: &toml::Value) -> Vec<Vec<Part>> {
+    let inner: Vec<(Part, &toml::Value)> = match value {
+        toml::Value::Table(table) => {
+            let entries = table.iter();
+            entries
+                .map(|(key, value)| (Part::Key(key.clone()), value))
+                .collect()
         }
-        all.push(vec![key.clone()]);
+        toml::Value::Array(items) => {
+            let items = items
+                .iter()
+                .enumerate()
+                .filter(|(_, item)| item.is_table() || item.is_array());
+            items.map(|(i, item)| (Part::Index(i), item)).collect()
+        }
+        _ => Vec::new(),
+    };
+    let mut all = Vec::new();
+    for (part, value) in inner {
+        let longer = |path: Vec<Part>| [vec![part.clone()], path].concat();
+        all.extend(paths(value).into_iter().map(longer));
+        all.push(vec![part]);
     }
     all
 }
 
-/// The table without the value at `path`.
-fn without(mut table: toml::Table, path: &[String]) -> toml::Table {
-    match path {
-        [] => {}
-        [last] => drop(table.remove(last)),
-        [first, rest @ ..] => {
-            if let Some(toml::Value::Table(inner)) = table.get_mut(first) {
-                *inner = without(std::mem::take(inner), rest);
+/// Takes the value at `path` out of a recipe.
+fn take_out(value: &mut toml::Value, path: &[Part]) {
+    match (value, path) {
+        (toml::Value::Table(table), [Part::Key(key)]) => drop(table.remove(key)),
+        (toml::Value::Array(items), [Part::Index(i)]) => drop(items.remove(*i)),
+        (value, [part, rest @ ..]) => {
+            let inner = match part {
+                Part::Key(key) => value.get_mut(key),
+                Part::Index(i) => value.get_mut(*i),
+            };
+            if let Some(inner) = inner {
+                take_out(inner, rest);
             }
         }
+        _ => {}
     }
-    table
+}
+
+/// A path as one key, such as `model.layers[3].kernel`.
+fn spelled(path: &[Part]) -> String {
+    let mut all = String::new();
+    for part in path {
+        match part {
+            Part::Key(key) if all.is_empty() => all.push_str(key),
+            Part::Key(key) => all.extend([".", key]),
+            Part::Index(i) => all.push_str(&format!("[{i}]")),
+        }
+    }
+    all
 }
 
 /// The line, from 1, of what a dotted key such as `train.epochs` or `model.layers[3].body[1]` names in a recipe; of as
@@ -227,6 +271,7 @@ fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tasks::image::ImageRecipe;
     use crate::tasks::text::{ModelConfig, TextRecipe};
 
     #[test]
@@ -271,6 +316,38 @@ mod tests {
         let table = said("[trian]\nepochs = 3\n");
         assert!(table.contains("line 1: trian: unknown field"), "{table}");
         assert!(said("seed = \n").contains("a.toml, line 1: "));
+    }
+
+    #[test]
+    fn names_the_layer_of_a_list_and_its_line() {
+        let said = |layer: &str| {
+            let text = format!(
+                "[model]\nkind = \"layers\"\nlayers = [\n  {{ layer = \"relu\" }},\n  {{ layer = \"residual\", \
+                 body = [\n    {{ layer = \"tanh\" }},\n    {layer},\n] }} ]\n"
+            );
+            ImageRecipe::from_toml(&text, "a.toml")
+                .unwrap_err()
+                .to_string()
+        };
+        let unknown = said("{ layer = \"conv2d\", chanels = 8, channels = 8, kernel = 3 }");
+        assert!(
+            unknown.starts_with(
+                "a.toml, line 7: model.layers[1].body[1].chanels: unknown field `chanels`"
+            ),
+            "{unknown}"
+        );
+        assert!(unknown.ends_with("did you mean `channels`?"), "{unknown}");
+        let missing = said("{ layer = \"conv2d\", channels = 8 }");
+        assert!(
+            missing.starts_with("a.toml, line 7: model.layers[1].body[1]: missing field `kernel`"),
+            "{missing}"
+        );
+        let kind = said("{ layer = \"conv3d\" }");
+        assert!(
+            kind.contains("model.layers[1].body[1]: unknown variant `conv3d`"),
+            "{kind}"
+        );
+        assert!(kind.ends_with("did you mean `conv2d`?"), "{kind}");
     }
 
     #[test]

@@ -263,7 +263,7 @@ fn batch_norm() {
         let channels = case.tensor::<E>("w").len();
         let mut layer = BatchNorm::new(&mut params.scope("layer"), channels);
         if case.setting("relu") {
-            layer = layer.with_relu();
+            layer = layer.with_activation(ops::Activation::Relu);
         }
         case.set(&mut params, layer.weight(), "w");
         case.set(&mut params, layer.bias(), "b");

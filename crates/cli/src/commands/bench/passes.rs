@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use unfold::Key;
 use unfold_kernels::{
-    BatchNorm, Pool2d, Windows, batch_norm, batch_norm_backward, column_moments, max_pool2d,
-    max_pool2d_backward,
+    Activation, BatchNorm, Pool2d, Windows, batch_norm, batch_norm_backward, column_moments,
+    max_pool2d, max_pool2d_backward,
 };
 
 use super::kernels::random;
@@ -55,7 +55,7 @@ fn norm(backward: bool) -> Job {
             rstd: &rstd,
             gamma: &gamma,
             beta: &beta,
-            relu: true,
+            activation: Activation::Relu,
         };
         if !backward {
             batch_norm(&x, &norm, &mut out);

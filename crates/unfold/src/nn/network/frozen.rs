@@ -36,7 +36,7 @@ enum Step<E: Float> {
     BatchNorm {
         scale: Tensor<E>,
         shift: Tensor<E>,
-        relu: bool,
+        activation: Activation,
     },
     ConvTranspose2d {
         weight: Tensor<E>,
@@ -118,11 +118,13 @@ fn freeze<E: Float>(layers: &[Layer], params: &Params<E>) -> Vec<Step<E>> {
                 bias: conv.bias().map(|id| params.tensor(id)),
                 geometry: conv.geometry(),
             },
-            Node::BatchNorm([norm, _]) => {
+            Node::BatchNorm(norm) => {
                 let [scale, shift] = norm.scale_and_shift(params);
-                let relu = next_activation(left) == Activation::Relu;
-                left = &left[usize::from(relu)..];
-                Step::BatchNorm { scale, shift, relu }
+                Step::BatchNorm {
+                    scale,
+                    shift,
+                    activation: take_activation(&mut left),
+                }
             }
             Node::GroupNorm(norm) => Step::GroupNorm {
                 weight: params.tensor(norm.weight()),
@@ -170,7 +172,7 @@ fn take_norm<'l>(left: &mut &'l [Layer]) -> Option<&'l BatchNorm> {
     match *left {
         [
             Layer {
-                node: Node::BatchNorm([norm, _]),
+                node: Node::BatchNorm(norm),
                 ..
             },
             rest @ ..,
@@ -182,22 +184,14 @@ fn take_norm<'l>(left: &mut &'l [Layer]) -> Option<&'l BatchNorm> {
     }
 }
 
-/// Takes what can follow a convolution from the front.
+/// Takes an activation that can be part of the layer before it from the front.
 fn take_activation(left: &mut &[Layer]) -> Activation {
-    let activation = next_activation(left);
-    if activation != Activation::Identity {
-        *left = &left[1..];
-    }
-    activation
-}
-
-/// What can follow a convolution, if it is in front.
-fn next_activation(left: &[Layer]) -> Activation {
-    match left.first().map(|layer| &layer.node) {
-        Some(Node::Function(Function::Relu)) => Activation::Relu,
-        Some(Node::Function(Function::Relu6)) => Activation::Relu6,
-        _ => Activation::Identity,
-    }
+    let next = left.first().and_then(|layer| match &layer.node {
+        Node::Function(function) => function.activation(),
+        _ => None,
+    });
+    *left = &left[usize::from(next.is_some())..];
+    next.unwrap_or_default()
 }
 
 fn run<E: Float>(steps: &[Step<E>], x: &Tensor<E>) -> Tensor<E> {
@@ -208,7 +202,11 @@ impl<E: Float> Step<E> {
     fn forward(&self, x: &Tensor<E>) -> Tensor<E> {
         match self {
             Step::Conv2d(conv) => conv.forward(x),
-            Step::BatchNorm { scale, shift, relu } => {
+            Step::BatchNorm {
+                scale,
+                shift,
+                activation,
+            } => {
                 let c = scale.len();
                 let moments = Moments {
                     mean: Tensor::zeros([c]),
@@ -216,7 +214,7 @@ impl<E: Float> Step<E> {
                 };
                 let options = Options {
                     eps: 0.0,
-                    relu: *relu,
+                    activation: *activation,
                 };
                 x.batch_norm_with(scale, shift, moments, options)
             }

@@ -2,7 +2,7 @@
 
 use super::config::LayerKind;
 use crate::nn::Pool;
-use crate::ops::Pool2d;
+use crate::ops::{Activation, Pool2d};
 use crate::{Float, Shape, Tensor};
 
 /// A layer without parameters that does the same in every pass.
@@ -81,6 +81,15 @@ impl Function {
                 let values = x.shape().split_at(0).2;
                 x.reshape([x.dim(0), values]) // [B, H W C]
             }
+        }
+    }
+
+    /// What can be part of the layer before it, if it is that.
+    pub(super) fn activation(self) -> Option<Activation> {
+        match self {
+            Function::Relu => Some(Activation::Relu),
+            Function::Relu6 => Some(Activation::Relu6),
+            _ => None,
         }
     }
 

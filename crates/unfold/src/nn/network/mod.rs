@@ -57,7 +57,7 @@ pub use sizes::{Padding, Pair};
 
 /// A network: layers one after the other, made from an [`Outline`].
 ///
-/// A batch normalisation and the ReLU after it are one pass over the values, and so are a ReLU and max pooling, and
+/// A batch normalisation and the ReLU or ReLU6 after it are one pass over the values, and so are a ReLU and max pooling, and
 /// the sum of a [residual](LayerKind::Residual) and its ReLU. In a pass with [probes](Pass::probes), every layer runs
 /// alone and its output is kept under its full name, with the scope's before it; the gradient by it can be asked for.
 ///
@@ -84,8 +84,7 @@ struct Layer {
 enum Node {
     Conv2d(Conv2d),
     ConvTranspose2d(ConvTranspose2d),
-    /// As it is, and with the ReLU that follows.
-    BatchNorm([BatchNorm; 2]),
+    BatchNorm(BatchNorm),
     GroupNorm(GroupNorm),
     LayerNorm(LayerNorm),
     Linear(Linear),
@@ -251,7 +250,7 @@ fn node<E: Float>(outer: &mut Scope<'_, E>, step: &Step) -> Node {
             let norm = norm
                 .with_epsilon(config.epsilon)
                 .with_momentum(config.momentum);
-            Node::BatchNorm([norm.clone(), norm.with_relu()])
+            Node::BatchNorm(norm)
         }
         LayerKind::ConvTranspose2d(conv) => {
             let geometry = conv.geometry();
@@ -300,7 +299,7 @@ impl Layer {
         let y = match &self.node {
             // These show what they put out themselves.
             Node::Conv2d(conv) => return conv.forward(pass, x),
-            Node::BatchNorm([norm, _]) => return norm.forward(pass, x),
+            Node::BatchNorm(norm) => return norm.forward(pass, x),
             Node::ConvTranspose2d(conv) => return conv.forward(pass, x),
             Node::GroupNorm(norm) => return norm.forward(pass, x),
             Node::LayerNorm(norm) => return norm.forward(pass, x),
@@ -328,7 +327,10 @@ impl Node {
             return None;
         };
         match (self, next) {
-            (Node::BatchNorm([_, norm]), Function::Relu) => Some(norm.forward(pass, x)),
+            (Node::BatchNorm(norm), next) => {
+                let activation = next.activation()?;
+                Some(norm.forward_to(pass, x, activation))
+            }
             (Node::Residual(both), Function::Relu) => {
                 let [body, shortcut] = each(both, |list| run(list, pass, x));
                 Some(body.add_relu(&shortcut))

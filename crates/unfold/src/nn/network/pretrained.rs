@@ -120,7 +120,7 @@ fn add(
             Node::Conv2d(conv) => with_bias((conv.weight(), Order::Taps), conv.bias()),
             Node::ConvTranspose2d(conv) => with_bias((conv.weight(), Order::Taps), conv.bias()),
             Node::Linear(linear) => with_bias((linear.weight(), transposed), linear.bias()),
-            Node::BatchNorm([norm, _]) => {
+            Node::BatchNorm(norm) => {
                 let figures = [norm.running_mean(), norm.running_variance()];
                 let ids = [norm.weight(), norm.bias()].into_iter().chain(figures);
                 ids.map(|id| (id, row)).collect()

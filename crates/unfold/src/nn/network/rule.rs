@@ -198,6 +198,12 @@ pub(super) fn output(kind: &LayerKind, x: Shape, inner: &[Shape]) -> Result<Shap
         LayerKind::Parallel { .. } => side_by_side(inner)?,
         _ => x,
     };
+    if let [h, w, _] = *y.dims()
+        && h.max(w) > SIDE
+    {
+        let problem = format!("puts out {y}, more than {SIDE} pixels along a side");
+        return Err(Wrong::new(problem, "choose a larger stride"));
+    }
     fits(y)?;
     Ok(y)
 }

@@ -1,0 +1,51 @@
+//! Functions of one element that follow a product or a normalisation in the same pass over the values.
+
+use crate::float::Float;
+use crate::simd::Vector;
+
+/// What becomes of each result before it is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Activation {
+    /// It is written as it is.
+    #[default]
+    Identity,
+    /// max(x, 0).
+    Relu,
+    /// min(max(x, 0), 6).
+    Relu6,
+}
+
+impl Activation {
+    /// The function of `x`; NaN stays.
+    #[inline(always)]
+    pub(crate) fn apply<V: Vector>(self, x: V) -> V {
+        let zero = V::splat(V::Elem::ZERO);
+        match self {
+            Activation::Identity => x,
+            Activation::Relu => zero.select_gt(x, zero, x),
+            Activation::Relu6 => {
+                let (x, six) = (zero.select_gt(x, zero, x), V::splat(six()));
+                x.select_gt(six, six, x)
+            }
+        }
+    }
+
+    /// `dy` where the function of `x` rises, 0 where it does not.
+    #[inline(always)]
+    pub(crate) fn backward<V: Vector>(self, x: V, dy: V) -> V {
+        let zero = V::splat(V::Elem::ZERO);
+        match self {
+            Activation::Identity => dy,
+            Activation::Relu => x.select_gt(zero, dy, zero),
+            Activation::Relu6 => {
+                let dy = x.select_gt(zero, dy, zero);
+                V::splat(six::<V::Elem>()).select_gt(x, dy, zero)
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn six<E: Float>() -> E {
+    E::from_f64(6.0)
+}
