@@ -13,7 +13,7 @@ use unfold::nn::network::{
 use unfold::nn::{Params, Pass};
 use unfold::{Error, Tensor};
 
-use crate::{Precision, cases};
+use crate::cases;
 
 /// Numbers in 0..1 that depend on the name and their place alone.
 fn numbers(name: &str, count: usize) -> impl Iterator<Item = f64> {
