@@ -274,6 +274,34 @@ fn the_same_seed_gives_the_same_model_with_any_number_of_threads() {
 }
 
 #[test]
+fn averages_are_kept_without_a_validation_part_too() {
+    let desk = Desk::new();
+    folder(&desk, "stripes", 12);
+    let train = |out: &str, more: &[&str]| {
+        let flags = [
+            "train",
+            "image",
+            "stripes",
+            "--set",
+            "model.channels=[4]",
+            "--set",
+            "train.epochs=2",
+            "--set",
+            "train.batch_size=6",
+            "--set",
+            "data.valid_fraction=0",
+            "--out",
+            out,
+        ];
+        desk.unfold(&[&flags[..], more].concat()).ended(0);
+        desk.bytes(&format!("{out}/model.safetensors"))
+    };
+    let last = train("last", &[]);
+    assert!(last == train("again", &[]));
+    assert!(last != train("average", &["--set", "train.average_decay=0.9"]));
+}
+
+#[test]
 fn filters_and_shifts_have_pages() {
     let desk = Desk::new();
     std::fs::write(desk.path("stripes.bmp"), stripes(true, 1)).unwrap();
