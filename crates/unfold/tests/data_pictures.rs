@@ -12,7 +12,8 @@ use image::{ImageFormat, RgbImage};
 use unfold::Key;
 use unfold::data::{
     Album, AlbumConfig, AugmentConfig, Batcher, Fit, Loader, Normalise, PictureBatch, PictureData,
-    PictureForm, PictureSet, PictureSource, Survey, read_pictures, read_pictures_split,
+    PictureFiles, PictureForm, PictureSet, PictureSource, Survey, read_pictures,
+    read_pictures_split,
 };
 
 const CLASSES: [&str; 2] = ["cat", "dog"];
@@ -386,4 +387,33 @@ fn a_dropped_loader_ends_its_thread() {
     assert!(loader.waited().as_nanos() > 0);
     drop(loader);
     assert_eq!(Arc::strong_count(&batcher), 1);
+}
+
+#[test]
+fn pictures_are_found_by_name() {
+    let folder = folder();
+    let files = files(ImageFormat::Jpeg, "jpg");
+    let path = write(&folder, "photos.tar", tar(&files));
+    let photos = PictureFiles::open(&path, None).expect("readable");
+    assert_eq!(photos.len(), 40);
+    for name in ["set/dog/07.jpg", "dog/07.jpg", "07.jpg", "07"] {
+        let picture = photos.find(name).expect(name);
+        assert_eq!(photos.path(picture), "set/dog/07.jpg");
+        let pixels = photos.read(picture).expect("readable").pixels;
+        assert!(pixels[0].abs_diff(35) < 4, "{}", pixels[0]);
+    }
+    assert_eq!(photos.find("cat/07.jpg"), None);
+    let some = photos.select([3, 5, 3]);
+    assert_eq!((some.len(), some.labels()), (3, vec![0; 3]));
+    assert_eq!(
+        some.read(0).expect("readable"),
+        some.read(2).expect("readable")
+    );
+    let album = Album::open(some, &form(4), AlbumConfig::default()).expect("readable");
+    assert_eq!(album.picture(1).expect("readable").pixels.len(), 48);
+    let text = write(&folder, "text.txt", "words");
+    let error = PictureFiles::open(&text, None)
+        .expect_err("no picture")
+        .to_string();
+    assert!(error.contains("holds no picture"), "{error}");
 }

@@ -5,9 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use unfold::ErrorKind;
+use unfold::nn::network::Outline;
+use unfold::tasks::image::ImageRecipe;
 use unfold::tasks::language::LanguageRecipe;
 use unfold::tasks::text::{self, TextRecipe};
-use unfold::tasks::{Recipe as _, RunOptions};
+use unfold::tasks::{Recipe, RunOptions};
 use unfold::train::Quiet;
 
 #[test]
@@ -85,6 +87,15 @@ fn filters_of_one_width_may_come_twice_and_checkpoints_never() {
     assert!(error.to_string().contains("holds other files"), "{error}");
 }
 
+/// A recipe that can be meant, and that TOML can hold.
+fn checked<R: Recipe>(text: &str, name: &str) -> R {
+    let recipe = R::from_toml(text, name).unwrap();
+    recipe.check().unwrap();
+    let again = R::from_toml(&recipe.to_toml(), name).unwrap();
+    assert_eq!(again.to_toml(), recipe.to_toml(), "{name}");
+    recipe
+}
+
 #[test]
 fn the_projects_recipes_can_be_read() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
@@ -94,12 +105,21 @@ fn the_projects_recipes_can_be_read() {
         if path.extension().is_some_and(|e| e == "toml") {
             let text = fs::read_to_string(&path).unwrap();
             let name = path.to_str().unwrap();
-            match text.contains("task = \"language\"") {
-                true => LanguageRecipe::from_toml(&text, name)
-                    .unwrap()
-                    .check()
-                    .unwrap(),
-                false => TextRecipe::from_toml(&text, name).unwrap().check().unwrap(),
+            let task = |task: &str| text.contains(&format!("task = \"{task}\""));
+            if task("language") {
+                checked::<LanguageRecipe>(&text, name);
+            } else if task("image") {
+                let recipe = checked::<ImageRecipe>(&text, name);
+                // Ten classes, as all of them have here.
+                let size = match name.contains("mnist") {
+                    true => [28, 28, 1],
+                    false => [32, 32, 3],
+                };
+                let layers = recipe.model.layers([size[0], size[1]], 10);
+                let outline = Outline::new(&layers, size, "model.layers").unwrap();
+                assert_eq!(outline.output().dims(), [10], "{name}");
+            } else {
+                checked::<TextRecipe>(&text, name);
             }
             seen += 1;
         }

@@ -8,6 +8,7 @@ use unfold::data::{Picture, decode};
 use unfold::tasks::image::{ImageClassifier, ImageModel};
 
 use super::run::{Answer, Lines, one_line};
+use crate::failure::unusable;
 use crate::output;
 use crate::plan::Run;
 use crate::tell::tell;
@@ -15,6 +16,10 @@ use crate::tell::tell;
 /// Reads a picture.
 pub(super) fn read(file: &str) -> Result<Picture> {
     let path = Path::new(file);
+    if !path.exists() {
+        let problem = format!("{file}: there is no such picture");
+        return Err(unusable(problem, "check the path"));
+    }
     let bytes = std::fs::read(path).map_err(|error| unfold::Error::io(path, "read", &error))?;
     Ok(decode(&bytes, file)?)
 }

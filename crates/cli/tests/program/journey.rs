@@ -233,7 +233,8 @@ fn pictures_are_drawn() {
         .unfold(&["show", "run", "--text", "win the prize\non tuesday"])
         .ended(0);
     let names: Vec<_> = said.out.lines().collect();
-    assert_eq!(names.len(), 6, "{said:#?}");
+    assert_eq!(names.len(), 7, "{said:#?}");
+    assert!(desk.read(names[6]).contains("<svg"), "{said:#?}");
     for (name, kind) in names.iter().zip([
         "curves",
         "curves",

@@ -135,7 +135,7 @@ fn mistakes_are_named() {
     );
     wrong(
         &["show", "run", "words", "--text", "x"],
-        &["only a text classifier"],
+        &["a language model has no such picture"],
     );
     wrong(&["show", "run", "gates"], &["gates", "--text"]);
     wrong(

@@ -202,7 +202,7 @@ impl<T: Keep> Files<T> {
         if archive::is_zip(&head) {
             return archive::read_zip(self, file);
         }
-        if T::IN_PLACE && archive::is_tar(&head, &self.name) {
+        if T::IN_PLACE && !head.is_empty() && archive::is_tar(&head, &self.name) {
             return archive::read_tar_in_place(self, file.into_inner());
         }
         self.read_stream(file, Some(path))

@@ -121,9 +121,22 @@ pub fn read_mnist(path: &Path) -> Result<Mnist> {
 fn read_pictures(folder: &Path, split: &str) -> Result<GreyPictures> {
     let [images, labels] = [("images", 3), ("labels", 1)].map(|(kind, axes)| {
         let path = find(folder, &format!("{split}-{kind}"), axes)?;
-        Ok((path.display().to_string(), read_idx(&path)?))
+        axes_of((path.display().to_string(), read_idx(&path)?), kind, axes)
     });
     GreyPictures::new(images?, labels?)
+}
+
+/// The file, if it has so many axes.
+fn axes_of(file: (String, Idx), kind: &str, axes: usize) -> Result<(String, Idx)> {
+    let (name, idx) = &file;
+    if idx.shape.len() == axes {
+        return Ok(file);
+    }
+    Err(Error::data(
+        name,
+        format!("has {} axes, {kind} have {axes}", idx.shape.len()),
+        "check that the file has the right name",
+    ))
 }
 
 impl GreyPictures {
@@ -132,17 +145,8 @@ impl GreyPictures {
     /// # Errors
     /// When they do not fit together.
     pub(super) fn new(images: (String, Idx), labels: (String, Idx)) -> Result<GreyPictures> {
-        for (file, kind, axes) in [(&images, "images", 3), (&labels, "labels", 1)] {
-            let (name, idx) = file;
-            if idx.shape.len() != axes {
-                return Err(Error::data(
-                    name,
-                    format!("has {} axes, {kind} have {axes}", idx.shape.len()),
-                    "check that the file has the right name",
-                ));
-            }
-        }
-        let ((name, images), (_, labels)) = (images, labels);
+        let (name, images) = axes_of(images, "images", 3)?;
+        let (_, labels) = axes_of(labels, "labels", 1)?;
         let (pictures, height, width) = (images.shape[0], images.shape[1], images.shape[2]);
         let problem = if pictures == 0 || height * width == 0 {
             "holds no pictures".to_owned()

@@ -276,6 +276,8 @@ pub fn fit<T: Task>(
     }
     if let Some(best) = &training.state.best {
         params.values_mut().copy_from_slice(&best.values);
+    } else if let Some(average) = training.optimizer.averaged() {
+        params.values_mut().copy_from_slice(average);
     }
     let best = training.state.best.as_ref();
     Ok(Outcome {

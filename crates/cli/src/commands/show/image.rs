@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use anyhow::Result;
+use unfold::Tensor;
 use unfold::data::Picture as Pixels;
 use unfold::tasks::Prediction;
 use unfold::tasks::image::ImageModel;
-use unfold::{Error, Tensor};
 
 use super::{draw_curves, metrics_of};
 use crate::commands::see;
@@ -102,7 +102,7 @@ fn looked_at(
                 drawn.push(("gradcam", seen.heat("Grad-CAM", about, &heat)));
             }
             Err(error) if image.picture.is_some() || image.layer.is_some() => {
-                return Err(Error::from(error).into());
+                return Err(error.into());
             }
             Err(_) => {}
         }

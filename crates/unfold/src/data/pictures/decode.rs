@@ -129,14 +129,15 @@ pub fn decode(bytes: &[u8], place: &str) -> Result<Picture> {
     // Decoders are made for untrusted bytes, but a panic in one must not end the program.
     match catch_unwind(AssertUnwindSafe(|| pixels(bytes, format))) {
         Ok(Ok(picture)) => Ok(picture),
-        Ok(Err(Refused::Large(width, height))) => Err(Error::data(
+        Ok(Err(Refused::Large(size))) => Err(Error::data(
             place,
-            format!("{width} x {height} pixels are more than are read"),
+            format!("{size} are more than are read"),
             format!(
                 "make the picture smaller: {} million pixels at most",
                 MOST_PIXELS >> 20
             ),
         )),
+        Ok(Err(Refused::Empty)) => Err(refuse("the picture has no pixels".to_owned())),
         Ok(Err(Refused::Image(error))) => {
             let name = FORMATS.iter().find(|(known, ..)| *known == format);
             let name = name.map_or("picture", |(_, name, _)| name);
@@ -147,13 +148,19 @@ pub fn decode(bytes: &[u8], place: &str) -> Result<Picture> {
 }
 
 enum Refused {
-    Large(u32, u32),
+    /// What there is too much of.
+    Large(String),
+    /// There is no pixel.
+    Empty,
     Image(ImageError),
 }
 
 impl From<ImageError> for Refused {
     fn from(error: ImageError) -> Refused {
-        Refused::Image(error)
+        match error {
+            ImageError::Limits(_) => Refused::Large("its pixels".to_owned()),
+            error => Refused::Image(error),
+        }
     }
 }
 
@@ -165,7 +172,7 @@ fn pixels(bytes: &[u8], format: ImageFormat) -> Result<Picture, Refused> {
     let mut decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MOST_PIXELS {
-        return Err(Refused::Large(width, height));
+        return Err(Refused::Large(format!("{width} x {height} pixels")));
     }
     let orientation = orientation(&mut decoder);
     let mut image = DynamicImage::from_decoder(decoder)?;
@@ -181,7 +188,7 @@ fn pixels(bytes: &[u8], format: ImageFormat) -> Result<Picture, Refused> {
         (true, true) => (3, over_white::<3>(&image.into_rgba8().into_raw())),
     };
     if pixels.is_empty() {
-        return Err(Refused::Large(width as u32, height as u32));
+        return Err(Refused::Empty);
     }
     Ok(Picture::new(width, height, channels, pixels))
 }

@@ -225,3 +225,106 @@ impl Resampler {
         resized.expect("the rectangle lies inside");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::pictures::testing::{differ, sizes};
+
+    #[test]
+    fn other_sizes_are_as_in_pillow() {
+        let mut resampler = Resampler::default();
+        for case in sizes() {
+            let [height, width, channels] = case.from.shape;
+            let view = View {
+                width,
+                height,
+                channels,
+                pixels: &case.from.values,
+            };
+            let [left, top, right, bottom] = case.window;
+            let window = Window {
+                left,
+                top,
+                width: right - left,
+                height: bottom - top,
+            };
+            let mut out = Vec::new();
+            let [height, width, _] = case.to.shape;
+            resampler.window(view, window, width, height, &mut out);
+            let worst = differ(&out, &case.to.values);
+            assert!(
+                worst <= 1,
+                "{:?} to {:?}: {worst}",
+                case.window,
+                case.to.shape
+            );
+        }
+    }
+
+    #[test]
+    fn pictures_are_fitted() {
+        // Three stripes: 0, 100, 200. The filter reaches over the edge of what is cut out, as in Pillow.
+        let stripes: Vec<u8> = (0..4 * 12)
+            .map(|i| [0, 0, 0, 100, 100, 100, 100, 100, 100, 200, 200, 200][i % 12])
+            .collect();
+        let picture = Picture::new(12, 4, 1, stripes);
+        let fitted = |fit| {
+            let form = PictureForm {
+                height: 2,
+                width: 2,
+                channels: 1,
+                fit,
+            };
+            form.apply(&picture).pixels
+        };
+        assert_eq!(fitted(Fit::Crop), [100; 4]);
+        let stretched = fitted(Fit::Stretch);
+        assert!(stretched[0] < 70 && stretched[1] > 130, "{stretched:?}");
+        let form = PictureForm {
+            height: 6,
+            width: 6,
+            channels: 3,
+            fit: Fit::Pad,
+        };
+        let padded = form.apply(&picture);
+        let row = |y: usize| &padded.pixels[y * 18..(y + 1) * 18];
+        assert_eq!(
+            (row(0), row(1), row(4), row(5)),
+            ([0; 18].as_slice(), &[0; 18][..], &[0; 18][..], &[0; 18][..])
+        );
+        assert_eq!((row(2), row(2)[0], row(2)[17]), (row(3), 0, 200));
+        // A thread of pixels too thin for a whole one.
+        let thread = Picture::new(1, 900, 1, vec![7; 900]);
+        assert_eq!(
+            form.apply(&thread)
+                .pixels
+                .iter()
+                .filter(|&&value| value == 7)
+                .count(),
+            18
+        );
+    }
+
+    #[test]
+    fn forms_that_cannot_be_meant() {
+        let form = |height, width, channels| PictureForm {
+            height,
+            width,
+            channels,
+            fit: Fit::Crop,
+        };
+        assert!(form(32, 32, 3).check("data.size").is_ok());
+        for (form, part) in [
+            (form(0, 32, 3), "height of 0"),
+            (form(32, 9000, 3), "width of 9000"),
+            (form(32, 32, 2), "2 channels"),
+        ] {
+            let message = form.check("data.size").unwrap_err().to_string();
+            assert!(
+                message.starts_with("data.size") && message.contains(part),
+                "{message}"
+            );
+        }
+    }
+}

@@ -7,6 +7,7 @@ mod album;
 mod augment;
 mod batch;
 mod decode;
+mod files;
 mod form;
 mod idx_files;
 mod layout;
@@ -19,11 +20,14 @@ mod set;
 mod source;
 mod store;
 mod tables;
+#[cfg(test)]
+mod testing;
 
 pub use album::{Album, AlbumConfig};
 pub use augment::{AugmentConfig, Border, Erase, Mixed, RandAugment, ResizedCrop, cut_mix, mix_up};
 pub use batch::{Batcher, PictureBatch};
 pub use decode::{MOST_PIXELS, decode};
+pub use files::PictureFiles;
 pub use form::{Fit, PictureForm};
 pub use loader::Loader;
 pub use normalise::Normalise;

@@ -6,26 +6,28 @@ use crate::data::files::File;
 use crate::data::tree::folder_of;
 
 /// The files of DATA by their names.
-pub(super) struct Names<'a> {
-    paths: HashMap<&'a str, usize>,
+#[derive(Debug)]
+pub(super) struct Names {
+    paths: HashMap<String, usize>,
     /// The files of each name, with and without its ending.
-    ends: HashMap<&'a str, Vec<usize>>,
-    all: Vec<&'a str>,
+    ends: HashMap<String, Vec<usize>>,
+    all: Vec<String>,
 }
 
-impl<'a> Names<'a> {
-    pub(super) fn of<T>(files: &'a [File<T>]) -> Names<'a> {
-        let all: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
-        let mut ends: HashMap<&str, Vec<usize>> = HashMap::new();
+impl Names {
+    pub(super) fn of<T>(files: &[File<T>]) -> Names {
+        let all: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
+        let mut ends: HashMap<String, Vec<usize>> = HashMap::new();
         for (number, path) in all.iter().enumerate() {
             let name = path.rsplit('/').next().unwrap_or(path);
-            ends.entry(name).or_default().push(number);
-            if let Some((stem, _)) = name.rsplit_once('.') {
-                ends.entry(stem).or_default().push(number);
+            let stem = name.rsplit_once('.').map(|(stem, _)| stem);
+            for end in [Some(name), stem].into_iter().flatten() {
+                ends.entry(end.to_owned()).or_default().push(number);
             }
         }
+        let paths = all.iter().enumerate();
         Names {
-            paths: all.iter().enumerate().map(|(n, path)| (*path, n)).collect(),
+            paths: paths.map(|(number, path)| (path.clone(), number)).collect(),
             ends,
             all,
         }
@@ -49,7 +51,7 @@ impl<'a> Names<'a> {
         let name = name.trim_start_matches("./");
         let last = name.rsplit('/').next().unwrap_or(name);
         let fits = |number: &&usize| {
-            let path = self.all[**number];
+            let path = self.all[**number].as_str();
             [path, path.rsplit_once('.').map_or(path, |(stem, _)| stem)]
                 .into_iter()
                 .filter_map(|path| path.strip_suffix(name))

@@ -137,27 +137,33 @@ struct Table {
 }
 
 impl Table {
+    /// All bytes of the file.
+    fn unpacked(&self, store: &Store) -> Result<Vec<u8>> {
+        let packed = store.read(&self.file.bytes);
+        let packed = packed.map_err(|error| Error::io(&self.place, "read", &error))?;
+        let mut bytes = Vec::new();
+        let read = unpacked(BufReader::new(&packed[..]))
+            .and_then(|stream| stream.take(MOST_BYTES).read_to_end(&mut bytes));
+        read.map_err(|error| damaged(&self.place, &error))?;
+        Ok(bytes)
+    }
+
     /// The rows of a table of paths.
     fn paths(
         self,
         files: &[File<Place>],
-        names: &Names<'_>,
+        names: &Names,
         store: &Store,
         format: Format,
         source: &PictureSource,
         notes: &mut Vec<String>,
     ) -> Result<Vec<Wish>> {
+        let bytes = self.unpacked(store)?;
         let Table { place, file, part } = self;
         let beside = match &file.bytes {
             Place::Disk(path) => path.parent().map(PathBuf::from),
             Place::Archive(_) | Place::Store(_) => None,
         };
-        let unread = |error| Error::io(&place, "read", &error);
-        let packed = store.read(&file.bytes).map_err(unread)?;
-        let mut bytes = Vec::new();
-        let read = unpacked(BufReader::new(&packed[..]))
-            .and_then(|stream| stream.take(MOST_BYTES).read_to_end(&mut bytes));
-        read.map_err(|error| damaged(&place, &error))?;
         let path = file.path;
         let text = File {
             path: path.clone(),
@@ -197,14 +203,15 @@ impl Table {
         notes: &mut Vec<String>,
     ) -> Result<Option<Vec<Wish>>> {
         let unread = |error| Error::io(&self.place, "read", &error);
+        let head = store.head(&self.file.bytes, 4).map_err(unread)?;
         let read = match &self.file.bytes {
-            Place::Disk(path) => {
+            Place::Disk(path) if *head == *b"PAR1" => {
                 let file = fs::File::open(path).map_err(unread)?;
                 let keep = |bytes: &[u8]| store.push(&self.place, bytes);
                 columnar::read_pictures(&self.place, file, wanted.column, keep)?
             }
-            inside => {
-                let bytes = Bytes::from(store.read(inside).map_err(unread)?.into_owned());
+            _ => {
+                let bytes = Bytes::from(self.unpacked(store)?);
                 let keep = |bytes: &[u8]| store.push(&self.place, bytes);
                 columnar::read_pictures(&self.place, bytes, wanted.column, keep)?
             }

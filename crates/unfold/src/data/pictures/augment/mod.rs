@@ -7,6 +7,8 @@ mod crop;
 mod erase;
 mod mix;
 mod rand_augment;
+#[cfg(test)]
+mod tests;
 mod tone;
 
 use serde::{Deserialize, Serialize};

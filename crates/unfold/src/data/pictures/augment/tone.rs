@@ -13,8 +13,9 @@ pub(super) fn autocontrast(pixels: &mut [u8], channels: usize) {
         }
         let scale = 255.0 / (high - low) as f64;
         // Pillow cuts the fraction off.
+        let shift = -(low as f64) * scale;
         Some(std::array::from_fn(|value| {
-            ((value as f64 - low as f64) * scale) as u8
+            (value as f64 * scale + shift) as u8
         }))
     });
 }
