@@ -417,3 +417,53 @@ fn pictures_are_found_by_name() {
         .to_string();
     assert!(error.contains("holds no picture"), "{error}");
 }
+
+#[test]
+fn grey_pictures_suit_networks_for_colours_and_the_other_way_round() {
+    let test = read(Path::new("builtin:digits")).test.expect("a test part");
+    let grey = test.read(7).expect("readable");
+    let album = Album::open(test, &form(28), AlbumConfig::default()).expect("pictures");
+    let colours = album.picture(7).expect("readable");
+    assert_eq!((grey.channels, colours.channels), (1, 3));
+    assert!(
+        grey.pixels
+            .iter()
+            .zip(colours.pixels.chunks(3))
+            .all(|(g, c)| c == [*g; 3])
+    );
+    let folder = folder();
+    for (path, _, bytes) in files(ImageFormat::Png, "png") {
+        write(&folder, &path, bytes);
+    }
+    let one = PictureForm {
+        channels: 1,
+        ..form(5)
+    };
+    for memory in [0, 1 << 20] {
+        let config = AlbumConfig {
+            memory,
+            ..AlbumConfig::default()
+        };
+        let album = Album::open(read(folder.path()).train, &one, config).expect("pictures");
+        let batcher = Batcher::new(
+            album,
+            Normalise {
+                mean: vec![0.0],
+                std: vec![1.0],
+            },
+            AugmentConfig::default(),
+        );
+        let batch = batcher
+            .expect("valid")
+            .batch(&[0, 1], None)
+            .expect("readable");
+        assert_eq!(batch.pixels.dims(), [2, 5, 5, 1]);
+        assert!(
+            batch
+                .pixels
+                .data()
+                .iter()
+                .all(|value| (0.0..=1.0).contains(value))
+        );
+    }
+}

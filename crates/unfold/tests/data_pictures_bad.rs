@@ -402,8 +402,7 @@ fn nothing_but_damage() {
     let data = read(other.path()).expect("they begin well");
     for memory in [0, 1 << 20] {
         let error = batcher(&data, memory, false, 2)
-            .err()
-            .expect("none is good")
+            .expect_err("none is good")
             .to_string();
         assert!(
             error.contains("it is cut off") || error.contains("none of the pictures"),

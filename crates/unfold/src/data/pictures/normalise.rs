@@ -32,7 +32,7 @@ impl Normalise {
     pub fn apply(&self, pixels: &[u8], out: &mut [f32]) {
         let channels = self.mean.len();
         assert!(
-            pixels.len() == out.len() && pixels.len() % channels == 0,
+            pixels.len() == out.len() && pixels.len().is_multiple_of(channels),
             "normalise: expected pixels of {channels} channels and room for as many values, got {} and {}",
             pixels.len(),
             out.len()
