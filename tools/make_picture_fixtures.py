@@ -77,6 +77,8 @@ def files(folder: pathlib.Path) -> dict:
     over = Image.alpha_composite(white, opacity).convert("RGB")
     put("opacity.png", opacity, over)
     put("opacity.webp", opacity, over, lossless=True, exact=True)
+    faint = Image.merge("LA", [base.convert("L"), opacity.getchannel("A")])
+    put("faint.png", faint, Image.composite(base.convert("L"), Image.new("L", (20, 12), 255), faint.getchannel("A")))
     sixteen = (np.arange(240, dtype=np.uint32).reshape(12, 20) * 274).astype(np.uint16)
     shown = ((sixteen.astype(np.uint32) + 128) // 257).astype(np.uint8)
     put("sixteen.png", Image.fromarray(sixteen), Image.fromarray(shown))

@@ -121,13 +121,15 @@ pub fn decode(bytes: &[u8], place: &str) -> Result<Picture> {
             "turn it into JPEG or PNG, or remove it",
         ));
     };
-    if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
+    let marks = (format == ImageFormat::Jpeg).then(|| JpegMarks::of(bytes));
+    if marks.as_ref().is_some_and(|marks| !marks.whole) {
         return Err(refuse(
             "the JPEG file ends too early: it is cut off".to_owned(),
         ));
     }
+    let may_be_turned = marks.is_none_or(|marks| marks.exif);
     // Decoders are made for untrusted bytes, but a panic in one must not end the program.
-    match catch_unwind(AssertUnwindSafe(|| pixels(bytes, format))) {
+    match catch_unwind(AssertUnwindSafe(|| pixels(bytes, format, may_be_turned))) {
         Ok(Ok(picture)) => Ok(picture),
         Ok(Err(Refused::Large(size))) => Err(Error::data(
             place,
@@ -164,7 +166,7 @@ impl From<ImageError> for Refused {
     }
 }
 
-fn pixels(bytes: &[u8], format: ImageFormat) -> Result<Picture, Refused> {
+fn pixels(bytes: &[u8], format: ImageFormat, may_be_turned: bool) -> Result<Picture, Refused> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::default();
     limits.max_alloc = Some(MOST_BYTES);
@@ -174,7 +176,7 @@ fn pixels(bytes: &[u8], format: ImageFormat) -> Result<Picture, Refused> {
     if u64::from(width) * u64::from(height) > MOST_PIXELS {
         return Err(Refused::Large(format!("{width} x {height} pixels")));
     }
-    let orientation = orientation(&mut decoder);
+    let orientation = may_be_turned.then(|| orientation(&mut decoder)).flatten();
     let mut image = DynamicImage::from_decoder(decoder)?;
     if let Some(orientation) = orientation {
         image.apply_orientation(orientation);
@@ -207,21 +209,33 @@ fn over_white<const C: usize>(pixels: &[u8]) -> Vec<u8> {
     solid
 }
 
-/// Whether the mark at the end of a JPEG file is there. Decoders fill what is missing with grey and say nothing.
-fn jpeg_is_whole(bytes: &[u8]) -> bool {
-    const START_OF_SCAN: u8 = 0xda;
-    let mut at = 2;
-    // Segments say how long they are; the mark may stand inside one, such as a small copy of the picture.
-    while let Some(&[0xff, mark, high, low]) = bytes.get(at..at + 4) {
-        if mark == 0xff {
-            at += 1; // filling
-            continue;
+/// What the segments of a JPEG file tell without decoding it.
+struct JpegMarks {
+    /// Whether the mark at its end is there. Decoders fill what is missing with grey and say nothing.
+    whole: bool,
+    /// Whether it may say how the camera was held. Asking costs as much as a small picture.
+    exif: bool,
+}
+
+impl JpegMarks {
+    fn of(bytes: &[u8]) -> JpegMarks {
+        const START_OF_SCAN: u8 = 0xda;
+        const EXIF: u8 = 0xe1;
+        let (mut at, mut exif) = (2, false);
+        // Segments say how long they are; the mark may stand inside one, such as a small copy of the picture.
+        while let Some(&[0xff, mark, high, low]) = bytes.get(at..at + 4) {
+            if mark == 0xff {
+                at += 1; // filling
+                continue;
+            }
+            if mark == START_OF_SCAN {
+                break;
+            }
+            exif |= mark == EXIF;
+            at += 2 + usize::from(u16::from_be_bytes([high, low]));
         }
-        if mark == START_OF_SCAN {
-            break;
-        }
-        at += 2 + usize::from(u16::from_be_bytes([high, low]));
+        let scans = bytes.get(at..).unwrap_or_default();
+        let whole = scans.windows(2).rev().any(|pair| pair == [0xff, 0xd9]);
+        JpegMarks { whole, exif }
     }
-    let scans = bytes.get(at..).unwrap_or_default();
-    scans.windows(2).rev().any(|pair| pair == [0xff, 0xd9])
 }

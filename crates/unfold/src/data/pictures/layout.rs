@@ -104,7 +104,7 @@ fn class_folders(files: Files<Place>, tree: &Tree) -> Result<Collection> {
         }
     }
     let mut notes = [&files.notes[..], &more].concat();
-    notes.extend(passed_over(&other, "that are no pictures"));
+    notes.extend(passed_over(&other, "without a picture"));
     notes.extend(passed_over(
         &unread,
         "in formats that are not read (those are JPEG, PNG, WebP, BMP and GIF)",

@@ -1,20 +1,19 @@
-//! The same pictures in every layout that is read, and batches of them.
-
-mod data_support;
+//! The same pictures in every layout that is read.
 
 use std::collections::BTreeSet;
-use std::io::{Cursor, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use data_support::{folder, gzip, write};
 use image::{ImageFormat, RgbImage};
-use unfold::Key;
 use unfold::data::{
-    Album, AlbumConfig, AugmentConfig, Batcher, Fit, Loader, Normalise, PictureBatch, PictureData,
-    PictureFiles, PictureForm, PictureSet, PictureSource, Survey, read_pictures,
-    read_pictures_split,
+    Album, AlbumConfig, Fit, PictureData, PictureFiles, PictureForm, PictureSet, PictureSource,
+    Survey, read_pictures, read_pictures_split,
 };
+
+use std::io::Cursor;
+
+use crate::data_support::{folder, gzip, write};
+use crate::{encoded, idx, opened, plain};
 
 const CLASSES: [&str; 2] = ["cat", "dog"];
 
@@ -23,34 +22,17 @@ fn picture(n: usize) -> RgbImage {
     RgbImage::from_pixel(9, 7, image::Rgb([n as u8 * 5, 255 - n as u8 * 5, n as u8]))
 }
 
-fn encoded(n: usize, format: ImageFormat) -> Vec<u8> {
-    let mut bytes = Cursor::new(Vec::new());
-    picture(n).write_to(&mut bytes, format).expect("encoded");
-    bytes.into_inner()
-}
-
 /// Forty pictures: path, class and bytes.
-fn files(format: ImageFormat, ending: &str) -> Vec<(String, &'static str, Vec<u8>)> {
+pub(crate) fn files(format: ImageFormat, ending: &str) -> Vec<(String, &'static str, Vec<u8>)> {
     let file = |n: usize| {
         let class = CLASSES[n % 2];
         (
             format!("{class}/{n:02}.{ending}"),
             class,
-            encoded(n, format),
+            encoded(&picture(n), format),
         )
     };
     (0..40).map(file).collect()
-}
-
-fn plain() -> PictureSource {
-    PictureSource {
-        valid_fraction: 0.0,
-        ..PictureSource::default()
-    }
-}
-
-fn read(path: &Path) -> PictureData {
-    read_pictures(path, &plain(), 1).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Label and first pixel of every picture.
@@ -110,11 +92,11 @@ fn class_folders_and_archives_read_alike() {
         write(&folder, "a.tar.gz", gzip(&tar(&files))),
         write(&folder, "a.zip", zip(&files)),
     ];
-    let reference = read(&paths[0]);
+    let reference = opened(&paths[0]);
     assert_eq!(reference.labels, CLASSES);
     assert_eq!(reference.train.len(), 32);
     for path in &paths {
-        let data = read(path);
+        let data = opened(path);
         assert_eq!(pairs(&data), expected(), "{}", path.display());
         assert_eq!(data.train.labels(), reference.train.labels());
         let places = |data: &PictureData| -> Vec<String> {
@@ -133,7 +115,7 @@ fn parts_of_the_data_stay_parts() {
         let part = ["training", "training", "val", "test"][n / 2 % 4];
         write(&folder, &format!("{part}/{path}"), bytes);
     }
-    let data = read(folder.path());
+    let data = opened(folder.path());
     let len = |set: Option<PictureSet>| set.map_or(0, |set| set.len());
     let sizes = [
         data.train.len(),
@@ -148,13 +130,6 @@ fn parts_of_the_data_stay_parts() {
         .expect_err("an unknown label")
         .to_string();
     assert!(error.contains("does not know the label `dog`"), "{error}");
-}
-
-fn idx(shape: &[u32], values: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0, 0, 8, shape.len() as u8];
-    bytes.extend(shape.iter().flat_map(|axis| axis.to_be_bytes()));
-    bytes.extend(values);
-    bytes
 }
 
 #[test]
@@ -174,7 +149,7 @@ fn idx_files_are_read_from_anywhere() {
         "t10k-labels-idx1-ubyte.gz",
         gzip(&idx(&[12], &labels)),
     );
-    let data = read(folder.path());
+    let data = opened(folder.path());
     assert_eq!(data.labels, ["4", "5"]);
     let test = data.test.expect("a test part");
     assert_eq!((data.train.len(), test.len()), (12, 12));
@@ -188,7 +163,7 @@ fn idx_files_are_read_from_anywhere() {
     );
     // One pair alone is split.
     for path in [images, one] {
-        let data = read(&path);
+        let data = opened(&path);
         let sizes = (data.train.len(), data.test.map_or(0, |test| test.len()));
         assert_eq!(sizes, (10, 2));
     }
@@ -208,7 +183,7 @@ fn shared(path: &str) -> Option<PathBuf> {
 #[test]
 fn published_sets_are_read() {
     if let Some(path) = shared("mnist") {
-        let data = read(&path);
+        let data = opened(&path);
         assert_eq!(
             (data.train.len(), data.test.map(|test| test.len())),
             (60_000, Some(10_000))
@@ -222,7 +197,7 @@ fn published_sets_are_read() {
         assert_eq!(survey, expected);
     }
     if let Some(path) = shared("cifar10-jpeg.tar.xz") {
-        let data = read(&path);
+        let data = opened(&path);
         assert_eq!(
             (data.train.len(), data.test.map(|test| test.len())),
             (50_000, Some(10_000))
@@ -270,125 +245,6 @@ fn digits_come_with_the_program() {
     assert_eq!(whole.labels(), test.labels());
 }
 
-fn form(side: usize) -> PictureForm {
-    PictureForm {
-        height: side,
-        width: side,
-        channels: 3,
-        fit: Fit::Crop,
-    }
-}
-
-fn everything() -> AugmentConfig {
-    toml::from_str(
-        "crop_padding = 2\nflip = true\nrotate = 10\ntranslate = 0.1\nscale = [0.9, 1.1]\nshear = 5\nbrightness = 0.2\n\
-         contrast = 0.2\nsaturation = 0.2\nhue = 0.1\ncutout = 3\nmixup = 0.2\ncutmix = 1.0\n\
-         resized_crop = { area = [0.35, 1.0] }\nrandaugment = { operations = 2, magnitude = 9 }\nerase = {}\n",
-    )
-    .expect("a valid configuration")
-}
-
-fn batcher(set: PictureSet, memory: u64, threads: usize, augment: AugmentConfig) -> Batcher {
-    let config = AlbumConfig {
-        memory,
-        threads,
-        whole: augment.cuts(),
-        strict: false,
-    };
-    let album = Album::open(set, &form(6), config).expect("pictures");
-    assert_eq!(album.in_memory(), memory > 0);
-    let normalise = album.normalise(1000).expect("pictures");
-    Batcher::new(album, normalise, augment).expect("valid")
-}
-
-fn same(a: &PictureBatch, b: &PictureBatch) {
-    assert_eq!(a.pixels.dims(), b.pixels.dims());
-    assert_eq!(a.pixels.data(), b.pixels.data());
-    assert_eq!(
-        (&a.labels, &a.pictures, a.mixed),
-        (&b.labels, &b.pictures, b.mixed)
-    );
-}
-
-#[test]
-fn batches_are_the_same_for_any_number_of_threads() {
-    let folder = folder();
-    for (path, _, bytes) in files(ImageFormat::Png, "png") {
-        write(&folder, &path, bytes);
-    }
-    let data = read(folder.path());
-    let numbers: Vec<usize> = (0..30).map(|n| n * 7 % 32).collect();
-    let order: Vec<Vec<usize>> = numbers.chunks(8).map(<[usize]>::to_vec).collect();
-    for augment in [AugmentConfig::default(), everything()] {
-        for key in [None, Some(Key::new(3))] {
-            let reference = Arc::new(batcher(data.train.clone(), 0, 1, augment.clone()));
-            let expected: Vec<PictureBatch> = order
-                .iter()
-                .map(|numbers| reference.batch(numbers, key).expect("readable"))
-                .collect();
-            for (memory, threads) in [(0, 3), (1 << 20, 1), (1 << 20, 2)] {
-                let other = batcher(data.train.clone(), memory, threads, augment.clone());
-                let loader = Loader::new(Arc::new(other), order.clone(), key, 2);
-                let batches: Vec<PictureBatch> =
-                    loader.map(|batch| batch.expect("readable")).collect();
-                assert_eq!(batches.len(), 4);
-                batches.iter().zip(&expected).for_each(|(a, b)| same(a, b));
-            }
-            // The rest of an epoch is the same whether it was interrupted or not.
-            let rest = Loader::new(Arc::clone(&reference), order[2..].to_vec(), key, 2);
-            for (a, b) in rest.zip(&expected[2..]) {
-                same(&a.expect("readable"), b);
-            }
-            assert_eq!(
-                expected[0].mixed.is_some(),
-                key.is_some() && augment != AugmentConfig::default()
-            );
-        }
-    }
-}
-
-#[test]
-fn batches_are_normalised() {
-    let folder = folder();
-    for (path, _, bytes) in files(ImageFormat::Png, "png") {
-        write(&folder, &path, bytes);
-    }
-    let data = read(folder.path());
-    let batcher = batcher(data.train.clone(), 1 << 20, 1, AugmentConfig::default());
-    let batch = batcher.batch(&[5, 0], None).expect("readable");
-    assert_eq!(batch.pixels.dims(), [2, 6, 6, 3]);
-    assert_eq!(
-        batch.labels,
-        [data.train.label(5) as u32, data.train.label(0) as u32]
-    );
-    let Normalise { mean, std } = batcher.normalise();
-    let pixel = data.train.read(5).expect("readable").pixels;
-    for c in 0..3 {
-        let expected = (f32::from(pixel[c]) / 255.0 - mean[c]) / std[c];
-        assert!((batch.pixels.data()[c] - expected).abs() < 1e-5);
-    }
-}
-
-#[test]
-fn a_dropped_loader_ends_its_thread() {
-    let data = read(Path::new("builtin:digits"));
-    let grey = PictureForm {
-        channels: 1,
-        ..form(28)
-    };
-    let album = Album::open(data.train, &grey, AlbumConfig::default()).expect("pictures");
-    let normalise = album.normalise(1000).expect("pictures");
-    let batcher =
-        Arc::new(Batcher::new(album, normalise, AugmentConfig::default()).expect("valid"));
-    let order = vec![(0..512).collect::<Vec<usize>>(); 10_000];
-    let mut loader = Loader::new(Arc::clone(&batcher), order, None, 2);
-    let first = loader.next().expect("a batch").expect("readable");
-    assert_eq!(first.pixels.dims(), [512, 28, 28, 1]);
-    assert!(loader.waited().as_nanos() > 0);
-    drop(loader);
-    assert_eq!(Arc::strong_count(&batcher), 1);
-}
-
 #[test]
 fn pictures_are_found_by_name() {
     let folder = folder();
@@ -409,7 +265,17 @@ fn pictures_are_found_by_name() {
         some.read(0).expect("readable"),
         some.read(2).expect("readable")
     );
-    let album = Album::open(some, &form(4), AlbumConfig::default()).expect("readable");
+    let album = Album::open(
+        some,
+        &PictureForm {
+            height: 4,
+            width: 4,
+            channels: 3,
+            fit: Fit::Crop,
+        },
+        AlbumConfig::default(),
+    )
+    .expect("readable");
     assert_eq!(album.picture(1).expect("readable").pixels.len(), 48);
     let text = write(&folder, "text.txt", "words");
     let error = PictureFiles::open(&text, None)

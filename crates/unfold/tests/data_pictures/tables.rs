@@ -1,0 +1,139 @@
+//! Tables that name pictures or hold them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use unfold::data::{PictureSource, read_pictures};
+
+use crate::data_support::{REFERENCE, folder, gzip, write};
+use crate::{coloured, labels_of, read, refused};
+
+#[test]
+fn tables_name_pictures_from_their_own_folder() {
+    let folder = folder();
+    let mut rows = String::new();
+    for n in 0..12 {
+        write(&folder, &format!("set/files/{n}.jpg"), coloured(n));
+        rows += &format!("{n},{},files/{n}.jpg\n", ["a", "b"][n % 2]);
+    }
+    let csv = write(&folder, "set/labels.csv", format!("id,label,path\n{rows}"));
+    let whole = read(folder.path()).expect("readable");
+    assert_eq!(whole.labels, ["a", "b"]);
+    let expected = labels_of(&whole);
+    assert_eq!(expected.len(), 12);
+    assert_eq!(labels_of(&read(&csv).expect("readable")), expected);
+    // Names without folder or ending; other columns; other formats.
+    let lines: String = (0..12)
+        .map(|n| {
+            format!(
+                "{{\"file_name\": \"{n}.jpg\", \"label\": \"{}\"}}\n",
+                ["a", "b"][n % 2]
+            )
+        })
+        .collect();
+    let named = crate::data_support::folder();
+    (0..12).for_each(|n| drop(write(&named, &format!("files/{n}.jpg"), coloured(n))));
+    write(&named, "metadata.jsonl", lines);
+    assert_eq!(labels_of(&read(named.path()).expect("readable")), expected);
+    fs::remove_file(named.path().join("metadata.jsonl")).expect("removed");
+    let rows: String = (0..12)
+        .map(|n| format!("{n}\t{}\n", ["a", "b"][n % 2]))
+        .collect();
+    write(
+        &named,
+        "train.tsv.gz",
+        gzip(format!("picture\tkind\n{rows}").as_bytes()),
+    );
+    let source = PictureSource {
+        label: Some("kind".into()),
+        valid_fraction: 0.0,
+        ..PictureSource::default()
+    };
+    let data = read_pictures(named.path(), &source, 1).expect("readable");
+    assert_eq!(labels_of(&data), expected);
+}
+
+#[test]
+fn tables_that_name_what_is_not_there() {
+    let folder = folder();
+    for n in 0..8 {
+        write(&folder, &format!("{n}.jpg"), coloured(n));
+    }
+    write(&folder, "5.jpg", "");
+    let rows: String = (0..10)
+        .map(|n| format!("{n}.jpg,{}\n", ["a", "b"][n % 2]))
+        .collect();
+    let csv = write(&folder, "labels.csv", format!("file,label\n{rows}"));
+    for path in [&csv, folder.path()] {
+        let data = read(path).expect("readable");
+        let damaged: Vec<&str> = data
+            .damaged
+            .iter()
+            .map(|damage| damage.problem.as_str())
+            .collect();
+        assert_eq!(
+            damaged,
+            [
+                "the file is empty",
+                "there is no such file",
+                "there is no such file"
+            ]
+        );
+        assert_eq!(data.train.len() + data.test.map_or(0, |test| test.len()), 7);
+    }
+    let csv = write(&folder, "none.csv", "file,label\nx.jpg,a\ny.jpg,b\n");
+    refused(
+        &csv,
+        &[
+            "no row has a picture that can be read",
+            "x.jpg: there is no such file",
+            "`picture`",
+        ],
+    );
+    let csv = write(&folder, "unknown.csv", "file,label\n0.jpg,a\n1.jpg,b\n");
+    let source = PictureSource {
+        picture: Some("fil".into()),
+        ..PictureSource::default()
+    };
+    let error = read_pictures(&csv, &source, 1)
+        .expect_err("no such column")
+        .to_string();
+    assert!(
+        error.contains("no column `fil` for the picture") && error.contains("did you mean `file`?"),
+        "{error}"
+    );
+}
+
+#[test]
+fn parquet_holds_the_pictures_themselves() {
+    let hub = PathBuf::from(format!("{REFERENCE}/pictures/hub.parquet"));
+    let data = read(&hub).expect("readable");
+    assert_eq!(data.labels, ["cat", "dog", "owl"]);
+    let pairs = labels_of(&data);
+    assert_eq!(pairs.len(), 24);
+    for (n, label) in [(0, "cat"), (4, "dog"), (23, "owl")] {
+        let pixel = [n * 10, 255 - n * 10, n].map(|value| value as u8);
+        assert!(pairs.contains(&(label.to_owned(), pixel.repeat(30))), "{n}");
+    }
+    // The same in a folder and in archives.
+    let folder = folder();
+    let bytes = fs::read(&hub).expect("readable");
+    write(&folder, "data/train-00000-of-00001.parquet", &bytes);
+    write(&folder, "data/test-00000-of-00001.parquet", &bytes);
+    let parts = read(folder.path()).expect("readable");
+    assert_eq!(
+        (parts.train.len(), parts.test.map(|test| test.len())),
+        (24, Some(24))
+    );
+    let packed = write(&folder, "one.parquet.gz", gzip(&bytes));
+    assert_eq!(labels_of(&read(&packed).expect("readable")), pairs);
+    let cut = write(&folder, "cut.parquet", &bytes[..bytes.len() - 50]);
+    refused(&cut, &["Parquet file cannot be read"]);
+    for at in (0..bytes.len()).step_by(13) {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= 0x10;
+        drop(read(&write(&folder, "flipped.parquet", bytes)));
+    }
+    let texts = PathBuf::from(format!("{REFERENCE}/labelled.parquet"));
+    refused(&texts, &["no row has a picture"]);
+}
