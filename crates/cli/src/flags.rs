@@ -116,6 +116,9 @@ pub(crate) struct TrainImage {
     /// Parameters to leave as they are: `backbone` is all but the last layer; else names, with `*` for any text
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) freeze: Vec<String>,
+    /// Stop at a picture that cannot be read, in place of leaving it out
+    #[arg(long)]
+    pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) training: Training,
 }

@@ -372,6 +372,7 @@ fn train_image(flags: flags::TrainImage) -> Result<Training<ImageRecipe>> {
         if !freeze.is_empty() {
             recipe.parameters.freeze = freeze;
         }
+        recipe.data.strict |= flags.strict;
     })?;
     let from = plan.recipe.parameters.from.as_ref();
     match from.filter(|path| !path.exists()) {

@@ -54,6 +54,14 @@ const SPIN: Duration = Duration::from_millis(100);
 /// Lines between epochs come no closer than this.
 const LINE_GAP: Duration = Duration::from_secs(2);
 
+/// Does something that is told about while it lasts.
+pub(crate) fn with_reporter<T>(work: impl FnOnce(&mut Reporter) -> T) -> T {
+    let mut reporter = Reporter::new(false);
+    let result = work(&mut reporter);
+    reporter.finish();
+    result
+}
+
 impl Reporter {
     /// The kind that suits standard error.
     pub(crate) fn new(quiet: bool) -> Self {

@@ -9,6 +9,9 @@ use unfold::train::Unit;
 
 use crate::wording::{count, duration, percent};
 
+/// As many damaged pictures are named in a table.
+const NAMED: usize = 5;
+
 /// The figures of a report, a line each.
 pub(crate) fn of_text(report: &TextReport) -> String {
     let mut rows = vec![("accuracy".to_owned(), percent(report.accuracy))];
@@ -38,17 +41,28 @@ pub(crate) fn of_image(report: &ImageReport) -> String {
         ("macro F1".into(), percent(report.macro_f1)),
         ("loss".into(), format!("{:.4}  ", report.loss)),
     ];
-    if report.damaged > 0 {
-        rows.push((
-            "damaged".into(),
-            format!("{}  ", count(report.damaged as u64)),
-        ));
+    if !report.damaged.is_empty() {
+        let damaged = count(report.damaged.len() as u64);
+        rows.push(("damaged".into(), format!("{damaged}  ")));
     }
     if let Some(share) = report.data_wait_share {
         rows.push(("waiting for pictures".into(), percent(share)));
     }
     let title = title(&report.split, report.examples, "picture", report.seconds);
-    lines(&title, &rows)
+    lines(&title, &rows) + &unread(&report.damaged)
+}
+
+/// The first pictures that could not be read, a line each.
+fn unread(damaged: &[String]) -> String {
+    let mut out = String::new();
+    for picture in damaged.iter().take(NAMED) {
+        out += &format!("  damaged: {picture}\n");
+    }
+    if damaged.len() > NAMED {
+        let more = count((damaged.len() - NAMED) as u64);
+        out += &format!("  and {more} more: --json names them all\n");
+    }
+    out
 }
 
 /// The figures of a language model's report, a line each.

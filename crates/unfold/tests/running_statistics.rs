@@ -92,6 +92,33 @@ impl Observer for StopAfter {
 }
 
 #[test]
+fn running_statistics_can_be_taken_anew_as_means() {
+    let mut params = Params::<f64>::new(1);
+    let norm = BatchNorm::new(&mut params.scope("norm"), 2);
+    let batches = [
+        [1.0, 10.0, 3.0, 30.0],
+        [5.0, 0.0, 9.0, 4.0],
+        [2.0, 7.0, 2.0, 7.0],
+    ];
+    // Values of an earlier training leave nothing behind.
+    params.get_mut(norm.running_mean()).fill(70.0);
+    params.get_mut(norm.running_variance()).fill(70.0);
+    for (i, batch) in batches.iter().enumerate() {
+        let pass = Pass::statistics(&params, Key::new(0), 1.0 / (i + 1) as f64);
+        norm.forward(&pass, &Tensor::from_vec(batch.to_vec(), [2, 2]));
+        params.follow(pass);
+    }
+    // Means 2, 7, 2 and 20, 2, 7; of two values a, b the unbiased variance is (a - b)² / 2: 2, 8, 0 and 200, 8, 0.
+    let near = |id, expected: [f64; 2]| {
+        let got = params.get(id);
+        let off = got.iter().zip(expected).map(|(a, b)| (a - b).abs());
+        assert!(off.fold(0.0, f64::max) < 1e-12, "{got:?}");
+    };
+    near(norm.running_mean(), [11.0 / 3.0, 29.0 / 3.0]);
+    near(norm.running_variance(), [10.0 / 3.0, 208.0 / 3.0]);
+}
+
+#[test]
 fn running_statistics_survive_an_interruption() {
     let config = TrainConfig {
         epochs: 4,

@@ -10,7 +10,7 @@ use unfold::tasks::{TaskKind, task_of};
 use crate::failure::unusable;
 use crate::output;
 use crate::plan::Eval;
-use crate::progress::Reporter;
+use crate::progress::with_reporter;
 use crate::report;
 
 /// Measures a model on data.
@@ -25,7 +25,8 @@ pub(super) fn eval(plan: &Eval) -> Result<()> {
             tell(plan, &report, || report::of_text(&report))
         }
         TaskKind::Image => {
-            let report = ImageModel::load(&plan.run)?.evaluate(&plan.data)?;
+            let model = ImageModel::load(&plan.run)?;
+            let report = with_reporter(|reporter| model.evaluate(&plan.data, reporter))?;
             tell(plan, &report, || report::of_image(&report))
         }
         TaskKind::Language => {
@@ -33,10 +34,7 @@ pub(super) fn eval(plan: &Eval) -> Result<()> {
             if plan.int8 {
                 model = model.into_int8();
             }
-            let mut reporter = Reporter::new(false);
-            let report = model.evaluate(&plan.data, &mut reporter);
-            reporter.finish();
-            let report = report?;
+            let report = with_reporter(|reporter| model.evaluate(&plan.data, reporter))?;
             tell(plan, &report, || report::of_language(&report))
         }
     }

@@ -19,6 +19,7 @@ use crate::pictures::confusion::{self, Confusion};
 use crate::pictures::svg::escape;
 use crate::pictures::{curves, page, words};
 use crate::plan::{Pictures, Show, Words};
+use crate::progress::with_reporter;
 
 /// Draws pictures and prints where they are.
 pub(super) fn show(plan: &Show) -> Result<()> {
@@ -136,7 +137,8 @@ fn draw_confusion(plan: &Show) -> Result<Canvas> {
     if let Some(data) = &plan.data {
         let (labels, counts) = match task_of(&plan.run)? {
             TaskKind::Image => {
-                let report = ImageModel::load(&plan.run)?.evaluate(data)?;
+                let model = ImageModel::load(&plan.run)?;
+                let report = with_reporter(|reporter| model.evaluate(data, reporter))?;
                 (report.labels, report.confusion)
             }
             _ => {

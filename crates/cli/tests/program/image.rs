@@ -40,7 +40,8 @@ fn stripes(down: bool, i: usize) -> Vec<u8> {
     file
 }
 
-fn folder(desk: &Desk, name: &str, count: usize) {
+/// Two classes of pictures in folders.
+pub(crate) fn folder(desk: &Desk, name: &str, count: usize) {
     for (class, down) in [("across", false), ("down", true)] {
         std::fs::create_dir_all(desk.path(&format!("{name}/{class}"))).unwrap();
         for i in 0..count {
@@ -86,6 +87,15 @@ fn from_a_folder_to_answers_and_pictures() {
     let desk = trained();
     let eval = desk.unfold(&["eval", "run", "stripes"]).ended(0);
     assert!(eval.out.starts_with("test: 15 pictures"), "{}", eval.out);
+    folder(&desk, "fresh", 6);
+    desk.write("fresh/down/empty.png", "");
+    let eval = desk.unfold(&["eval", "run", "fresh"]).ended(0).out;
+    for part in ["12 pictures", "damaged", "fresh/down/empty.png"] {
+        assert!(eval.contains(part), "{part}: {eval}");
+    }
+    let eval = desk.unfold(&["eval", "run", "fresh", "--json"]).ended(0);
+    let damaged = eval.json()["damaged"][0].to_string();
+    assert!(damaged.contains("fresh/down/empty.png"), "{damaged}");
 
     let file = "stripes/down/07.bmp";
     let run = desk.unfold(&["run", "run", file]).ended(0).out;
@@ -204,17 +214,9 @@ fn what_cannot_be_meant_is_told() {
     ])
     .ended(2)
     .complained(&["nine", "choose one of"]);
-    desk.unfold(&[
-        "train",
-        "image",
-        "stripes",
-        "--set",
-        "data.strict=true",
-        "--out",
-        "strict",
-    ])
-    .ended(2)
-    .complained(&["broken.jpg"]);
+    desk.unfold(&["train", "image", "stripes", "--strict", "--out", "strict"])
+        .ended(2)
+        .complained(&["broken.jpg"]);
     let recipe = "[model]\nkind = \"layers\"\nlayers = [\n    { layer = \"conv2d\", channels = 4, kernel = 3 },\n    \
                   { layer = \"max_pool\", kernel = 40 },\n    { layer = \"flatten\" },\n]\n";
     desk.write("wrong.toml", recipe);

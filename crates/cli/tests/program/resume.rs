@@ -147,6 +147,38 @@ fn a_killed_language_model_goes_on_with_its_states() {
     }
 }
 
+/// With everything on that is drawn anew for each picture, and that is carried from step to step.
+#[test]
+fn a_killed_image_classifier_goes_on_with_its_pictures() {
+    let desk = Desk::new();
+    crate::image::folder(&desk, "stripes", 40);
+    let train = |out: &str| {
+        let words = "train image stripes --set model.channels=[8,8] --set train.epochs=30 --set train.batch_size=8 \
+                     --set augment.flip=true --set augment.crop_padding=2 --set augment.cutout=3 \
+                     --set augment.cutmix=0.5 --set augment.brightness=0.2 --set train.average_decay=0.9 \
+                     --set answer.reestimate=4 --set train.checkpoint_seconds=0.05 -q --out";
+        let words = words.split_whitespace().chain([out]).map(str::to_owned);
+        words.collect::<Vec<_>>()
+    };
+    let command =
+        |words: &[String]| desk.command(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(command(&train("whole")).status().unwrap().success());
+    for (out, lines) in [("early", 5), ("late", 150)] {
+        let mut child = command(&train(out)).spawn().unwrap();
+        wait_for_lines(&desk.path(out), lines);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(
+            !desk.path(out).join("model.safetensors").exists(),
+            "it was killed too late to tell anything"
+        );
+        desk.unfold(&["train", "image", "stripes", "--out", out, "--resume", "-q"])
+            .ended(0);
+        let model = |out: &str| desk.bytes(&format!("{out}/model.safetensors"));
+        assert!(model(out) == model("whole"), "{out}");
+    }
+}
+
 fn steps(desk: &Desk, run: &str) -> Vec<(String, u64, String)> {
     let text = desk.read(&format!("{run}/metrics.jsonl"));
     let records = text

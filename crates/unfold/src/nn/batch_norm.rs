@@ -163,7 +163,8 @@ impl BatchNorm {
 
     /// r ← (1 - momentum) r + momentum·scale·s.
     fn follow<E: Float>(&self, pass: &Pass<E>, running: ParamId, s: &Tensor<E>, scale: f64) {
-        let kept = pass.param(running).affine(1.0 - self.momentum, 0.0);
-        pass.update(running, &kept.add(&s.affine(self.momentum * scale, 0.0)));
+        let momentum = pass.share(self.momentum);
+        let kept = pass.param(running).affine(1.0 - momentum, 0.0);
+        pass.update(running, &kept.add(&s.affine(momentum * scale, 0.0)));
     }
 }

@@ -303,6 +303,13 @@ impl<E: Float> Params<E> {
         gradients
     }
 
+    /// Takes over the new values that a pass has for frozen parameters ([`Pass::update`]), at once.
+    pub fn follow(&mut self, pass: Pass<E>) {
+        self.updates = pass.updates();
+        drop(pass); // it shares the values that are written now
+        self.written();
+    }
+
     /// The entries and values as they are now, for one pass.
     pub(crate) fn share(&self) -> (Arc<Vec<Entry>>, Arc<Buffer<E>>) {
         (Arc::clone(&self.entries), Arc::clone(&self.values))

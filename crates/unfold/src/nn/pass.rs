@@ -32,6 +32,8 @@ pub struct Pass<E: Float = f32> {
     values: Arc<Buffer<E>>,
     key: Option<Key>,
     tracked: bool,
+    /// How far running statistics move to those of the batch, where not as far as their layer says.
+    share: Option<f64>,
     draws: Cell<u64>,
     leaves: RefCell<Vec<Option<Tensor<E>>>>,
     /// Which of them were asked for, in the order of the first time.
@@ -62,6 +64,7 @@ impl<E: Float> Moment<E> {
             values: Arc::clone(&self.values),
             key: self.key,
             tracked: false,
+            share: None,
             draws: Cell::new(self.draws),
             leaves: RefCell::new(leaves),
             used: RefCell::default(),
@@ -107,6 +110,15 @@ impl<E: Float> Pass<E> {
         Pass::new(params, None, true).with_probes()
     }
 
+    /// A pass that computes what training does, without gradients, for its statistics alone: running ones move by `share` to
+    /// those of the batch. With 1, 1/2, 1/3, .. they become the means over all batches ([`Params::follow`]).
+    pub fn statistics(params: &Params<E>, key: Key, share: f64) -> Pass<E> {
+        Pass {
+            share: Some(share),
+            ..Pass::new(params, Some(key), false)
+        }
+    }
+
     /// Keeps the outputs of all layers as [`Pass::probes`].
     pub fn with_probes(mut self) -> Pass<E> {
         self.probes = Some(RefCell::default());
@@ -121,6 +133,7 @@ impl<E: Float> Pass<E> {
             values,
             key,
             tracked,
+            share: None,
             draws: Cell::new(0),
             leaves,
             used: RefCell::default(),
@@ -216,6 +229,11 @@ impl<E: Float> Pass<E> {
     pub fn probes(&self) -> Vec<Probe<E>> {
         let kept = self.probes.as_ref();
         kept.map_or_else(Vec::new, |probes| probes.borrow().clone())
+    }
+
+    /// How far running statistics move to those of the batch, for a layer that would move them by `momentum`.
+    pub(super) fn share(&self, momentum: f64) -> f64 {
+        self.share.unwrap_or(momentum)
     }
 
     /// This pass as it is now.

@@ -89,11 +89,15 @@ impl RunFolder {
         self.path.join("metrics.jsonl")
     }
 
-    /// Writes the resolved recipe.
+    /// Writes the resolved recipe, unless there is a checkpoint: beside it stands the recipe it was made with, which a
+    /// wrong one must not replace.
     ///
     /// # Errors
     /// When the system cannot write.
-    pub fn write_recipe(&self, toml: &str) -> Result<()> {
+    pub fn keep_recipe(&self, toml: &str) -> Result<()> {
+        if self.checkpoint().exists() {
+            return Ok(());
+        }
         write_atomic(&self.path.join("recipe.toml"), toml.as_bytes())
     }
 

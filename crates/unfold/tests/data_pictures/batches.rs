@@ -1,12 +1,11 @@
 //! Batches of pictures, made on any number of threads.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use image::ImageFormat;
 use unfold::Key;
 use unfold::data::{
-    Album, AlbumConfig, AugmentConfig, Batcher, Fit, Loader, Normalise, PictureBatch, PictureForm,
+    Album, AlbumConfig, AugmentConfig, Batcher, Fit, Normalise, PictureBatch, PictureForm,
     PictureSet,
 };
 
@@ -65,23 +64,16 @@ fn batches_are_the_same_for_any_number_of_threads() {
     let order: Vec<Vec<usize>> = numbers.chunks(8).map(<[usize]>::to_vec).collect();
     for augment in [AugmentConfig::default(), everything()] {
         for key in [None, Some(Key::new(3))] {
-            let reference = Arc::new(batcher(data.train.clone(), 0, 1, augment.clone()));
+            let reference = batcher(data.train.clone(), 0, 1, augment.clone());
             let expected: Vec<PictureBatch> = order
                 .iter()
                 .map(|numbers| reference.batch(numbers, key).expect("readable"))
                 .collect();
             for (memory, threads) in [(0, 3), (1 << 20, 1), (1 << 20, 2)] {
                 let other = batcher(data.train.clone(), memory, threads, augment.clone());
-                let loader = Loader::new(Arc::new(other), order.clone(), key, 2);
-                let batches: Vec<PictureBatch> =
-                    loader.map(|batch| batch.expect("readable")).collect();
-                assert_eq!(batches.len(), 4);
-                batches.iter().zip(&expected).for_each(|(a, b)| same(a, b));
-            }
-            // The rest of an epoch is the same whether it was interrupted or not.
-            let rest = Loader::new(Arc::clone(&reference), order[2..].to_vec(), key, 2);
-            for (a, b) in rest.zip(&expected[2..]) {
-                same(&a.expect("readable"), b);
+                for (numbers, expected) in order.iter().zip(&expected) {
+                    same(&other.batch(numbers, key).expect("readable"), expected);
+                }
             }
             assert_eq!(
                 expected[0].mixed.is_some(),
@@ -111,26 +103,6 @@ fn batches_are_normalised() {
         let expected = (f32::from(pixel[c]) / 255.0 - mean[c]) / std[c];
         assert!((batch.pixels.data()[c] - expected).abs() < 1e-5);
     }
-}
-
-#[test]
-fn a_dropped_loader_ends_its_thread() {
-    let data = opened(Path::new("builtin:digits"));
-    let grey = PictureForm {
-        channels: 1,
-        ..form(28)
-    };
-    let album = Album::open(data.train, &grey, AlbumConfig::default()).expect("pictures");
-    let normalise = album.normalise(1000).expect("pictures");
-    let batcher =
-        Arc::new(Batcher::new(album, normalise, AugmentConfig::default()).expect("valid"));
-    let order = vec![(0..512).collect::<Vec<usize>>(); 10_000];
-    let mut loader = Loader::new(Arc::clone(&batcher), order, None, 2);
-    let first = loader.next().expect("a batch").expect("readable");
-    assert_eq!(first.pixels.dims(), [512, 28, 28, 1]);
-    assert!(loader.waited().as_nanos() > 0);
-    drop(loader);
-    assert_eq!(Arc::strong_count(&batcher), 1);
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! Sets with damaged pictures, and what is no set.
 
 use std::fs;
-use std::sync::Arc;
 
 use unfold::data::{
-    Album, AlbumConfig, AugmentConfig, Batcher, Fit, Loader, PictureData, PictureForm,
-    PictureSource, read_pictures,
+    Album, AlbumConfig, AugmentConfig, Batcher, Fit, PictureData, PictureForm, PictureSource,
+    read_pictures,
 };
 use unfold::{Key, Result};
 
@@ -121,20 +120,22 @@ fn damage_inside_a_picture_is_found_when_it_is_decoded() {
     assert_eq!(memory.album().labels(), [0, 0, 0, 0, 1, 1, 1, 1, 1]);
     // Each time: the next good picture takes the place while training; measuring leaves it out.
     for threads in [1, 4] {
-        let disk = Arc::new(batcher(&data, 0, false, threads).expect("pictures"));
+        let disk = batcher(&data, 0, false, threads).expect("pictures");
         assert!(!disk.album().in_memory());
-        let order = vec![(0..12).collect::<Vec<usize>>(), vec![11, 3]];
-        let loader = Loader::new(Arc::clone(&disk), order.clone(), Some(Key::new(1)), 2);
-        let batches: Vec<_> = loader.map(|batch| batch.expect("readable")).collect();
-        assert_eq!(batches[0].pictures, [0, 1, 2, 5, 5, 5, 6, 7, 8, 9, 10, 0]);
-        assert_eq!(batches[0].labels, [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0]);
-        assert_eq!(batches[1].pictures, [0, 5]);
+        let order: [&[usize]; 2] = [&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], &[11, 3]];
+        let batch = |pictures, key| disk.batch(pictures, key).expect("readable");
+        let training = order.map(|pictures| batch(pictures, Some(Key::new(1))));
+        assert_eq!(training[0].pictures, [0, 1, 2, 5, 5, 5, 6, 7, 8, 9, 10, 0]);
+        assert_eq!(training[0].labels, [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0]);
+        assert_eq!(training[1].pictures, [0, 5]);
         assert_eq!(disk.album().damaged(), memory.album().damaged());
-        let loader = Loader::new(disk, order, None, 2);
-        let batches: Vec<_> = loader.map(|batch| batch.expect("readable")).collect();
-        assert_eq!(batches.len(), 1, "nothing is left of the second");
-        assert_eq!(batches[0].pictures, [0, 1, 2, 5, 6, 7, 8, 9, 10]);
-        assert_eq!(batches[0].pixels.dims(), [9, 4, 4, 3]);
+        let measuring = order.map(|pictures| batch(pictures, None));
+        assert_eq!(measuring[0].pictures, [0, 1, 2, 5, 6, 7, 8, 9, 10]);
+        assert_eq!(measuring[0].pixels.dims(), [9, 4, 4, 3]);
+        assert!(
+            measuring[1].labels.is_empty(),
+            "nothing is left of the second"
+        );
     }
 }
 
@@ -149,20 +150,14 @@ fn strict_albums_refuse_damage() {
         "{error}"
     );
     let disk = batcher(&data, 0, true, 3).expect("not looked at yet");
-    let mut loader = Loader::new(
-        Arc::new(disk),
-        vec![vec![0], (0..12).collect(), vec![1]],
-        Some(Key::new(1)),
-        2,
-    );
-    assert!(loader.next().is_some_and(|batch| batch.is_ok()));
-    let error = loader
-        .next()
-        .and_then(Result::err)
+    assert!(disk.batch(&[0], Some(Key::new(1))).is_ok());
+    let all: Vec<usize> = (0..12).collect();
+    let error = disk
+        .batch(&all, Some(Key::new(1)))
+        .err()
         .expect("the first damaged one")
         .to_string();
     assert!(error.contains("a/03.jpg"), "{error}");
-    assert!(loader.next().is_none());
 }
 
 #[test]

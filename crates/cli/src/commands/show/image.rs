@@ -18,6 +18,7 @@ use crate::pictures::colour::{Colour, diverging, mix, sequential};
 use crate::pictures::mosaic::{self, Section, Tile};
 use crate::pictures::raster::Raster;
 use crate::plan::{Image, Show};
+use crate::progress::with_reporter;
 use crate::wording::{count, percent};
 
 /// Most filters and maps of a layer that are drawn.
@@ -401,7 +402,7 @@ fn fitted(seen: &Seen<'_>) -> Pixels {
 
 /// Pictures on which the model is wrong.
 fn mistakes(model: &ImageModel, data: &str) -> Result<Canvas> {
-    let wrong = model.mistakes(data, MOST_MISTAKES)?;
+    let wrong = with_reporter(|reporter| model.mistakes(data, MOST_MISTAKES, reporter))?;
     let tiles = wrong.iter().map(|mistake| {
         let Prediction {
             label, probability, ..

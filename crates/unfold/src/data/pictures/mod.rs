@@ -1,7 +1,7 @@
 //! Pictures: from files to batches of pixels.
 //!
-//! [`read_pictures`] finds pictures and their classes, an [`Album`] decodes them, a [`Batcher`] changes them at random
-//! and makes tensors of them, and a [`Loader`] does so in the background.
+//! [`read_pictures`] finds pictures and their classes, an [`Album`] decodes them, and a [`Batcher`] changes them at
+//! random and makes tensors of them.
 
 mod album;
 mod augment;
@@ -11,7 +11,6 @@ mod files;
 mod form;
 mod idx_files;
 mod layout;
-mod loader;
 mod names;
 mod normalise;
 mod picture;
@@ -29,7 +28,6 @@ pub use batch::{Batcher, PictureBatch};
 pub use decode::{MOST_PIXELS, decode};
 pub use files::PictureFiles;
 pub use form::{Fit, PictureForm};
-pub use loader::Loader;
 pub use normalise::Normalise;
 pub use picture::Picture;
 pub use read::{PictureData, read_pictures, read_pictures_split};

@@ -7,7 +7,6 @@ mod recipe;
 mod transfer;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 pub use config::{
@@ -84,14 +83,13 @@ pub fn train(
         Some(start) => start.form(&recipe.input),
         None => form(recipe, &train)?,
     };
-    let trained_on = train.fingerprint();
-    let counts = [
-        Some(train.len()),
-        valid.as_ref().map(|v| v.len()),
-        test.as_ref().map(|t| t.len()),
-    ];
+    let (trained_on, examples) = (train.fingerprint(), train.len());
+    let to_measure = match (&test, &valid) {
+        (Some(test), _) => ("test", test.clone()),
+        (None, Some(valid)) => ("valid", valid.clone()),
+        (None, None) => ("train", train.clone()),
+    };
     let album = open(train, &form, recipe)?;
-    notes.extend(damage_notes(&album.damaged(), "the training part"));
     let card = Card {
         format: Card::FORMAT,
         task: Card::TASK.into(),
@@ -104,27 +102,36 @@ pub fn train(
         seed: recipe.seed,
         trained_on,
     };
+    let (labels, augment) = (album.labels(), recipe.augment.clone());
     let mut model = match &start {
         None => ImageModel::new(card)?,
         Some(start) => start.with_labels(card, &recipe.model)?,
     };
-    let labels = album.labels();
-    let batcher = Batcher::new(album, model.card.normalise.clone(), recipe.augment.clone())?;
-    prepare(&mut model, &batcher, recipe)?;
-    let mut folder = RunFolder::open(&run.out, run.resume)?;
-    // Beside a checkpoint stands the recipe it was made with; a wrong one must not replace it.
-    if !folder.checkpoint().exists() {
-        folder.write_recipe(&recipe.to_toml())?;
+    let batcher = Batcher::new(album, model.card.normalise.clone(), augment)?;
+    if start.is_none() {
+        whiten(&mut model, &batcher)?;
     }
+    recipe.parameters.apply(&mut model.params, &model.network)?;
+    let valid_examples = valid.as_ref().map_or(0, PictureSet::len);
+    let valid = valid.map(|valid| model.batcher(valid)).transpose()?;
+    // What cannot be measured on is told before hours of training, not after.
+    let (split, measured) = (to_measure.0, model.batcher(to_measure.1)?);
+    for (album, part) in [
+        (Some(batcher.album()), "training"),
+        (valid.as_ref().map(Batcher::album), "validation"),
+        (test.as_ref().map(|_| measured.album()), "test"),
+    ] {
+        let damaged = album.map_or(Vec::new(), Album::damaged);
+        notes.extend(damage_notes(&damaged, &format!("the {part} part")));
+    }
+    let mut folder = RunFolder::open(&run.out, run.resume)?;
+    folder.keep_recipe(&recipe.to_toml())?;
     let mut params = model.params.clone();
     let training = Training {
         loss: recipe.loss.over(&labels, model.labels().len()),
         batch_size: recipe.train.batch_size,
         batcher,
-        valid: valid
-            .clone()
-            .map(|valid| model.batcher(valid))
-            .transpose()?,
+        valid,
         backbone: recipe
             .parameters
             .freezes_backbone()
@@ -134,9 +141,9 @@ pub fn train(
     };
     observer.start(&Start {
         unit: Unit::Examples,
-        examples: counts[0].unwrap_or(0),
-        valid_examples: counts[1].unwrap_or(0),
-        test_examples: counts[2].unwrap_or(0),
+        examples,
+        valid_examples,
+        test_examples: test.map_or(0, |test| test.len()),
         classes: model.labels().len(),
         parameters: params.len(),
         steps: training.steps() * recipe.train.epochs,
@@ -152,21 +159,13 @@ pub fn train(
         run.resume,
         observer,
     )?;
+    training.reestimate(&mut params, recipe)?;
     drop(training);
     model.params = params;
     model.save(&folder.model())?;
-    let (split, set) = match (test, valid) {
-        (Some(test), _) => ("test", test),
-        (None, Some(valid)) => ("valid", valid),
-        (None, None) => (
-            "train",
-            read_pictures(Path::new(data), &recipe.data, recipe.seed)?.train,
-        ),
-    };
-    observer.stage(Stage::Measuring, None);
     let report = ImageReport {
         data_wait_share: Some(outcome.data_wait_share),
-        ..model.report(set, split, began)?
+        ..model.report(&measured, split, began, observer)?
     };
     folder.log("report", &report)?;
     Ok(report)
@@ -203,20 +202,20 @@ fn open(set: PictureSet, form: &PictureForm, recipe: &ImageRecipe) -> Result<Alb
     Album::open(set, form, config)
 }
 
-/// Makes initial values what the recipe says, and parameters learn as it says.
-fn prepare(model: &mut ImageModel, batcher: &Batcher, recipe: &ImageRecipe) -> Result<()> {
-    let whitened = |layer: &LayerConfig| match &layer.kind {
+/// Lets the first layer put out what is uncorrelated, where the recipe asks for it.
+fn whiten(model: &mut ImageModel, batcher: &Batcher) -> Result<()> {
+    let asked = |layer: &LayerConfig| match &layer.kind {
         LayerKind::Conv2d(conv) => conv.init == WeightInit::Whiten,
         _ => false,
     };
-    if model.card.layers.first().is_some_and(whitened) {
+    if model.card.layers.first().is_some_and(asked) {
         let name = &model.outline().rows()[0].name;
         let conv = model.network.conv2d(name).expect("the first layer").clone();
         let some: Vec<usize> = (0..batcher.album().len().min(WHITENED_BY)).collect();
         let images = batcher.batch(&some, None)?.pixels;
         nn::whiten(&conv, &mut model.params, &images, WHITENED_NEAR);
     }
-    recipe.parameters.apply(&mut model.params, &model.network)
+    Ok(())
 }
 
 /// What the training loop sees of an image classifier.
@@ -225,10 +224,29 @@ struct Training<'a> {
     loss: Loss,
     batch_size: usize,
     batcher: Batcher,
-    valid: Option<Arc<Batcher>>,
+    valid: Option<Batcher>,
     /// The layers before the last one, where none of them learns.
     backbone: Option<FrozenNetwork>,
     fingerprint: u64,
+}
+
+impl Training<'_> {
+    /// Takes the statistics of batch normalisation anew, as means over some batches of an epoch.
+    fn reestimate(&self, params: &mut Params<f32>, recipe: &ImageRecipe) -> Result<()> {
+        if self.backbone.is_some() {
+            return Ok(()); // which stays as it is
+        }
+        let key = Key::new(recipe.seed).named("statistics");
+        let batches = self.order(key).into_iter().take(recipe.answer.reestimate);
+        for (i, pictures) in batches.enumerate() {
+            let key = key.child(i as u64);
+            let pixels = self.batch(&pictures, key)?.pixels;
+            let pass = Pass::statistics(params, key, 1.0 / (i + 1) as f64);
+            self.model.network.forward(&pass, &pixels);
+            params.follow(pass);
+        }
+        Ok(())
+    }
 }
 
 impl Task for Training<'_> {

@@ -1,13 +1,12 @@
 //! A trained image classifier: its file, its answers.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 use crate::data::{
-    Album, AlbumConfig, AugmentConfig, Batcher, Damage, Loader, Normalise, Picture, PictureForm,
+    Album, AlbumConfig, AugmentConfig, Batcher, Damage, Normalise, Picture, PictureForm,
     PictureSet, PictureSource, read_pictures, read_pictures_split,
 };
 use crate::error::{Error, Result};
@@ -18,12 +17,10 @@ use crate::tasks::files::{self, Card as _};
 use crate::tasks::prediction::{Prediction, best, mean_loss};
 use crate::tensor::Tensor;
 use crate::tensors;
-use crate::train::Evaluation;
+use crate::train::{Evaluation, Observer, Stage};
 
 /// Pictures that go through the network together when nothing is trained.
 const EVALUATION_BATCH: usize = 64;
-/// Batches that are made ahead of time then.
-const AHEAD: usize = 2;
 
 /// An image classifier with everything it needs: labels, the form of its pictures, layers, weights.
 pub struct ImageModel {
@@ -102,8 +99,8 @@ pub struct ImageReport {
     pub loss: f64,
     /// How many pictures were measured.
     pub examples: usize,
-    /// Pictures that could not be read.
-    pub damaged: usize,
+    /// Pictures that could not be read: where each is and what is wrong with it.
+    pub damaged: Vec<String>,
     /// Seconds: of training and testing, or of testing alone.
     pub seconds: f64,
     /// The share of the time of training steps in which they waited for pictures, 0..=1; of a training alone.
@@ -228,8 +225,9 @@ impl ImageModel {
     }
 
     /// Loss and accuracy under the given parameters.
-    pub(super) fn measure(&self, params: &Params<f32>, on: &Arc<Batcher>) -> Result<Evaluation> {
-        let Scored { scores, truth, .. } = self.classifier_with(params).scores(on)?;
+    pub(super) fn measure(&self, params: &Params<f32>, on: &Batcher) -> Result<Evaluation> {
+        let classifier = self.classifier_with(params);
+        let Scored { scores, truth, .. } = classifier.scores(on, &mut |_| {})?;
         let right = scores.iter().zip(&truth).filter(|(s, t)| best(s) == **t);
         Ok(Evaluation {
             accuracy: Some(right.count() as f64 / truth.len().max(1) as f64),
@@ -240,12 +238,14 @@ impl ImageModel {
     /// Measures the model on labelled pictures, read as the training data was: on its test split where it gives one; on
     /// the pictures held out in training where it is the very data that the model was trained on; else on all of it.
     ///
+    /// `observer` is told how far it is.
+    ///
     /// # Errors
     /// When the data cannot be read, or holds labels that the model does not know.
-    pub fn evaluate(&self, data: &str) -> Result<ImageReport> {
+    pub fn evaluate(&self, data: &str, observer: &mut dyn Observer) -> Result<ImageReport> {
         let began = Instant::now();
-        let (split, set) = self.held_out(data)?;
-        self.report(set, split, began)
+        let (split, batcher) = self.held_out(data, observer)?;
+        self.report(&batcher, split, began, observer)
     }
 
     /// The pictures of `data` on which the model gives wrong answers, the surest first, at most `most`; chosen as for
@@ -253,10 +253,16 @@ impl ImageModel {
     ///
     /// # Errors
     /// As there.
-    pub fn mistakes(&self, data: &str, most: usize) -> Result<Vec<Mistake>> {
-        let (_, set) = self.held_out(data)?;
-        let batcher = self.batcher(set)?;
-        let scored = self.classifier().scores(&batcher)?;
+    pub fn mistakes(
+        &self,
+        data: &str,
+        most: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<Vec<Mistake>> {
+        let (_, batcher) = self.held_out(data, observer)?;
+        let scored = self.classifier().scores(&batcher, &mut |share| {
+            observer.stage(Stage::Measuring, Some(share));
+        })?;
         let wrong = |i: &usize| best(&scored.scores[*i]) != scored.truth[*i];
         let places = (0..scored.truth.len()).filter(wrong);
         let mut wrong: Vec<(usize, Prediction)> = places
@@ -279,7 +285,8 @@ impl ImageModel {
     }
 
     /// What to measure on.
-    fn held_out(&self, data: &str) -> Result<(&'static str, PictureSet)> {
+    fn held_out(&self, data: &str, observer: &mut dyn Observer) -> Result<(&'static str, Batcher)> {
+        observer.stage(Stage::Reading, None);
         let path = Path::new(data);
         // Other data may well hold one class alone, which training would refuse.
         if let Ok(pictures) = read_pictures(path, &self.card.source, self.card.seed)
@@ -287,36 +294,33 @@ impl ImageModel {
             && pictures.train.fingerprint() == self.card.trained_on
             && let Some(test) = pictures.test
         {
-            return Ok(("test", test));
+            return Ok(("test", self.batcher(test)?));
         }
         let (set, _) = read_pictures_split(path, &self.card.source, self.labels())?;
-        Ok(("given", set))
+        Ok(("given", self.batcher(set)?))
     }
 
     /// Pictures ready to be measured on.
-    pub(super) fn batcher(&self, set: PictureSet) -> Result<Arc<Batcher>> {
+    pub(super) fn batcher(&self, set: PictureSet) -> Result<Batcher> {
         let config = AlbumConfig {
             strict: self.card.source.strict,
             ..AlbumConfig::default()
         };
         let album = Album::open(set, &self.card.form, config)?;
         let normalise = self.card.normalise.clone();
-        Ok(Arc::new(Batcher::new(
-            album,
-            normalise,
-            AugmentConfig::default(),
-        )?))
+        Batcher::new(album, normalise, AugmentConfig::default())
     }
 
-    /// Measures the model on a set of pictures.
+    /// Measures the model on pictures.
     pub(super) fn report(
         &self,
-        set: PictureSet,
+        batcher: &Batcher,
         split: &str,
         began: Instant,
+        observer: &mut dyn Observer,
     ) -> Result<ImageReport> {
-        let batcher = self.batcher(set)?;
-        let Scored { scores, truth, .. } = self.classifier().scores(&batcher)?;
+        let mut watch = |share| observer.stage(Stage::Measuring, Some(share));
+        let Scored { scores, truth, .. } = self.classifier().scores(batcher, &mut watch)?;
         let answers = scores.iter().map(|logits| best(logits));
         let pairs = truth.iter().copied().zip(answers);
         let confusion = Confusion::of(self.labels().len(), pairs);
@@ -334,7 +338,12 @@ impl ImageModel {
             macro_f1: confusion.macro_f1(),
             loss: mean_loss(&scores, &truth),
             examples: truth.len(),
-            damaged: batcher.album().damaged().len(),
+            damaged: batcher
+                .album()
+                .damaged()
+                .iter()
+                .map(Damage::to_string)
+                .collect(),
             seconds: began.elapsed().as_secs_f64(),
             data_wait_share: None,
             labels: self.labels().to_vec(),
@@ -378,23 +387,25 @@ impl ImageClassifier<'_> {
         }
     }
 
-    /// The logits and labels of all pictures of a batcher that can be read.
-    pub(super) fn scores(&self, batcher: &Arc<Batcher>) -> Result<Scored> {
+    /// The logits and labels of all pictures of a batcher that can be read. `watch` is told the share that is done.
+    pub(super) fn scores(&self, batcher: &Batcher, watch: &mut dyn FnMut(f64)) -> Result<Scored> {
         let all: Vec<usize> = (0..batcher.album().len()).collect();
-        let order = all.chunks(EVALUATION_BATCH).map(<[usize]>::to_vec);
         let mut scored = Scored {
             pictures: Vec::new(),
             scores: Vec::new(),
             truth: Vec::new(),
         };
-        for batch in Loader::new(Arc::clone(batcher), order.collect(), None, AHEAD) {
-            let batch = batch?;
+        for (i, some) in all.chunks(EVALUATION_BATCH).enumerate() {
+            watch((i * EVALUATION_BATCH) as f64 / all.len() as f64);
+            let batch = batcher.batch(some, None)?;
+            if batch.labels.is_empty() {
+                continue; // all of them damaged
+            }
             let logits = self.logits(&batch.pixels);
             let rows = logits.data().chunks_exact(self.model.labels().len());
             scored.scores.extend(rows.map(<[f32]>::to_vec));
-            scored
-                .truth
-                .extend(batch.labels.iter().map(|&l| l as usize));
+            let truth = batch.labels.iter().map(|&label| label as usize);
+            scored.truth.extend(truth);
             scored.pictures.extend(batch.pictures);
         }
         Ok(scored)

@@ -90,6 +90,9 @@ pub struct ParameterConfig {
 pub struct AnswerConfig {
     /// Whether a picture and its mirror image answer together: the mean of their logits.
     pub flip: bool,
+    /// Batches of training pictures over which the running statistics of batch normalisation are taken anew after training,
+    /// as suits averaged parameters (Izmailov et al. 2018); 0 leaves them as training made them.
+    pub reestimate: usize,
 }
 
 impl Default for ImageRecipe {

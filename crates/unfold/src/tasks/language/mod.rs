@@ -64,10 +64,7 @@ pub fn train(
     let parts = Parts::new(words, model.codec(), &corpus, observer)?;
     let training = Training::new(&model, recipe, &parts);
     let mut folder = RunFolder::open(&run.out, run.resume)?;
-    // Beside a checkpoint stands the recipe it was made with; a wrong one must not replace it.
-    if !folder.checkpoint().exists() {
-        folder.write_recipe(&recipe.to_toml())?;
-    }
+    folder.keep_recipe(&recipe.to_toml())?;
     let mut params = model.params.clone();
     observer.start(&Start {
         unit: unit(recipe.tokens.tokenizer),

@@ -53,10 +53,7 @@ pub fn train(
     let encoder = Encoder::fit(texts.train.iter().map(|e| &*e.text), &recipe.tokens)?;
     let mut model = TextModel::new(recipe, encoder, &texts)?;
     let mut folder = RunFolder::open(&run.out, run.resume)?;
-    // Beside a checkpoint stands the recipe it was made with; a wrong one must not replace it.
-    if !folder.checkpoint().exists() {
-        folder.write_recipe(&recipe.to_toml())?;
-    }
+    folder.keep_recipe(&recipe.to_toml())?;
 
     let mut params = model.params.clone();
     observer.stage(Stage::Encoding, None);
