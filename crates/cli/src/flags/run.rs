@@ -1,0 +1,129 @@
+//! `unfold eval` and `unfold run`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Threads;
+
+const EVAL_EXAMPLES: &str = "\
+EXAMPLES
+  unfold eval runs/text-spam builtin:spam
+  unfold eval runs/text-reviews next-month.csv --json
+  unfold eval model.safetensors test.jsonl
+  unfold eval runs/language-ptb ptb.tar.gz
+
+DATA is read as in training. Where it brings a test split of its own, that is what counts.";
+
+/// `unfold eval`.
+#[derive(Debug, Args)]
+#[command(after_help = EVAL_EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct Eval {
+    /// Folder of a finished run, or a model.safetensors file
+    pub(crate) run: PathBuf,
+    /// Data as for `unfold train`
+    pub(crate) data: String,
+    /// Round a language model's weights to eight bits first
+    #[arg(long)]
+    pub(crate) int8: bool,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    /// Print the result as one line of JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const RUN_EXAMPLES: &str = "\
+EXAMPLES
+  unfold run runs/text-spam 'Call now to win!' 'See you on Tuesday'
+  unfold run runs/text-spam \"$(cat mail.txt)\"
+  unfold run runs/text-spam < lines.txt > answers.tsv
+  tail -f chat.log | unfold run runs/text-spam --json
+  unfold run runs/language-moby-dick --prompt 'The guardian of'
+  unfold run runs/language-moby-dick --prompt 'The whale' --temperature 0.8 --top-k 40 --seed 7
+  unfold run runs/language-moby-dick --prompt 'The whale' --beam 8 --length 20
+  unfold run runs/language-moby-dick --prompt 'The whale' --explain --length 8
+  unfold run runs/language-moby-dick --interactive
+  unfold run runs/image-flowers rose.jpg tulip.png
+  find photos -name '*.jpg' | unfold run runs/image-flowers --json
+
+OUTPUT
+  A text classifier prints one line for each text: the label, a tab, and its probability. With --json one
+  object for each text: {\"label\":\"spam\",\"probability\":0.98,\"probabilities\":{\"spam\":0.98,\"ham\":0.02}}
+  An image classifier does so for each file, whose path stands before the label, or as \"picture\" in the object.
+  A language model prints the prompt and goes on with it, word by word as they come.";
+
+/// `unfold run`.
+#[derive(Debug, Args)]
+#[command(after_help = RUN_EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct Run {
+    /// Folder of a finished run, or a model.safetensors file
+    pub(crate) run: PathBuf,
+    /// Texts, or files of pictures, to classify; without any, each line of standard input is one
+    #[arg(value_name = "TEXT")]
+    pub(crate) text: Vec<String>,
+    #[command(flatten)]
+    pub(crate) threads: Threads,
+    /// Print answers as one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    // The last one, for its heading holds from here on.
+    #[command(flatten)]
+    pub(crate) writing: Writing,
+}
+
+/// How a language model writes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Language models")]
+pub(crate) struct Writing {
+    /// The text to go on with; may be empty
+    #[arg(long, value_name = "TEXT", conflicts_with = "text")]
+    pub(crate) prompt: Option<String>,
+    /// Read prompts from the terminal, one after the other, as one text that goes on
+    #[arg(long, conflicts_with_all = ["prompt", "text", "beam", "explain"])]
+    pub(crate) interactive: bool,
+    /// Write at most so many words, characters or pieces [default: 100, of characters 500]
+    #[arg(long, value_name = "N")]
+    pub(crate) length: Option<usize>,
+    /// Below 1 likely words become likelier, 0 always takes the likeliest
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 0.8,
+        allow_negative_numbers = true
+    )]
+    pub(crate) temperature: f64,
+    /// Always take the likeliest word: --temperature 0
+    #[arg(long, conflicts_with_all = ["beam", "temperature"])]
+    pub(crate) greedy: bool,
+    /// Draw from the N likeliest words alone
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) top_k: usize,
+    /// Draw from the fewest likeliest words that have this probability together
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    pub(crate) top_p: f64,
+    /// Draw from the words whose surprise is most usual, of this probability together
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    pub(crate) typical: f64,
+    /// Above 1, words of the last 64 become less likely
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    pub(crate) repetition_penalty: f64,
+    /// Search for the likeliest text with so many candidates at once, in place of drawing
+    #[arg(long, value_name = "WIDTH")]
+    pub(crate) beam: Option<usize>,
+    /// Stop before this word; may be repeated
+    #[arg(long, value_name = "WORD")]
+    pub(crate) stop: Vec<String>,
+    /// Stop where the text ends, such as after a paragraph, in place of beginning another
+    #[arg(long)]
+    pub(crate) one: bool,
+    /// Weights in eight bits: faster, and nearly as good
+    #[arg(long)]
+    pub(crate) int8: bool,
+    /// Show the five likeliest next words and their probabilities at each step
+    #[arg(long, conflicts_with = "beam")]
+    pub(crate) explain: bool,
+    /// Seed of what is drawn; the same seed writes the same text
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+}

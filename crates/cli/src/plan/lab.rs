@@ -1,0 +1,166 @@
+//! Experiments.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use unfold::lab::filter::Filter;
+use unfold::lab::forming::FormingConfig;
+use unfold::lab::{Budget, LabConfig};
+
+use super::{check_data, use_threads};
+use crate::flags::{self, Clipping};
+
+/// A comparison of what recurrent cells remember.
+#[derive(Debug)]
+pub(crate) struct LabMemory {
+    pub(crate) config: LabConfig,
+    /// The page's file.
+    pub(crate) out: PathBuf,
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
+}
+
+/// Filters passed over a picture.
+#[derive(Debug)]
+pub(crate) struct LabConvolution {
+    pub(crate) picture: PathBuf,
+    pub(crate) filters: Vec<Filter>,
+    /// An image classifier whose filters to take instead.
+    pub(crate) model: Option<PathBuf>,
+    /// How often to pool.
+    pub(crate) pool: usize,
+    /// The page's file.
+    pub(crate) out: PathBuf,
+}
+
+/// A picture moved under filters.
+#[derive(Debug)]
+pub(crate) struct LabPooling {
+    pub(crate) picture: PathBuf,
+    /// By how many pixels at most.
+    pub(crate) shift: usize,
+    /// The page's file.
+    pub(crate) out: PathBuf,
+}
+
+/// Filters as they form.
+#[derive(Debug)]
+pub(crate) struct LabFilters {
+    pub(crate) data: String,
+    pub(crate) config: FormingConfig,
+    /// The page's file.
+    pub(crate) out: PathBuf,
+    pub(crate) quiet: bool,
+}
+
+/// The longest way to move a picture.
+const MOST_SHIFT: usize = 256;
+
+impl LabMemory {
+    pub(super) fn new(flags: flags::LabMemory) -> Result<LabMemory> {
+        use_threads(&flags.work.threads);
+        let start = if flags.quick {
+            LabConfig::quick()
+        } else {
+            LabConfig::default()
+        };
+        let steps = flags.steps.map(Budget::Steps);
+        let clipped = Some(flags.clip_norm);
+        let config = LabConfig {
+            tasks: given(flags.tasks).unwrap_or(start.tasks),
+            cells: given(flags.cells).unwrap_or(start.cells),
+            distances: given(flags.distances).map_or(start.distances, sorted),
+            pixels: given(flags.pixels).map_or(start.pixels, sorted),
+            mnist: flags.mnist,
+            clip_norms: match flags.clipping {
+                Clipping::Both => vec![clipped, None],
+                Clipping::On => vec![clipped],
+                Clipping::Off => vec![None],
+            },
+            budget: flags
+                .seconds
+                .map(Budget::Seconds)
+                .or(steps)
+                .unwrap_or(start.budget),
+            hidden_size: flags.hidden_size.unwrap_or(start.hidden_size),
+            batch_size: flags.batch_size.unwrap_or(start.batch_size),
+            learning_rate: flags.learning_rate.unwrap_or(start.learning_rate),
+            test_size: flags.test_size.unwrap_or(start.test_size),
+            seed: flags.work.seed.unwrap_or(start.seed),
+        };
+        config.check()?;
+        Ok(LabMemory {
+            config,
+            out: page("lab-memory", flags.out),
+            json: flags.work.json,
+            quiet: flags.work.quiet,
+        })
+    }
+}
+
+impl LabConvolution {
+    pub(super) fn new(flags: flags::LabConvolution) -> LabConvolution {
+        LabConvolution {
+            picture: flags.picture,
+            filters: given(flags.filters).unwrap_or(Filter::ALL.to_vec()),
+            model: flags.model,
+            pool: flags.pool,
+            out: page("lab-convolution", flags.out),
+        }
+    }
+}
+
+impl LabFilters {
+    pub(super) fn new(flags: flags::LabFilters) -> Result<LabFilters> {
+        use_threads(&flags.threads);
+        check_data(&flags.data)?;
+        Ok(LabFilters {
+            data: flags.data,
+            config: FormingConfig {
+                filters: flags.filters.into(),
+                kernel: flags.kernel.into(),
+                steps: flags.steps,
+                seed: flags.seed,
+            },
+            out: page("lab-filters", flags.out),
+            quiet: flags.quiet,
+        })
+    }
+}
+
+impl LabPooling {
+    pub(super) fn new(flags: flags::LabPooling) -> LabPooling {
+        LabPooling {
+            picture: flags.picture,
+            shift: flags.shift.clamp(1, MOST_SHIFT),
+            out: page("lab-pooling", flags.out),
+        }
+    }
+}
+
+/// What was given, if anything was.
+fn given<T>(values: Vec<T>) -> Option<Vec<T>> {
+    Some(values).filter(|values| !values.is_empty())
+}
+
+fn sorted(mut values: Vec<usize>) -> Vec<usize> {
+    values.sort_unstable();
+    values.dedup();
+    values
+}
+
+/// The file of a laboratory's page: the one asked for, or one that is not there yet.
+fn page(name: &str, asked: Option<PathBuf>) -> PathBuf {
+    match asked {
+        Some(path) if path.is_dir() || path.extension().is_none() => {
+            path.join(format!("{name}.html"))
+        }
+        Some(path) => path,
+        None => {
+            let numbered = (2..).map(|n| format!("{name}-{n}.html"));
+            let mut names = std::iter::once(format!("{name}.html")).chain(numbered);
+            let free = names.find(|name| !Path::new(name).exists());
+            free.expect("there is always another number").into()
+        }
+    }
+}

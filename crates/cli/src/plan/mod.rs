@@ -1,0 +1,121 @@
+//! Flags checked against the disk and each other: what a command needs to know, and nothing doubtful.
+
+mod import;
+mod lab;
+mod run;
+mod show;
+mod train;
+
+use std::path::Path;
+
+use anyhow::Result;
+use unfold::tasks::image::ImageRecipe;
+use unfold::tasks::language::LanguageRecipe;
+use unfold::tasks::text::TextRecipe;
+
+pub(crate) use import::Import;
+pub(crate) use lab::{LabConvolution, LabFilters, LabMemory, LabPooling};
+pub(crate) use run::{Eval, Input, Run, Writing};
+pub(crate) use show::{Image, Language, Pictures, Show, Words};
+pub(crate) use train::Training;
+
+use crate::failure::unusable;
+use crate::flags::{self, Command, Laboratory, TrainTask};
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) enum Plan {
+    /// Train a text classifier.
+    TrainText(Box<Training<TextRecipe>>),
+    /// Train a language model.
+    TrainLanguage(Box<Training<LanguageRecipe>>),
+    /// Train an image classifier.
+    TrainImage(Box<Training<ImageRecipe>>),
+    /// Measure a model.
+    Eval(Eval),
+    /// Answer texts.
+    Run(Run),
+    /// Make a model of weights from elsewhere.
+    Import(Import),
+    /// Draw pictures.
+    Show(Show),
+    /// Compare what recurrent cells remember.
+    LabMemory(Box<LabMemory>),
+    /// Pass filters over a picture.
+    LabConvolution(LabConvolution),
+    /// Move a picture under filters.
+    LabPooling(LabPooling),
+    /// Watch filters form.
+    LabFilters(LabFilters),
+    /// Measure speed.
+    Bench(Bench),
+    /// Print a completion script.
+    Completions(clap_complete::Shell),
+}
+
+/// Measurements of speed.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    /// The names of what to measure; everything when there is none.
+    pub(crate) workloads: Vec<String>,
+    /// Whether to name it only.
+    pub(crate) list: bool,
+    pub(crate) json: bool,
+}
+
+impl Plan {
+    /// Checks the flags. Nothing is written yet.
+    pub(crate) fn new(command: Command) -> Result<Self> {
+        Ok(match command {
+            Command::Train(train) => match train.task {
+                TrainTask::Text(flags) => Self::TrainText(Box::new(train::text(flags)?)),
+                TrainTask::Language(flags) => {
+                    Self::TrainLanguage(Box::new(train::language(flags)?))
+                }
+                TrainTask::Image(flags) => Self::TrainImage(Box::new(train::image(flags)?)),
+            },
+            Command::Eval(flags) => Self::Eval(Eval::new(flags)?),
+            Command::Run(flags) => Self::Run(Run::new(flags)?),
+            Command::Import(flags) => Self::Import(Import::new(flags)?),
+            Command::Show(flags) => Self::Show(Show::new(flags)?),
+            Command::Lab(flags) => match flags.laboratory {
+                Laboratory::Memory(flags) => Self::LabMemory(Box::new(LabMemory::new(*flags)?)),
+                Laboratory::Convolution(flags) => Self::LabConvolution(LabConvolution::new(flags)),
+                Laboratory::Filters(flags) => Self::LabFilters(LabFilters::new(flags)?),
+                Laboratory::Pooling(flags) => Self::LabPooling(LabPooling::new(flags)),
+            },
+            Command::Bench(flags) => Self::Bench(Bench::new(flags)),
+            Command::Completions { shell } => Self::Completions(shell),
+        })
+    }
+}
+
+impl Bench {
+    fn new(flags: flags::Bench) -> Bench {
+        use_threads(&flags.threads);
+        unfold::set_exact(flags.exact);
+        Bench {
+            workloads: flags.workloads,
+            list: flags.list,
+            json: flags.json,
+        }
+    }
+}
+
+fn use_threads(threads: &flags::Threads) {
+    if let Some(threads) = threads.threads {
+        unfold::set_threads(threads.into());
+    }
+}
+
+/// The library says more about what it cannot read; a path that is not there is told before anything begins.
+fn check_data(data: &str) -> Result<()> {
+    if data.starts_with("builtin:") || Path::new(data).exists() {
+        return Ok(());
+    }
+    Err(unusable(
+        format!("{data}: there is no such file or folder"),
+        "check the path, or try the bundled builtin:spam (texts with labels), builtin:moby-dick (running text) or \
+         builtin:digits (pictures with labels)",
+    ))
+}

@@ -1,0 +1,131 @@
+//! Measurements and answers.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use unfold::tasks::language::Sampling;
+
+use super::{check_data, use_threads};
+use crate::failure::unusable;
+use crate::flags;
+
+/// A measurement.
+#[derive(Debug)]
+pub(crate) struct Eval {
+    pub(crate) run: PathBuf,
+    pub(crate) data: String,
+    pub(crate) int8: bool,
+    pub(crate) json: bool,
+}
+
+/// Where the texts to answer come from.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// The command line.
+    Texts(Vec<String>),
+    /// Standard input, a text a line.
+    Lines,
+    /// A language model goes on with a prompt.
+    Prompt(String),
+    /// A language model goes on with what is typed.
+    Interactive,
+}
+
+/// Answers.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) run: PathBuf,
+    pub(crate) input: Input,
+    pub(crate) writing: Writing,
+    pub(crate) json: bool,
+}
+
+/// How a language model writes.
+#[derive(Debug)]
+pub(crate) struct Writing {
+    pub(crate) sampling: Sampling,
+    /// Words at most; as many as suit its tokens when `None`.
+    pub(crate) length: Option<usize>,
+    pub(crate) beam: Option<usize>,
+    /// Words to stop before.
+    pub(crate) stop: Vec<String>,
+    /// Whether to stop at the first end of a text.
+    pub(crate) one: bool,
+    pub(crate) int8: bool,
+    pub(crate) explain: bool,
+    pub(crate) seed: u64,
+}
+
+impl Eval {
+    pub(super) fn new(flags: flags::Eval) -> Result<Eval> {
+        use_threads(&flags.threads);
+        check_data(&flags.data)?;
+        Ok(Eval {
+            run: flags.run,
+            data: flags.data,
+            int8: flags.int8,
+            json: flags.json,
+        })
+    }
+}
+
+impl Run {
+    pub(super) fn new(mut flags: flags::Run) -> Result<Run> {
+        use_threads(&flags.threads);
+        let input = match flags.writing.prompt.take() {
+            Some(prompt) => Input::Prompt(prompt),
+            None if flags.writing.interactive => Input::Interactive,
+            None if flags.text.is_empty() => Input::Lines,
+            None => Input::Texts(flags.text),
+        };
+        Ok(Run {
+            run: flags.run,
+            input,
+            writing: Writing::new(flags.writing)?,
+            json: flags.json,
+        })
+    }
+}
+
+impl Writing {
+    fn new(flags: flags::Writing) -> Result<Writing> {
+        let wrong = |flag: &str, value: f64, remedy: &str| {
+            Err(unusable(
+                format!("--{flag} {value}: makes no sense"),
+                remedy,
+            ))
+        };
+        let temperature = if flags.greedy { 0.0 } else { flags.temperature };
+        if !(0.0..=100.0).contains(&temperature) {
+            return wrong("temperature", temperature, "choose a number from 0 to 100");
+        }
+        for (flag, share) in [("top-p", flags.top_p), ("typical", flags.typical)] {
+            if !(share > 0.0 && share <= 1.0) {
+                return wrong(flag, share, "choose a share above 0 and up to 1");
+            }
+        }
+        if !(flags.repetition_penalty > 0.0 && flags.repetition_penalty.is_finite()) {
+            let remedy = "choose a number above 0, such as 1.2";
+            return wrong("repetition-penalty", flags.repetition_penalty, remedy);
+        }
+        if let Some(width) = flags.beam.filter(|width| !(1..=1000).contains(width)) {
+            return wrong("beam", width as f64, "choose a whole number in 1..=1000");
+        }
+        Ok(Writing {
+            sampling: Sampling {
+                temperature,
+                top_k: flags.top_k,
+                top_p: flags.top_p,
+                typical: flags.typical,
+                repetition_penalty: flags.repetition_penalty,
+            },
+            length: flags.length,
+            beam: flags.beam,
+            stop: flags.stop,
+            one: flags.one,
+            int8: flags.int8,
+            explain: flags.explain,
+            seed: flags.seed,
+        })
+    }
+}

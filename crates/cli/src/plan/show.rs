@@ -1,0 +1,225 @@
+//! Pictures.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use unfold::tasks::text::Explain;
+use unfold::tasks::{TaskKind, task_of};
+
+use super::{check_data, use_threads};
+use crate::failure::unusable;
+use crate::flags::{self, Method, Picture};
+
+/// Pictures.
+#[derive(Debug)]
+pub(crate) struct Show {
+    pub(crate) run: PathBuf,
+    pub(crate) pictures: Pictures,
+    pub(crate) out: PathBuf,
+    /// Where the confusion matrix is counted; the run's own test split when `None`.
+    pub(crate) data: Option<String>,
+}
+
+/// Which pictures.
+#[derive(Debug)]
+pub(crate) enum Pictures {
+    /// Those that the run has something to draw for, and the words of a text if there is one.
+    All(Option<Words>),
+    /// Loss and accuracy.
+    Curves,
+    /// The confusion matrix.
+    Confusion,
+    /// The words that decided.
+    Words(Words),
+    /// What a language model shows.
+    Language(Language),
+    /// What an image classifier shows.
+    Image(Image),
+}
+
+/// What to show of an image classifier.
+#[derive(Debug)]
+pub(crate) struct Image {
+    /// Everything there is a picture or data for when `None`.
+    pub(crate) picture: Option<Picture>,
+    /// The picture to look at.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) layer: Option<String>,
+    /// The class to explain; the answer when `None`.
+    pub(crate) label: Option<String>,
+}
+
+/// What to show of a language model.
+#[derive(Debug)]
+pub(crate) struct Language {
+    /// Everything there is a text or a word for when `None`.
+    pub(crate) picture: Option<Picture>,
+    pub(crate) text: Option<String>,
+    pub(crate) word: Option<String>,
+    /// From 1; the last one when `None`.
+    pub(crate) layer: Option<usize>,
+}
+
+/// A text to explain.
+#[derive(Debug)]
+pub(crate) struct Words {
+    pub(crate) text: String,
+    pub(crate) method: Explain,
+    /// The class to explain; the answer when `None`.
+    pub(crate) label: Option<String>,
+}
+
+impl Show {
+    pub(super) fn new(show: flags::Show) -> Result<Show> {
+        use_threads(&show.threads);
+        if let Some(data) = &show.data {
+            check_data(data)?;
+        }
+        let method = match show.method {
+            Method::Gradient => Explain::Gradient,
+            Method::Occlusion => Explain::Occlusion,
+        };
+        if !show.run.exists() {
+            return Err(unusable(
+                format!("{}: there is no such run or model", show.run.display()),
+                "name the folder that `unfold train` printed",
+            ));
+        }
+        let pictures = match task_of(&show.run) {
+            Ok(TaskKind::Language) => language_pictures(&show)?,
+            Ok(TaskKind::Image) => image_pictures(&show)?,
+            // A run that is not finished has no model yet; its curves can be drawn.
+            Ok(TaskKind::Text) | Err(_) => text_pictures(&show, method)?,
+        };
+        let folder = if show.run.is_dir() {
+            show.run.as_path()
+        } else {
+            show.run.parent().unwrap_or(Path::new(""))
+        };
+        let out = show.out.unwrap_or_else(|| folder.join("pictures"));
+        Ok(Show {
+            run: show.run,
+            pictures,
+            out,
+            data: show.data,
+        })
+    }
+}
+
+fn text_pictures(show: &flags::Show, method: Explain) -> Result<Pictures> {
+    let words = show.text.clone().map(|text| Words {
+        text,
+        method,
+        label: show.label.clone(),
+    });
+    Ok(match (show.picture, words) {
+        (None, words) => Pictures::All(words),
+        (Some(Picture::Curves), _) => Pictures::Curves,
+        (Some(Picture::Confusion), _) => Pictures::Confusion,
+        (Some(Picture::Words), Some(words)) => Pictures::Words(words),
+        (Some(Picture::Words), None) => {
+            return Err(unusable(
+                "words: there is no text to colour",
+                "add one with --text '…'",
+            ));
+        }
+        (Some(other), _) => {
+            let name = flags::name(other);
+            return Err(unusable(
+                format!("{name}: a text classifier has no such picture"),
+                "draw curves, confusion or words of this one",
+            ));
+        }
+    })
+}
+
+fn language_pictures(show: &flags::Show) -> Result<Pictures> {
+    let wanted = show.picture;
+    match wanted {
+        Some(Picture::Curves) => return Ok(Pictures::Curves),
+        Some(
+            Picture::Surprise
+            | Picture::States
+            | Picture::Gates
+            | Picture::Gradients
+            | Picture::Neighbours,
+        )
+        | None => {}
+        Some(picture) => {
+            let name = flags::name(picture);
+            return Err(unusable(
+                format!("{name}: a language model has no such picture"),
+                "draw curves, surprise, states, gates, gradients or neighbours of this one",
+            ));
+        }
+    }
+    match wanted {
+        Some(Picture::Neighbours) if show.word.is_none() => {
+            let remedy = "add one with --word '…'";
+            return Err(unusable(
+                "neighbours: there is no word to start from",
+                remedy,
+            ));
+        }
+        Some(picture) if show.text.is_none() && picture != Picture::Neighbours => {
+            let name = flags::name(picture);
+            let problem = format!("{name}: there is no text to read");
+            return Err(unusable(problem, "add one with --text '…'"));
+        }
+        _ => {}
+    }
+    Ok(Pictures::Language(Language {
+        picture: wanted,
+        text: show.text.clone(),
+        word: show.word.clone(),
+        layer: show.layer.as_deref().map(number).transpose()?,
+    }))
+}
+
+/// A recurrent layer's number.
+fn number(layer: &str) -> Result<usize> {
+    layer.parse().map_err(|_| {
+        unusable(
+            format!("--layer {layer}: is no number"),
+            "recurrent layers are counted from 1",
+        )
+    })
+}
+
+fn image_pictures(show: &flags::Show) -> Result<Pictures> {
+    let wanted = |remedy: &str| {
+        let name = show.picture.map_or(String::new(), flags::name);
+        Err(unusable(
+            format!("{name}: there is nothing to look at"),
+            remedy,
+        ))
+    };
+    match show.picture {
+        Some(Picture::Curves) => return Ok(Pictures::Curves),
+        Some(Picture::Confusion) => return Ok(Pictures::Confusion),
+        Some(Picture::Summary | Picture::Filters) | None => {}
+        Some(Picture::Maps | Picture::Saliency | Picture::Gradcam | Picture::Occlusion) => {
+            if show.file.is_none() {
+                return wanted("name a picture with --picture FILE");
+            }
+        }
+        Some(Picture::Mistakes) => {
+            if show.data.is_none() {
+                return wanted("name labelled pictures with --data DATA");
+            }
+        }
+        Some(other) => {
+            let name = flags::name(other);
+            return Err(unusable(
+                format!("{name}: an image classifier has no such picture"),
+                "draw curves, confusion, summary, filters, maps, saliency, gradcam, occlusion or mistakes of this one",
+            ));
+        }
+    }
+    Ok(Pictures::Image(Image {
+        picture: show.picture,
+        file: show.file.clone(),
+        layer: show.layer.clone(),
+        label: show.label.clone(),
+    }))
+}
