@@ -290,6 +290,57 @@ def resnet18_imagenet():
     return resnet18(stem, 1000)
 
 
+class SamePadded(nn.Conv2d):
+    """A convolution padded as TensorFlow pads: one more after than before where the two differ."""
+
+    def forward(self, x):
+        k, s = self.kernel_size[0], self.stride[0]
+        around = [max((-(-size // s) - 1) * s + k - size, 0) for size in (x.shape[3], x.shape[2])]
+        x = F.pad(x, [part for total in around for part in (total // 2, total - total // 2)])
+        return super().forward(x)
+
+
+def lite(c, o, kernel, stride=1, groups=1, relu=True):
+    """A convolution of an EfficientNet-Lite, batch norm and ReLU6."""
+    layers = [SamePadded(c, o, kernel, stride, groups=groups, bias=False), nn.BatchNorm2d(o, eps=1e-3)]
+    return nn.Sequential(*layers, *([nn.ReLU6(inplace=True)] if relu else []))
+
+
+class Inverted(nn.Module):
+    """An inverted residual block (Sandler et al. 2018)."""
+
+    def __init__(self, c, o, widen, stride, kernel):
+        super().__init__()
+        inner = c * widen
+        expand = [lite(c, inner, 1)] if widen > 1 else []
+        depthwise = lite(inner, inner, kernel, stride, groups=inner)
+        self.body = nn.Sequential(*expand, depthwise, lite(inner, o, 1, relu=False))
+        self.adds = stride == 1 and c == o
+
+    def forward(self, x):
+        return x + self.body(x) if self.adds else self.body(x)
+
+
+def efficientnet_lite0():
+    # Times that a block widens its input, channels, blocks, stride of the first, kernel.
+    stages = [
+        (1, 16, 1, 1, 3),
+        (6, 24, 2, 2, 3),
+        (6, 40, 2, 2, 5),
+        (6, 80, 3, 2, 3),
+        (6, 112, 3, 1, 5),
+        (6, 192, 4, 2, 5),
+        (6, 320, 1, 1, 3),
+    ]
+    layers, c = [lite(3, 32, 3, 2)], 32
+    for widen, o, blocks, stride, kernel in stages:
+        for i in range(blocks):
+            layers.append(Inverted(c, o, widen, stride if i == 0 else 1, kernel))
+            c = o
+    layers += [lite(c, 1280, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1280, 1000)]
+    return nn.Sequential(*layers)
+
+
 # Networks that answer, with the inputs of one answer.
 ANSWERS = {
     "lstm_650_step_b1_infer": next_word,
@@ -297,6 +348,7 @@ ANSWERS = {
     "bilstm_b1_infer": lambda: (BiLstm(), torch.randint(20_000, (1, 220))),
     "lenet_b1_infer": lambda: of_image(lenet(), torch.rand(1, 1, 28, 28)),
     "resnet18_224_b1_infer": lambda: of_image(resnet18_imagenet(), torch.rand(1, 3, 224, 224)),
+    "efficientnet_lite0_224_b1_infer": lambda: of_image(efficientnet_lite0(), torch.rand(1, 3, 224, 224)),
 }
 
 WORKLOADS = {

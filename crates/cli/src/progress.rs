@@ -231,6 +231,7 @@ fn doing(stage: Stage) -> &'static str {
         Stage::Reading => "reading the data",
         Stage::Learning => "learning the vocabulary",
         Stage::Encoding => "turning the data into numbers",
+        Stage::Seeing => "looking at the pictures",
         Stage::Measuring => "measuring the model",
     }
 }

@@ -2,9 +2,12 @@
 
 use anyhow::Result;
 use serde::Serialize;
+use unfold::tasks::ScoreReport;
+use unfold::tasks::caption::CaptionReport;
 use unfold::tasks::image::ImageReport;
 use unfold::tasks::language::LanguageReport;
 use unfold::tasks::text::TextReport;
+use unfold::tasks::vqa::VqaReport;
 use unfold::train::Unit;
 
 use crate::wording::{count, duration, percent};
@@ -65,6 +68,44 @@ fn unread(damaged: &[String]) -> String {
     out
 }
 
+/// The figures of a report on answers to questions, a line each.
+pub(crate) fn of_vqa(report: &VqaReport) -> String {
+    let mut rows = vec![("accuracy".to_owned(), percent(report.scores.accuracy))];
+    let types = [
+        &report.scores.by_answer_type,
+        &report.scores.by_question_type,
+    ];
+    for (name, share) in types.into_iter().flatten().take(MOST_TYPES) {
+        rows.push((format!("  {name}"), percent(share / 100.0)));
+    }
+    rows.push(("loss".into(), format!("{:.4}  ", report.loss)));
+    if report.out_of_reach > 0 {
+        let share = report.out_of_reach as f64 / report.examples.max(1) as f64;
+        rows.push(("answer not known".into(), percent(share)));
+    }
+    let title = title(&report.split, report.examples, "question", report.seconds);
+    lines(&title, &rows) + &unread(&report.damaged)
+}
+
+/// As many types of questions are told in a table; JSON has them all.
+const MOST_TYPES: usize = 12;
+
+/// The figures of a captioner's report, a line each.
+pub(crate) fn of_caption(report: &CaptionReport) -> String {
+    let scores = &report.scores;
+    let mut rows: Vec<(String, String)> = Vec::new();
+    let bleu = [scores.bleu1, scores.bleu2, scores.bleu3, scores.bleu4];
+    for (n, share) in (1..).zip(bleu) {
+        rows.push((format!("BLEU-{n}"), format!("{:.1}", 100.0 * share)));
+    }
+    rows.push(("ROUGE-L".into(), format!("{:.1}", 100.0 * scores.rouge_l)));
+    rows.push(("CIDEr".into(), format!("{:.1}", 100.0 * scores.cider_d)));
+    let nats = format!("{:.4}", report.nats_per_word);
+    rows.push(("nats per word".into(), nats));
+    let title = title(&report.split, report.examples, "picture", report.seconds);
+    lines(&title, &rows) + &unread(&report.damaged)
+}
+
 /// The figures of a language model's report, a line each.
 pub(crate) fn of_language(report: &LanguageReport) -> String {
     let unit = match report.unit {
@@ -90,6 +131,37 @@ pub(crate) fn of_language(report: &LanguageReport) -> String {
         &title(&report.split, report.tokens, unit, report.seconds),
         &rows,
     )
+}
+
+/// The figures of predictions, a line each.
+pub(crate) fn of_score(report: &ScoreReport) -> String {
+    match report {
+        ScoreReport::Caption(report) => {
+            let scores = &report.scores;
+            let [two, three, four] = [scores.bleu2, scores.bleu3, scores.bleu4].map(percent);
+            let ratio = |value: f64| format!("{value:.4}  ");
+            let rows = [
+                ("BLEU-1", percent(scores.bleu1)),
+                ("BLEU-2", two),
+                ("BLEU-3", three),
+                ("BLEU-4", four),
+                ("ROUGE-L", percent(scores.rouge_l)),
+                ("CIDEr", ratio(scores.cider)),
+                ("CIDEr-D", ratio(scores.cider_d)),
+            ];
+            let rows = rows.map(|(name, value)| (name.to_owned(), value));
+            let title = title(report.split, report.examples, "caption", report.seconds);
+            lines(&title, &rows)
+        }
+        ScoreReport::Vqa(report) => {
+            let scores = &report.scores;
+            let mut rows = vec![("accuracy".to_owned(), percent(scores.accuracy))];
+            let types = scores.by_answer_type.iter().chain(&scores.by_question_type);
+            rows.extend(types.map(|(name, value)| (format!("“{name}”"), format!("{value:.2} %"))));
+            let title = title(report.split, report.examples, "answer", report.seconds);
+            lines(&title, &rows)
+        }
+    }
 }
 
 fn title(split: &str, count_: usize, unit: &str, seconds: f64) -> String {

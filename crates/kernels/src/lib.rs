@@ -14,6 +14,7 @@
 
 mod activation;
 mod adam;
+mod attention;
 mod batch_norm;
 mod buffer;
 mod conv;
@@ -47,6 +48,7 @@ mod tests;
 
 pub use activation::Activation;
 pub use adam::{Adam, adam};
+pub use attention::{Attention, attention, attention_backward};
 pub use batch_norm::{BatchNorm, batch_norm, batch_norm_backward, column_moments};
 pub use buffer::{Buffer, Plain, PoolStats, pool_stats, reset_pool_peak};
 pub use conv::{Conv1d, conv1d, conv1d_backward_data, conv1d_backward_weights};

@@ -4,6 +4,7 @@
 //! loop an index, sums in the order of the index, no vectors, no threads; lengths are not checked beyond what
 //! indexing checks. The fast kernels add in other orders, so the two agree up to rounding.
 
+mod attention;
 mod batch_norm;
 mod group_norm;
 mod pool;
@@ -11,6 +12,7 @@ mod rnn;
 
 use crate::{Adam, BinaryOp, Conv1d, Conv2d, Float, Mat, MatMut, Ragged, UnaryOp};
 
+pub use attention::{attention, attention_backward};
 pub use batch_norm::{batch_norm, batch_norm_backward, column_moments};
 pub use group_norm::{group_norm, group_norm_backward};
 pub use pool::{avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward};

@@ -9,7 +9,7 @@ const IGNORE: u32 = u32::MAX;
 
 /// The largest element; minus infinity for none.
 #[inline(always)]
-fn largest<V: Vector>(x: &[V::Elem]) -> V::Elem {
+pub(crate) fn largest<V: Vector>(x: &[V::Elem]) -> V::Elem {
     let none = <V::Elem as Float>::NEG_INFINITY;
     let whole = x.len() - x.len() % V::LANES;
     let mut max = V::splat(none);

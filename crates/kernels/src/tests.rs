@@ -2,6 +2,7 @@
 //! edges of vectors and tiles; and the same bits with any number of threads.
 
 mod adam;
+mod attention;
 mod batch_norm;
 mod conv;
 mod conv2d;

@@ -472,6 +472,36 @@ fn sequence_rows() -> Vec<Row> {
             },
         ),
         row(
+            "attention",
+            vec![
+                values("query", [2, 3]),
+                values("keys", [3, 4, 3]),
+                values("w", [3]),
+                values("values", [3, 4, 3]),
+            ],
+            |x| {
+                let seen = x[0].attention(&x[1], &x[2], &x[3]);
+                T::concat(&[&seen.context, &seen.alpha], 1)
+            },
+            |x| {
+                let [query, keys, w, values] = [0, 1, 2, 3].map(|i| x[i].data());
+                let looked = |b: usize| {
+                    let score = |l: usize| {
+                        let key = &keys[(b * 4 + l) * 3..];
+                        (0..3)
+                            .map(|k| w[k] * (key[k] + query[b * 3 + k]).tanh())
+                            .sum()
+                    };
+                    let alpha = softmax(&(0..4).map(score).collect::<Vec<f64>>());
+                    let value = |l: usize, c: usize| values[(b * 4 + l) * 3 + c];
+                    let seen = |c| (0..4).map(|l| alpha[l] * value(l, c)).sum();
+                    let context: Vec<f64> = (0..3).map(seen).collect();
+                    [context, alpha].concat()
+                };
+                (0..2).flat_map(looked).collect()
+            },
+        ),
+        row(
             "seq_max",
             vec![values("x", [12, 2])],
             |x| x[0].seq_max(&sequences()),

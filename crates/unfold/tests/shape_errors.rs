@@ -150,6 +150,11 @@ fn errors_name_what_was_expected_and_what_came() {
         "spatial_dropout: expected an input [B, .., C], got [6]"
     );
     assert_eq!(
+        said(|| drop(t(&[2, 3]).attention(&t(&[2, 4, 5]), &t(&[3]), &t(&[2, 4, 6])))),
+        "attention: expected query [B, K], keys [B or more, L, K], weight [K] and values [B or more, L, C], got [2, 3], \
+         [2, 4, 5], [3] and [2, 4, 6]"
+    );
+    assert_eq!(
         said(|| drop(t(&[6]).leaky_relu(-0.1))),
         "leaky_relu: expected a slope of at least 0, got -0.1"
     );

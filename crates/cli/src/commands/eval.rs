@@ -1,11 +1,15 @@
 //! `unfold eval`.
 
+use std::path::Path;
+
 use anyhow::Result;
 use serde::Serialize;
+use unfold::tasks::caption::CaptionModel;
 use unfold::tasks::image::ImageModel;
 use unfold::tasks::language::LanguageModel;
 use unfold::tasks::text::TextModel;
-use unfold::tasks::{TaskKind, task_of};
+use unfold::tasks::vqa::VqaModel;
+use unfold::tasks::{TaskKind, score, task_of};
 
 use crate::failure::unusable;
 use crate::output;
@@ -13,13 +17,19 @@ use crate::plan::Eval;
 use crate::progress::with_reporter;
 use crate::report;
 
-/// Measures a model on data.
+/// Measures a model on data, or predictions against what people said.
 pub(super) fn eval(plan: &Eval) -> Result<()> {
+    if plan.predictions {
+        let report = score(&plan.run, Path::new(&plan.data))?;
+        return tell(plan, &report, || report::of_score(&report));
+    }
     match task_of(&plan.run)? {
-        TaskKind::Text | TaskKind::Image if plan.int8 => Err(unusable(
-            "--int8: only language models can be rounded",
-            "leave it out",
-        )),
+        TaskKind::Text | TaskKind::Image | TaskKind::Caption | TaskKind::Vqa if plan.int8 => {
+            Err(unusable(
+                "--int8: only language models can be rounded",
+                "leave it out",
+            ))
+        }
         TaskKind::Text => {
             let report = TextModel::load(&plan.run)?.evaluate(&plan.data)?;
             tell(plan, &report, || report::of_text(&report))
@@ -28,6 +38,16 @@ pub(super) fn eval(plan: &Eval) -> Result<()> {
             let model = ImageModel::load(&plan.run)?;
             let report = with_reporter(|reporter| model.evaluate(&plan.data, reporter))?;
             tell(plan, &report, || report::of_image(&report))
+        }
+        TaskKind::Vqa => {
+            let model = VqaModel::load(&plan.run)?;
+            let report = with_reporter(|reporter| model.evaluate(&plan.data, reporter))?;
+            tell(plan, &report, || report::of_vqa(&report))
+        }
+        TaskKind::Caption => {
+            let model = CaptionModel::load(&plan.run)?;
+            let report = with_reporter(|reporter| model.evaluate(&plan.data, reporter))?;
+            tell(plan, &report, || report::of_caption(&report))
         }
         TaskKind::Language => {
             let mut model = LanguageModel::load(&plan.run)?;

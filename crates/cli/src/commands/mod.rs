@@ -21,6 +21,8 @@ pub(crate) fn act(plan: Plan) -> Result<()> {
         Plan::TrainText(train) => train::text(&train),
         Plan::TrainLanguage(train) => train::language(&train),
         Plan::TrainImage(train) => train::image(&train),
+        Plan::TrainVqa(train) => train::vqa(&train),
+        Plan::TrainCaption(train) => train::caption(&train),
         Plan::Eval(eval) => eval::eval(&eval),
         Plan::Run(run) => run::run(&run),
         Plan::Import(import) => import::import(&import),

@@ -25,8 +25,15 @@ pub(super) fn run(plan: &Run) -> Result<()> {
         (TaskKind::Text, Input::Lines) => classify(plan, None),
         (TaskKind::Image, Input::Texts(files)) => see::classify(plan, Some(files)),
         (TaskKind::Image, Input::Lines) => see::classify(plan, None),
-        (TaskKind::Text | TaskKind::Image, Input::Prompt(_) | Input::Interactive) => Err(unusable(
-            format!("{}: this model sorts and cannot write", plan.run.display()),
+        (TaskKind::Caption, Input::Texts(files)) => see::caption(plan, Some(files)),
+        (TaskKind::Vqa, Input::Texts(texts)) => see::ask(plan, texts),
+        (TaskKind::Vqa, Input::Lines) => see::ask_lines(plan),
+        (TaskKind::Caption, Input::Lines) => see::caption(plan, None),
+        (
+            TaskKind::Text | TaskKind::Image | TaskKind::Caption | TaskKind::Vqa,
+            Input::Prompt(_) | Input::Interactive,
+        ) => Err(unusable(
+            format!("{}: this model goes on with no text", plan.run.display()),
             "give texts or pictures without --prompt, or name a run of `unfold train language`",
         )),
         (TaskKind::Language, Input::Texts(_) | Input::Lines) => Err(unusable(

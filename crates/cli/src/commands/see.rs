@@ -4,8 +4,11 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use serde::Serialize;
 use unfold::data::{Picture, decode};
-use unfold::tasks::image::{ImageClassifier, ImageModel};
+use unfold::tasks::caption::{AnswerConfig, Caption, CaptionModel};
+use unfold::tasks::image::ImageModel;
+use unfold::tasks::vqa::VqaModel;
 
 use super::run::{Answer, Lines, one_line};
 use crate::failure::unusable;
@@ -30,16 +33,175 @@ pub(super) fn name(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// Classifies pictures, a line of output for each. One that cannot be read is told and passed over; the command then fails at
-/// its end.
+/// Classifies pictures.
 pub(super) fn classify(plan: &Run, files: Option<&Vec<String>>) -> Result<()> {
     let model = ImageModel::load(&plan.run)?;
     let classifier = model.classifier();
+    each(files, |file, picture| {
+        let prediction = classifier.classify(&[picture]).remove(0);
+        Ok(match plan.json {
+            true => serde_json::to_string(&Answer {
+                picture: Some(file),
+                prediction: &prediction,
+            })?,
+            false => format!(
+                "{}\t{}\t{:.4}",
+                one_line(file),
+                one_line(&prediction.label),
+                prediction.probability
+            ),
+        })
+    })
+}
+
+/// Describes pictures.
+pub(super) fn caption(plan: &Run, files: Option<&Vec<String>>) -> Result<()> {
+    let model = CaptionModel::load(&plan.run)?;
+    let writing = &plan.writing;
+    let answer = AnswerConfig {
+        beam: writing.beam.unwrap_or(model.answer().beam),
+        length_power: writing.length_power.unwrap_or(model.answer().length_power),
+    };
+    each(files, |file, picture| {
+        let captions = match writing.drawn {
+            true => model.sample(&[picture], writing.sampling.temperature, writing.seed),
+            false => model.caption(&[picture], &answer).remove(0),
+        };
+        Ok(match plan.json {
+            true => {
+                let said = |caption: &Caption| Said {
+                    caption: caption.text(),
+                    log_probability: caption.log_probability,
+                };
+                serde_json::to_string(&Described {
+                    picture: file,
+                    caption: captions[0].text(),
+                    captions: captions.iter().map(said).collect(),
+                })?
+            }
+            false => format!("{}\t{}", one_line(file), captions[0].text()),
+        })
+    })
+}
+
+/// Answers questions about pictures: each text that is a file is the picture that the questions after it are about.
+pub(super) fn ask(plan: &Run, texts: &[String]) -> Result<()> {
+    let model = VqaModel::load(&plan.run)?;
+    let mut picture: Option<(&str, Picture)> = None;
+    let mut asked = false;
+    for text in texts {
+        if Path::new(text).is_file() || (picture.is_none() && model.form().is_some()) {
+            picture = Some((text, read(text)?));
+            continue;
+        }
+        asked = true;
+        reply(plan, &model, picture.as_ref(), text)?;
+    }
+    match asked {
+        true => Ok(()),
+        false => Err(unusable(
+            "there is no question",
+            "give one after the picture: unfold run RUN photo.jpg 'What color is the car?'",
+        )),
+    }
+}
+
+/// Answers questions on standard input, each with the path of its picture and a tab before it.
+pub(super) fn ask_lines(plan: &Run) -> Result<()> {
+    let model = VqaModel::load(&plan.run)?;
+    if std::io::stdin().is_terminal() {
+        tell!("type the path of a picture, a tab and a question, and press Enter; Ctrl-D ends");
+    }
+    let mut lines = Lines::new(std::io::stdin().lock());
+    while let Some(texts) = lines.waiting().context("standard input: cannot read")? {
+        for line in texts {
+            let (picture, question) = match line.split_once('\t') {
+                Some((file, question)) => (Some((file, read(file)?)), question),
+                None if model.form().is_none() => (None, &line[..]),
+                None => {
+                    return Err(unusable(
+                        format!("`{line}`: there is no tab between a picture and a question"),
+                        "write a line as PICTURE, a tab, and the question",
+                    ));
+                }
+            };
+            reply(plan, &model, picture.as_ref(), question)?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints the answer to a question.
+fn reply(
+    plan: &Run,
+    model: &VqaModel,
+    picture: Option<&(&str, Picture)>,
+    question: &str,
+) -> Result<()> {
+    let reply = model.ask(picture.map(|(_, picture)| picture), question)?;
+    if !reply.unknown.is_empty() && !plan.json {
+        let words = reply.unknown.join(", ");
+        tell!("note: the model does not know: {words}");
+    }
+    let prediction = &reply.prediction;
+    let line = match plan.json {
+        true => serde_json::to_string(&Replied {
+            picture: picture.map(|(file, _)| *file),
+            question,
+            answer: &prediction.label,
+            probability: prediction.probability,
+            answers: prediction.probabilities.iter().take(TOLD).collect(),
+            unknown: &reply.unknown,
+        })?,
+        false => format!(
+            "{}\t{}\t{:.4}",
+            one_line(question),
+            one_line(&prediction.label),
+            prediction.probability
+        ),
+    };
+    output::print(&(line + "\n"))
+}
+
+/// As many answers are told as JSON.
+const TOLD: usize = 5;
+
+/// An answer as an object.
+#[derive(Serialize)]
+struct Replied<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picture: Option<&'a str>,
+    question: &'a str,
+    answer: &'a str,
+    probability: f32,
+    /// The likeliest ones.
+    answers: Vec<&'a (String, f32)>,
+    /// Words that the model does not know.
+    unknown: &'a [String],
+}
+
+/// A picture's captions as an object, likeliest first.
+#[derive(Serialize)]
+struct Described<'a> {
+    picture: &'a str,
+    caption: String,
+    captions: Vec<Said>,
+}
+
+#[derive(Serialize)]
+struct Said {
+    caption: String,
+    /// ln of its probability, in nats.
+    log_probability: f64,
+}
+
+/// Prints a line for each picture. One that cannot be read is told and passed over; the command then fails at its end.
+fn each(files: Option<&Vec<String>>, line: impl Fn(&str, Picture) -> Result<String>) -> Result<()> {
     let mut failed = None;
     let mut answer = |file: &str| -> Result<()> {
-        match answer(&classifier, file, plan.json)? {
-            None => Ok(()),
-            Some(error) => {
+        match read(file) {
+            Ok(picture) => output::print(&(line(file, picture)? + "\n")),
+            Err(error) => {
                 if let Some(earlier) = failed.replace(error) {
                     tell!("{earlier:#}");
                 }
@@ -59,31 +221,4 @@ pub(super) fn classify(plan: &Run, files: Option<&Vec<String>>) -> Result<()> {
         }
     }
     failed.map_or(Ok(()), Err)
-}
-
-/// Prints the answer to one picture, or gives what is wrong with it.
-fn answer(
-    classifier: &ImageClassifier<'_>,
-    file: &str,
-    json: bool,
-) -> Result<Option<anyhow::Error>> {
-    let picture = match read(file) {
-        Ok(picture) => picture,
-        Err(error) => return Ok(Some(error)),
-    };
-    let prediction = classifier.classify(&[picture]).remove(0);
-    let line = match json {
-        true => serde_json::to_string(&Answer {
-            picture: Some(file),
-            prediction: &prediction,
-        })?,
-        false => format!(
-            "{}\t{}\t{:.4}",
-            one_line(file),
-            one_line(&prediction.label),
-            prediction.probability
-        ),
-    };
-    output::print(&(line + "\n"))?;
-    Ok(None)
 }

@@ -1,7 +1,9 @@
 //! `unfold show`.
 
+mod composed;
 mod image;
 mod language;
+mod photograph;
 
 use std::path::Path;
 
@@ -37,6 +39,22 @@ pub(super) fn show(plan: &Show) -> Result<()> {
             }
             if drawn.is_empty() {
                 return Ok(());
+            }
+        }
+        Pictures::Caption(file) => {
+            if metrics_of(&plan.run) {
+                drawn.push(("curves", draw_curves(&plan.run)?));
+            }
+            if let Some(file) = file {
+                drawn.push(("caption", composed::caption(&plan.run, file)?));
+            }
+        }
+        Pictures::Answer(asked) => {
+            if metrics_of(&plan.run) {
+                drawn.push(("curves", draw_curves(&plan.run)?));
+            }
+            if let Some((file, question)) = asked {
+                drawn.push(("answer", composed::answer(&plan.run, file, question)?));
             }
         }
         Pictures::All(words) => {

@@ -6,9 +6,11 @@ use anyhow::Result;
 use serde::Serialize;
 use unfold::files::write_atomic;
 use unfold::tasks::RunOptions;
+use unfold::tasks::caption::{self, CaptionRecipe};
 use unfold::tasks::image::{self, ImageRecipe};
 use unfold::tasks::language::{self, LanguageRecipe};
 use unfold::tasks::text::{self, TextRecipe};
+use unfold::tasks::vqa::{self, VqaRecipe};
 use unfold::train::{EpochEnd, Observer, Progress, Stage, Start};
 
 use crate::interrupt::Interrupt;
@@ -42,6 +44,23 @@ pub(super) fn language(plan: &Training<LanguageRecipe>) -> Result<()> {
 pub(super) fn image(plan: &Training<ImageRecipe>) -> Result<()> {
     let report = watched(plan, image::train)?;
     finish(plan, &report, report::of_image(&report), "PICTURE")
+}
+
+/// Trains a captioner.
+pub(super) fn caption(plan: &Training<CaptionRecipe>) -> Result<()> {
+    let report = watched(plan, caption::train)?;
+    finish(plan, &report, report::of_caption(&report), "PICTURE")
+}
+
+/// Trains a model that answers questions about pictures.
+pub(super) fn vqa(plan: &Training<VqaRecipe>) -> Result<()> {
+    let report = watched(plan, vqa::train)?;
+    finish(
+        plan,
+        &report,
+        report::of_vqa(&report),
+        "PICTURE 'a question'",
+    )
 }
 
 /// Trains while the user looks on.

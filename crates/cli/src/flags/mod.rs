@@ -19,7 +19,10 @@ pub(crate) use lab::{
 };
 pub(crate) use run::{Eval, Run, Writing};
 pub(crate) use show::{Method, Picture, Show, name};
-pub(crate) use train::{Train, TrainImage, TrainLanguage, TrainTask, TrainText, Training};
+pub(crate) use train::{
+    Seeing, Train, TrainCaption, TrainImage, TrainLanguage, TrainTask, TrainText, TrainVqa,
+    Training,
+};
 
 /// Train and use convolutional and recurrent networks on a CPU.
 #[derive(Debug, Parser)]

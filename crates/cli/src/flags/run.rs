@@ -12,14 +12,21 @@ EXAMPLES
   unfold eval runs/text-reviews next-month.csv --json
   unfold eval model.safetensors test.jsonl
   unfold eval runs/language-ptb ptb.tar.gz
+  unfold eval captions.json captions_val2014.json
+  unfold eval answers.csv v2_mscoco_val2014_annotations.json --json
 
-DATA is read as in training. Where it brings a test split of its own, that is what counts.";
+DATA is read as in training. Where it brings a test split of its own, that is what counts.
+
+PREDICTIONS
+  A .json, .jsonl, .csv or .tsv file in place of RUN holds what any model said: captions by image_id, or answers by
+  question_id. DATA then holds what people said: COCO's captions, the annotations of the VQA challenge, or a table with
+  the columns image and caption. Pictures are not needed.";
 
 /// `unfold eval`.
 #[derive(Debug, Args)]
 #[command(after_help = EVAL_EXAMPLES, arg_required_else_help = true)]
 pub(crate) struct Eval {
-    /// Folder of a finished run, or a model.safetensors file
+    /// Folder of a finished run, a model.safetensors file, or a file of predictions
     pub(crate) run: PathBuf,
     /// Data as for `unfold train`
     pub(crate) data: String,
@@ -85,14 +92,9 @@ pub(crate) struct Writing {
     /// Write at most so many words, characters or pieces [default: 100, of characters 500]
     #[arg(long, value_name = "N")]
     pub(crate) length: Option<usize>,
-    /// Below 1 likely words become likelier, 0 always takes the likeliest
-    #[arg(
-        long,
-        value_name = "X",
-        default_value_t = 0.8,
-        allow_negative_numbers = true
-    )]
-    pub(crate) temperature: f64,
+    /// Below 1 likely words become likelier, 0 always takes the likeliest [default: 0.8; captions are searched for, not drawn]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) temperature: Option<f64>,
     /// Always take the likeliest word: --temperature 0
     #[arg(long, conflicts_with_all = ["beam", "temperature"])]
     pub(crate) greedy: bool,
@@ -111,6 +113,9 @@ pub(crate) struct Writing {
     /// Search for the likeliest text with so many candidates at once, in place of drawing
     #[arg(long, value_name = "WIDTH")]
     pub(crate) beam: Option<usize>,
+    /// Divide ln p of a caption by this power of its length: 0 favours short ones, 1 takes the mean [default: the recipe's]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) length_power: Option<f64>,
     /// Stop before this word; may be repeated
     #[arg(long, value_name = "WORD")]
     pub(crate) stop: Vec<String>,

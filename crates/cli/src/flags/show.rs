@@ -35,6 +35,8 @@ PICTURES
   gradcam      where a layer saw in --picture what speaks for the class
   occlusion    how much the answer suffers when a part of --picture is covered
   mistakes     pictures of --data that are taken for another class, the surest first
+  caption      --picture with its captions, and where a model with attention looked for each word (captioners)
+  answer       --picture with the answers to --text, and where a model with attention looked (visual question answering)
 
 Each picture is written as SVG and as PNG, and several also together as index.html; the paths are printed.";
 
@@ -47,7 +49,7 @@ pub(crate) struct Show {
     /// What to draw, by its name below [default: all that there is something to draw for]
     #[arg(hide_possible_values = true)]
     pub(crate) picture: Option<Picture>,
-    /// The text to read (words, surprise, states, gates, gradients)
+    /// The text to read (words, surprise, states, gates, gradients), or the question (answer)
     #[arg(long)]
     pub(crate) text: Option<String>,
     /// How to find out what a word contributed (words)
@@ -62,7 +64,7 @@ pub(crate) struct Show {
     /// Which recurrent layer, from 1 [default: the last] (states, gates); which layer by its name (filters, maps, gradcam)
     #[arg(long, value_name = "LAYER")]
     pub(crate) layer: Option<String>,
-    /// The picture to look at (maps, saliency, gradcam, occlusion)
+    /// The picture to look at (maps, saliency, gradcam, occlusion, caption, answer)
     #[arg(long = "picture", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// Count on this labelled data instead of the run's own test split (confusion, mistakes)
@@ -108,6 +110,10 @@ pub(crate) enum Picture {
     Occlusion,
     /// Pictures that are taken for another class
     Mistakes,
+    /// A picture with its captions
+    Caption,
+    /// A picture with the answers to a question
+    Answer,
 }
 
 /// The name of a picture on the command line.

@@ -23,6 +23,10 @@ pub(crate) enum TrainTask {
     Language(TrainLanguage),
     /// Sort pictures into classes
     Image(TrainImage),
+    /// Learn to describe pictures
+    Caption(TrainCaption),
+    /// Learn to answer questions about pictures
+    Vqa(TrainVqa),
 }
 
 const TRAIN_IMAGE_EXAMPLES: &str = "\
@@ -57,6 +61,68 @@ pub(crate) struct TrainImage {
     pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) training: Training,
+}
+
+const TRAIN_CAPTION_EXAMPLES: &str = "\
+DATA
+  a folder or archive    pictures, and a table with the columns image and caption (CSV, TSV, JSON Lines), COCO's captions or
+                         Karpathy's dataset_*.json; lists of names in files called *train*, *dev* or *valid*, and *test* are
+                         taken as the split, else it is made by picture; pictures in a tar file are read in place
+  a dataset.toml         which says what is where: pictures, captions, train, valid, test
+
+EXAMPLES
+  unfold train caption flickr8k/ --recipe recipes/flickr8k-lstm.toml --from efficientnet-lite0.safetensors
+  unfold train caption photos/ --from runs/image-flowers --set model.kind=attention
+  unfold train caption photos/ --out runs/photos --resume      go on after Ctrl-C, a crash or a power cut";
+
+/// `unfold train caption`.
+#[derive(Debug, Args)]
+#[command(after_help = TRAIN_CAPTION_EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct TrainCaption {
+    /// Pictures with captions: a folder, an archive or a table
+    pub(crate) data: String,
+    #[command(flatten)]
+    pub(crate) seeing: Seeing,
+    #[command(flatten)]
+    pub(crate) training: Training,
+}
+
+const TRAIN_VQA_EXAMPLES: &str = "\
+DATA
+  a folder or archive    pictures, and questions with answers: JSON of the VQA challenge or of easy-VQA, pairs of lines as
+                         DAQUAR has them, or a table with the columns question, answer and image; files or folders called
+                         *train*, *val* and *test* are taken as the split, else it is made by picture
+  a dataset.toml         which says what is where: pictures, questions, answers, train, valid, test
+
+EXAMPLES
+  unfold train vqa easy-vqa.tar.gz --recipe recipes/easy-vqa.toml
+  unfold train vqa vqa/ --recipe recipes/daquar.toml --from efficientnet-lite0.safetensors
+  unfold train vqa questions.json --set model.kind=language      how far the questions alone go";
+
+/// `unfold train vqa`.
+#[derive(Debug, Args)]
+#[command(after_help = TRAIN_VQA_EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct TrainVqa {
+    /// Pictures with questions and answers: a folder, an archive or a file of questions
+    pub(crate) data: String,
+    #[command(flatten)]
+    pub(crate) seeing: Seeing,
+    #[command(flatten)]
+    pub(crate) training: Training,
+}
+
+/// How a network sees that is a part of another one.
+#[derive(Debug, Args)]
+pub(crate) struct Seeing {
+    /// See with this trained network: a run, a model.safetensors file, or weights as PyTorch names them
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) from: Option<PathBuf>,
+    /// Let that network learn, too
+    #[arg(long, requires = "from")]
+    pub(crate) finetune: bool,
+    /// Stop at a picture that cannot be read, in place of leaving it out
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 const TRAIN_TEXT_EXAMPLES: &str = "\

@@ -9,9 +9,11 @@ mod train;
 use std::path::Path;
 
 use anyhow::Result;
+use unfold::tasks::caption::CaptionRecipe;
 use unfold::tasks::image::ImageRecipe;
 use unfold::tasks::language::LanguageRecipe;
 use unfold::tasks::text::TextRecipe;
+use unfold::tasks::vqa::VqaRecipe;
 
 pub(crate) use import::Import;
 pub(crate) use lab::{LabConvolution, LabFilters, LabMemory, LabPooling};
@@ -31,6 +33,10 @@ pub(crate) enum Plan {
     TrainLanguage(Box<Training<LanguageRecipe>>),
     /// Train an image classifier.
     TrainImage(Box<Training<ImageRecipe>>),
+    /// Train a model that answers questions about pictures.
+    TrainVqa(Box<Training<VqaRecipe>>),
+    /// Train a captioner.
+    TrainCaption(Box<Training<CaptionRecipe>>),
     /// Measure a model.
     Eval(Eval),
     /// Answer texts.
@@ -73,6 +79,8 @@ impl Plan {
                     Self::TrainLanguage(Box::new(train::language(flags)?))
                 }
                 TrainTask::Image(flags) => Self::TrainImage(Box::new(train::image(flags)?)),
+                TrainTask::Vqa(flags) => Self::TrainVqa(Box::new(train::vqa(flags)?)),
+                TrainTask::Caption(flags) => Self::TrainCaption(Box::new(train::caption(flags)?)),
             },
             Command::Eval(flags) => Self::Eval(Eval::new(flags)?),
             Command::Run(flags) => Self::Run(Run::new(flags)?),

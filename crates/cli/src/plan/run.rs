@@ -9,10 +9,15 @@ use super::{check_data, use_threads};
 use crate::failure::unusable;
 use crate::flags;
 
+/// The temperature unless told otherwise.
+const USUAL_TEMPERATURE: f64 = 0.8;
+
 /// A measurement.
 #[derive(Debug)]
 pub(crate) struct Eval {
     pub(crate) run: PathBuf,
+    /// Whether `run` holds predictions and no model.
+    pub(crate) predictions: bool,
     pub(crate) data: String,
     pub(crate) int8: bool,
     pub(crate) json: bool,
@@ -46,6 +51,10 @@ pub(crate) struct Writing {
     pub(crate) sampling: Sampling,
     /// Words at most; as many as suit its tokens when `None`.
     pub(crate) length: Option<usize>,
+    /// Whether a caption's words are drawn, and not searched for.
+    pub(crate) drawn: bool,
+    /// The power of a caption's length that ln of its probability is divided by; the model's own when `None`.
+    pub(crate) length_power: Option<f64>,
     pub(crate) beam: Option<usize>,
     /// Words to stop before.
     pub(crate) stop: Vec<String>,
@@ -60,8 +69,15 @@ impl Eval {
     pub(super) fn new(flags: flags::Eval) -> Result<Eval> {
         use_threads(&flags.threads);
         check_data(&flags.data)?;
+        let ending = flags.run.extension().and_then(|ending| ending.to_str());
+        let predictions = matches!(ending, Some("json" | "jsonl" | "csv" | "tsv"));
+        if predictions && flags.int8 {
+            let problem = "--int8: predictions have no weights to be rounded";
+            return Err(unusable(problem, "leave it out"));
+        }
         Ok(Eval {
             run: flags.run,
+            predictions,
             data: flags.data,
             int8: flags.int8,
             json: flags.json,
@@ -95,7 +111,10 @@ impl Writing {
                 remedy,
             ))
         };
-        let temperature = if flags.greedy { 0.0 } else { flags.temperature };
+        let temperature = match flags.greedy {
+            true => 0.0,
+            false => flags.temperature.unwrap_or(USUAL_TEMPERATURE),
+        };
         if !(0.0..=100.0).contains(&temperature) {
             return wrong("temperature", temperature, "choose a number from 0 to 100");
         }
@@ -120,6 +139,8 @@ impl Writing {
                 repetition_penalty: flags.repetition_penalty,
             },
             length: flags.length,
+            drawn: flags.greedy || flags.temperature.is_some(),
+            length_power: flags.length_power,
             beam: flags.beam,
             stop: flags.stop,
             one: flags.one,

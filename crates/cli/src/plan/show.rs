@@ -35,6 +35,10 @@ pub(crate) enum Pictures {
     Language(Language),
     /// What an image classifier shows.
     Image(Image),
+    /// The curves, and a picture with its captions if one is named.
+    Caption(Option<PathBuf>),
+    /// The curves, and a picture with the answers to a question if there are both.
+    Answer(Option<(PathBuf, String)>),
 }
 
 /// What to show of an image classifier.
@@ -88,6 +92,8 @@ impl Show {
         let pictures = match task_of(&show.run) {
             Ok(TaskKind::Language) => language_pictures(&show)?,
             Ok(TaskKind::Image) => image_pictures(&show)?,
+            Ok(TaskKind::Caption) => caption_pictures(&show)?,
+            Ok(TaskKind::Vqa) => answer_pictures(&show)?,
             // A run that is not finished has no model yet; its curves can be drawn.
             Ok(TaskKind::Text) | Err(_) => text_pictures(&show, method)?,
         };
@@ -184,6 +190,42 @@ fn number(layer: &str) -> Result<usize> {
             "recurrent layers are counted from 1",
         )
     })
+}
+
+fn caption_pictures(show: &flags::Show) -> Result<Pictures> {
+    match (show.picture, &show.file) {
+        (Some(Picture::Curves), _) => Ok(Pictures::Curves),
+        (None, file) => Ok(Pictures::Caption(file.clone())),
+        (Some(Picture::Caption), Some(file)) => Ok(Pictures::Caption(Some(file.clone()))),
+        (Some(Picture::Caption), None) => Err(unusable(
+            "caption: there is nothing to look at",
+            "name a picture with --picture FILE",
+        )),
+        (Some(other), _) => Err(unusable(
+            format!("{}: a captioner has no such picture", flags::name(other)),
+            "draw curves or caption of this one",
+        )),
+    }
+}
+
+fn answer_pictures(show: &flags::Show) -> Result<Pictures> {
+    let asked = show.file.clone().zip(show.text.clone());
+    match (show.picture, asked) {
+        (Some(Picture::Curves), _) => Ok(Pictures::Curves),
+        (None | Some(Picture::Answer), Some(asked)) => Ok(Pictures::Answer(Some(asked))),
+        (None, None) => Ok(Pictures::Answer(None)),
+        (Some(Picture::Answer), None) => Err(unusable(
+            "answer: there is no picture or no question",
+            "name a picture with --picture FILE and ask with --text '…'",
+        )),
+        (Some(other), _) => {
+            let name = flags::name(other);
+            Err(unusable(
+                format!("{name}: a model that answers questions has no such picture"),
+                "draw curves or answer of this one",
+            ))
+        }
+    }
 }
 
 fn image_pictures(show: &flags::Show) -> Result<Pictures> {

@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use unfold::ErrorKind;
 use unfold::tasks::Recipe;
+use unfold::tasks::caption::CaptionRecipe;
+use unfold::tasks::encoder::EncoderConfig;
 use unfold::tasks::image::ImageRecipe;
 use unfold::tasks::language::LanguageRecipe;
 use unfold::tasks::recipe::line_of;
 use unfold::tasks::text::TextRecipe;
+use unfold::tasks::vqa::VqaRecipe;
 
 use super::{check_data, use_threads};
 use crate::failure::unusable;
@@ -71,12 +74,63 @@ pub(super) fn image(flags: flags::TrainImage) -> Result<Training<ImageRecipe>> {
         }
         recipe.data.strict |= flags.strict;
     })?;
-    let from = plan.recipe.parameters.from.as_ref();
+    check_model(plan.recipe.parameters.from.as_deref())?;
+    Ok(plan)
+}
+
+pub(super) fn caption(flags: flags::TrainCaption) -> Result<Training<CaptionRecipe>> {
+    let seeing = flags.seeing;
+    let strict = seeing.strict;
+    let mut plan = training(flags.data, flags.training, |recipe: &mut CaptionRecipe| {
+        see_with(&mut recipe.encoder, seeing);
+        recipe.data.strict |= strict;
+    })?;
+    find_model(&mut plan.recipe.encoder, &plan.data)?;
+    Ok(plan)
+}
+
+pub(super) fn vqa(flags: flags::TrainVqa) -> Result<Training<VqaRecipe>> {
+    let seeing = flags.seeing;
+    let strict = seeing.strict;
+    let mut plan = training(flags.data, flags.training, |recipe: &mut VqaRecipe| {
+        see_with(&mut recipe.encoder, seeing);
+        recipe.data.strict |= strict;
+    })?;
+    find_model(&mut plan.recipe.encoder, &plan.data)?;
+    Ok(plan)
+}
+
+fn see_with(encoder: &mut EncoderConfig, flags: flags::Seeing) {
+    encoder.from = flags.from.or(encoder.from.take());
+    if flags.finetune {
+        encoder.learns = Some(true);
+    }
+}
+
+/// A recipe can name published weights that lie with the data: they are looked for in the working folder, in DATA, and in a
+/// folder `pretrained` beside it.
+fn find_model(encoder: &mut EncoderConfig, data: &str) -> Result<()> {
+    let Some(from) = encoder.from.take() else {
+        return Ok(());
+    };
+    let data = Path::new(data);
+    let beside = data.join("..").join("pretrained");
+    let places = [Path::new(""), data, &beside];
+    let found = places.map(|place| place.join(&from));
+    let Some(found) = found.iter().find(|path| path.exists()) else {
+        return check_model(Some(&from));
+    };
+    encoder.from = Some(found.clone());
+    Ok(())
+}
+
+fn check_model(from: Option<&Path>) -> Result<()> {
     match from.filter(|path| !path.exists()) {
-        None => Ok(plan),
+        None => Ok(()),
         Some(path) => Err(unusable(
             format!("{}: there is no such model", path.display()),
-            "check the path after --from, or leave it out to begin anew",
+            "check the path after --from; a recipe's is looked for in the working folder, in DATA, and in a folder `pretrained` \
+             beside it",
         )),
     }
 }

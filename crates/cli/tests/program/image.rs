@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::desk::Desk;
 
 /// A picture of 12 x 12 pixels as a BMP file: stripes down or across, at a place and in a shade that `i` decides.
-fn stripes(down: bool, i: usize) -> Vec<u8> {
+pub(crate) fn stripes(down: bool, i: usize) -> Vec<u8> {
     const SIDE: usize = 12;
     let mut file = b"BM".to_vec();
     file.extend((54 + 3 * (SIDE * SIDE) as u32).to_le_bytes());

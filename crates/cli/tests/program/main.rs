@@ -1,6 +1,7 @@
 //! Drives the program as its users do.
 
 mod bench;
+mod composition;
 mod desk;
 mod errors;
 mod help;

@@ -1,11 +1,18 @@
 //! Data that comes with the program; see `data/README.md` for where it is from.
 
+use std::borrow::Cow;
 use std::path::Path;
 
+use super::scenes;
 use crate::error::{Error, Result};
 
 /// The names that may be given in place of a path.
-pub(super) const NAMES: [&str; 3] = ["builtin:spam", "builtin:moby-dick", "builtin:digits"];
+pub(super) const NAMES: [&str; 4] = [
+    "builtin:spam",
+    "builtin:moby-dick",
+    "builtin:digits",
+    "builtin:scenes",
+];
 
 /// Which of them is sorted into classes.
 pub(super) const SORTED: &str = NAMES[0];
@@ -34,14 +41,15 @@ pub(super) fn is_builtin(path: &Path) -> bool {
 }
 
 /// The archive or packed file that `path` names; nothing when it is a path like any other.
-pub(super) fn archive(path: &Path) -> Result<Option<&'static [u8]>> {
+pub(super) fn archive(path: &Path) -> Result<Option<Cow<'static, [u8]>>> {
     if !is_builtin(path) {
         return Ok(None);
     }
     match path.to_string_lossy().as_ref() {
-        "builtin:spam" => Ok(Some(SPAM)),
-        "builtin:moby-dick" => Ok(Some(MOBY_DICK)),
-        "builtin:digits" => Ok(Some(DIGITS)),
+        "builtin:spam" => Ok(Some(SPAM.into())),
+        "builtin:moby-dick" => Ok(Some(MOBY_DICK.into())),
+        "builtin:digits" => Ok(Some(DIGITS.into())),
+        "builtin:scenes" => Ok(Some(scenes::archive().into())),
         other => Err(Error::data(
             other,
             "no such data comes with the program",

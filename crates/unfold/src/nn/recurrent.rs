@@ -160,6 +160,11 @@ impl Recurrent {
         &self.config
     }
 
+    /// U and b of the first layer: its input weights `[C, G D]` and bias `[G D]`, for what begins otherwise than from states.
+    pub fn input_layer(&self) -> [ParamId; 2] {
+        [self.runs[0].w_ih, self.runs[0].bias]
+    }
+
     /// States of zeros for `batch` sequences: what `None` means to [`Recurrent::forward`].
     pub fn zero_states<E: Float>(&self, batch: usize) -> States<E> {
         let directions = self.config.directions();

@@ -7,6 +7,7 @@
 //! the [tape](crate::tape) does the rest.
 
 mod affine;
+mod attention;
 mod bag;
 mod batch_norm;
 mod binary;
@@ -45,6 +46,7 @@ use crate::shape::Shape;
 use crate::tape::{Recorded, Source};
 use crate::tensor::Tensor;
 
+pub use attention::Attended;
 pub use batch_norm::{BatchNorm, Moments};
 pub(crate) use checkpoint::checkpoint;
 pub use conv_transpose2d::ConvTranspose2d;

@@ -67,7 +67,13 @@ pub(super) fn load<C: Card>(path: &Path) -> Result<(PathBuf, C, Stored)> {
 pub fn task_of(path: &Path) -> Result<TaskKind> {
     let file = model_file(path)?;
     let task = tensors::header::<Header>(&file)?.task;
-    let known = [TaskKind::Text, TaskKind::Language, TaskKind::Image];
+    let known = [
+        TaskKind::Text,
+        TaskKind::Language,
+        TaskKind::Image,
+        TaskKind::Caption,
+        TaskKind::Vqa,
+    ];
     let found = known.into_iter().find(|kind| kind.name() == task);
     found.ok_or_else(|| {
         let problem = format!("this is a model for the task `{task}`, which is not known here");

@@ -1,13 +1,19 @@
 //! The jobs that Unfold does, from raw files to a trained model and its answers.
 
+mod beam;
+pub mod caption;
 mod cell;
+mod damage;
+pub mod encoder;
 mod files;
 pub mod image;
 pub mod language;
 pub mod loss;
 mod prediction;
 pub mod recipe;
+mod score;
 pub mod text;
+pub mod vqa;
 
 use std::path::PathBuf;
 
@@ -15,6 +21,7 @@ pub use cell::CellName;
 pub use files::task_of;
 pub use prediction::Prediction;
 pub use recipe::{Recipe, TaskKind};
+pub use score::{CaptionScoreReport, ScoreReport, VqaScoreReport, score};
 
 /// Where a training puts what it makes, and whether it goes on with an earlier one.
 #[derive(Clone, Debug)]

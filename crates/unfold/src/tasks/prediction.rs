@@ -18,7 +18,16 @@ pub struct Prediction {
 impl Prediction {
     /// The answer that logits mean.
     pub(super) fn of(labels: &[String], logits: &[f32]) -> Prediction {
-        let probabilities = softmax(logits);
+        Prediction::ranked(labels, softmax(logits))
+    }
+
+    /// The answer that logits mean of which each is about one label alone: its probability is their logistic function.
+    pub(super) fn of_each(labels: &[String], logits: &[f32]) -> Prediction {
+        let each = logits.iter().map(|x| 1.0 / (1.0 + (-x).exp()));
+        Prediction::ranked(labels, each.collect())
+    }
+
+    fn ranked(labels: &[String], probabilities: Vec<f32>) -> Prediction {
         let mut ranked: Vec<(String, f32)> = labels.iter().cloned().zip(probabilities).collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
         let (label, probability) = ranked[0].clone();

@@ -16,6 +16,10 @@ pub enum TaskKind {
     Language,
     /// Image classification.
     Image,
+    /// Captioning.
+    Caption,
+    /// Visual question answering.
+    Vqa,
 }
 
 impl TaskKind {
@@ -25,6 +29,8 @@ impl TaskKind {
             TaskKind::Text => "text",
             TaskKind::Language => "language",
             TaskKind::Image => "image",
+            TaskKind::Caption => "caption",
+            TaskKind::Vqa => "vqa",
         }
     }
 }

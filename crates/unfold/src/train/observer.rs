@@ -92,6 +92,8 @@ pub enum Stage {
     Learning,
     /// Data becomes numbers.
     Encoding,
+    /// What a network that does not learn makes of pictures is computed.
+    Seeing,
     /// The finished model is measured.
     Measuring,
 }

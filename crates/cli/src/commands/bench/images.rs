@@ -2,7 +2,7 @@
 
 use unfold::nn::network::{
     Conv2dConfig, LayerConfig, LayerKind, LinearConfig, Network, Outline, Padding, PoolConfig,
-    Stem, resnet18,
+    Stem, efficientnet_lite0, resnet18,
 };
 use unfold::nn::{OptimizerConfig, Params, Sgd};
 use unfold::{Key, Tensor};
@@ -12,7 +12,7 @@ use super::steps::{Trainer, numbers, training};
 use super::{Job, Workload};
 
 /// The networks there are.
-pub(super) const ALL: [Workload; 4] = [
+pub(super) const ALL: [Workload; 5] = [
     Workload {
         name: "lenet_mnist_b64_train",
         prepare: || train([64, 28, 28, 1], 10, &lenet()),
@@ -28,6 +28,10 @@ pub(super) const ALL: [Workload; 4] = [
     Workload {
         name: "resnet18_224_b1_infer",
         prepare: || answer([1, 224, 224, 3], &resnet18(1000, Stem::Large)),
+    },
+    Workload {
+        name: "efficientnet_lite0_224_b1_infer",
+        prepare: || answer([1, 224, 224, 3], &efficientnet_lite0(1000)),
     },
 ];
 

@@ -8,13 +8,14 @@ use unfold::data::Picture as Pixels;
 use unfold::tasks::Prediction;
 use unfold::tasks::image::ImageModel;
 
+use super::photograph::{heated, photograph};
 use super::{draw_curves, metrics_of};
 use crate::commands::see;
 use crate::failure::unusable;
 use crate::flags::Picture;
 use crate::output;
 use crate::pictures::canvas::Canvas;
-use crate::pictures::colour::{Colour, diverging, mix, sequential};
+use crate::pictures::colour::{Colour, diverging, sequential};
 use crate::pictures::mosaic::{self, Section, Tile};
 use crate::pictures::raster::Raster;
 use crate::plan::{Image, Show};
@@ -153,23 +154,14 @@ impl Seen<'_> {
             }
         };
         let found = Raster::new(columns, rows, |x, y| colour(value(x, y)));
-        let Pixels { width, height, .. } = *self.fitted;
-        let both = Raster::new(width, height, |x, y| {
-            let value = smooth(
-                heat,
-                (x as f32 + 0.5) / width as f32,
-                (y as f32 + 0.5) / height as f32,
-            ) / most;
-            let share = 0.8 * value.abs();
-            mix(dimmed(pixel(self.fitted, x, y)), colour(value), share)
-        });
+        let both = heated(self.fitted, heat, most, colour);
         let tiles = [
             (
                 photograph(self.fitted),
                 "the picture as the network takes it",
             ),
             (found, "what was found"),
-            (both.smooth(), "both"),
+            (both, "both"),
         ];
         let tile = |(raster, caption): (Raster, &str)| Tile {
             raster,
@@ -181,44 +173,6 @@ impl Seen<'_> {
             tiles: tiles.map(tile).into(),
         };
         mosaic::draw(title, &self.subtitle(about), &[section])
-    }
-}
-
-/// The value at a place 0..=1 across and down, between the four nearest.
-fn smooth(heat: &Tensor, x: f32, y: f32) -> f32 {
-    let (rows, columns) = (heat.dim(0), heat.dim(1));
-    let along = |at: f32, length: usize| {
-        let at = (at * length as f32 - 0.5).clamp(0.0, (length - 1) as f32);
-        let low = at as usize;
-        (low, (low + 1).min(length - 1), at - low as f32)
-    };
-    let ((left, right, across), (above, below, down)) = (along(x, columns), along(y, rows));
-    let value = |y: usize, x: usize| heat.data()[y * columns + x];
-    let row = |y: usize| value(y, left) * (1.0 - across) + value(y, right) * across;
-    row(above) * (1.0 - down) + row(below) * down
-}
-
-fn pixel(picture: &Pixels, x: usize, y: usize) -> Colour {
-    let at = (y * picture.width + x) * picture.channels;
-    match picture.pixels[at..at + picture.channels] {
-        [grey] => Colour(grey, grey, grey),
-        [r, g, b, ..] => Colour(r, g, b),
-        [] | [_, _] => unreachable!("1 or 3 channels"),
-    }
-}
-
-/// The picture in grey, so that colours on it stand out.
-fn dimmed(colour: Colour) -> Colour {
-    let grey = (u16::from(colour.0) + u16::from(colour.1) * 2 + u16::from(colour.2)) / 4;
-    Colour(grey as u8, grey as u8, grey as u8)
-}
-
-/// A picture as it is.
-fn photograph(picture: &Pixels) -> Raster {
-    let raster = Raster::new(picture.width, picture.height, |x, y| pixel(picture, x, y));
-    match picture.width.min(picture.height) > 64 {
-        true => raster.smooth(),
-        false => raster,
     }
 }
 
@@ -338,7 +292,7 @@ fn strongest(w: &[f32], [taps, c, o]: [usize; 3], filter: usize) -> usize {
 
 /// What layers make of a picture.
 fn maps(model: &ImageModel, seen: &Seen<'_>, layer: Option<&str>) -> Result<Canvas> {
-    let all = model.maps(&fitted(seen));
+    let all = model.maps(seen.fitted);
     if let Some(name) = layer
         && !all.iter().any(|maps| maps.layer == name)
     {
@@ -393,11 +347,6 @@ fn maps(model: &ImageModel, seen: &Seen<'_>, layer: Option<&str>) -> Result<Canv
         &seen.subtitle(about),
         &sections,
     ))
-}
-
-/// The picture in the network's form; brought to it again it stays the same.
-fn fitted(seen: &Seen<'_>) -> Pixels {
-    seen.fitted.clone()
 }
 
 /// Pictures on which the model is wrong.

@@ -209,6 +209,55 @@ impl Album {
         }
     }
 
+    /// The number in the album of what had this number in the set that was opened; nothing when it is known to be damaged.
+    pub(crate) fn number(&self, of_set: usize) -> Option<usize> {
+        let damaged = self.lock();
+        if damaged.contains_key(&of_set) {
+            return None;
+        }
+        let before = match self.in_memory() {
+            true => damaged.range(..of_set).count(),
+            false => 0,
+        };
+        Some(of_set - before)
+    }
+
+    /// The damaged pictures that were met so far, by their number in the set that was opened.
+    pub(crate) fn damage(&self) -> BTreeMap<usize, Damage> {
+        self.lock().clone()
+    }
+
+    /// Finds all damaged pictures, by their number in the set that was opened: for data that would be wrong with another
+    /// picture in place of one.
+    ///
+    /// # Errors
+    /// When one is damaged and the album is strict.
+    pub(crate) fn check(&self) -> Result<BTreeMap<usize, Damage>> {
+        if let Held::Encoded(set) = &self.held {
+            let failure = Mutex::new(None);
+            concurrent::each(
+                0..set.len(),
+                self.config.threads,
+                || (),
+                |(), picture| {
+                    let Err(error) = set.read(picture) else {
+                        return;
+                    };
+                    self.note_damage(picture, &error);
+                    let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
+                    if failure.as_ref().is_none_or(|(first, _)| picture < *first) {
+                        *failure = Some((picture, error));
+                    }
+                },
+            );
+            let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
+            if let Some((_, error)) = failure.filter(|_| self.config.strict) {
+                return Err(error);
+            }
+        }
+        Ok(self.damage())
+    }
+
     /// Notes that a picture is damaged.
     pub(super) fn note_damage(&self, picture: usize, error: &Error) {
         let damage = Damage {

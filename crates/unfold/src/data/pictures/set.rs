@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::decode::{self, decode};
 use super::picture::Picture;
 use super::store::{Place, Store};
+use crate::data::concurrent;
 use crate::data::split::Labelled;
 use crate::error::{Error, Result};
 
@@ -60,6 +61,30 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.problem)
     }
+}
+
+/// Says how many pictures are damaged.
+///
+/// # Errors
+/// When there is one, and `strict` is set.
+pub(in crate::data) fn note_damage(
+    damaged: &[Damage],
+    strict: bool,
+    notes: &mut Vec<String>,
+) -> Result<()> {
+    let Some(first) = damaged.first() else {
+        return Ok(());
+    };
+    if strict {
+        let remedy = "mend or remove it, or leave `strict` out";
+        return Err(Error::data(&first.place, &first.problem, remedy));
+    }
+    let count = damaged.len();
+    let s = if count == 1 { "" } else { "s" };
+    notes.push(format!(
+        "{count} damaged picture{s} left out (first: {first})"
+    ));
+    Ok(())
 }
 
 /// What pictures look like, from some of them.
@@ -143,6 +168,37 @@ impl PictureSet {
         }
     }
 
+    /// A number for each picture that changes with what is in its file (FNV-1a, 128 bits), or what is wrong with one that
+    /// cannot be read.
+    ///
+    /// # Errors
+    /// When one cannot be read and `strict` holds.
+    pub(crate) fn digests(&self, strict: bool) -> Result<Vec<std::result::Result<u128, Damage>>> {
+        let numbers: Vec<usize> = (0..self.len()).collect();
+        let digests = concurrent::map(&numbers, |&picture| {
+            let (place, size) = match &self.entries[picture].content {
+                Content::Encoded(place) => (place.clone(), [0, 0]),
+                Content::Grey {
+                    pixels,
+                    height,
+                    width,
+                } => (Place::Store(pixels.clone()), [*height, *width]),
+            };
+            let bytes = self.store.read(&place)?;
+            let size = size.map(usize::to_le_bytes).concat();
+            Ok(digest(size.iter().chain(bytes.iter())))
+        });
+        let sort = |(picture, digest): (usize, std::io::Result<u128>)| match digest {
+            Ok(digest) => Ok(Ok(digest)),
+            Err(error) if strict => Err(Error::io(self.place(picture), "read", &error)),
+            Err(error) => Ok(Err(Damage {
+                place: self.place(picture),
+                problem: error.to_string(),
+            })),
+        };
+        digests.into_iter().enumerate().map(sort).collect()
+    }
+
     /// What the heads of up to `most` of the files, evenly spread, say; damaged ones are passed over. Nothing when none
     /// can be read.
     pub fn survey(&self, most: usize) -> Option<Survey> {
@@ -163,6 +219,13 @@ impl PictureSet {
             grey: looks.iter().all(|(_, grey)| *grey),
         })
     }
+}
+
+/// The FNV-1a hash of some bytes, 128 bits.
+fn digest<'a>(bytes: impl Iterator<Item = &'a u8>) -> u128 {
+    bytes.fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, |hash, byte| {
+        (hash ^ u128::from(*byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
+    })
 }
 
 /// At most `most` of `0..len`, evenly spread.

@@ -202,6 +202,19 @@ impl Network {
     }
 }
 
+/// The layers before the last fully connected one of the outermost list and the dropout before it: what
+/// [`Network::features`] is made of. All of them where there is none.
+pub fn without_head(layers: &[LayerConfig]) -> &[LayerConfig] {
+    let is_linear = |layer: &LayerConfig| matches!(layer.kind, LayerKind::Linear(_));
+    let Some(last) = layers.iter().rposition(is_linear) else {
+        return layers;
+    };
+    match last.checked_sub(1).map(|i| (i, &layers[i].kind)) {
+        Some((dropout, LayerKind::Dropout { .. })) => &layers[..dropout],
+        _ => &layers[..last],
+    }
+}
+
 /// # Panics
 /// When `x` is not a batch of `expected`.
 #[track_caller]

@@ -79,7 +79,7 @@ pub struct CnnConfig {
 impl Default for CnnConfig {
     fn default() -> CnnConfig {
         CnnConfig {
-            channels: vec![32, 64, 128],
+            channels: vec![16, 32, 64],
             dropout: 0.1,
         }
     }
@@ -223,7 +223,7 @@ impl ModelConfig {
     }
 
     /// Checks what the types cannot.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(in crate::tasks) fn check(&self) -> Result<()> {
         match self {
             ModelConfig::Layers(config) if !config.head.scale.is_finite() => Err(Error::recipe(
                 "model.head.scale",

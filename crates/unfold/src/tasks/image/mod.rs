@@ -18,32 +18,27 @@ pub use model::{ImageClassifier, ImageModel, ImageReport, Mistake};
 pub use recipe::{AnswerConfig, ImageRecipe, InputConfig, ParameterConfig};
 pub use transfer::import;
 
-use self::model::{Card, damage_notes};
+use self::model::Card;
 use crate::data::{
     Album, AlbumConfig, Batcher, PictureBatch, PictureData, PictureForm, PictureSet, read_pictures,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::nn::network::{FrozenNetwork, LayerConfig, LayerKind, WeightInit};
 use crate::nn::{self, Params, Pass};
 use crate::random::Key;
+use crate::tasks::damage::damage_notes;
 use crate::tasks::files::{Card as _, hash};
 use crate::tasks::loss::Loss;
 use crate::tasks::{Recipe as _, RunOptions};
 use crate::tensor::Tensor;
 use crate::train::{self, Evaluation, Observer, RunFolder, Stage, Start, Task, Unit};
 
-/// Pictures that are looked at to find out what all look like.
-const LOOKED_AT: usize = 200;
 /// Pictures over which mean and deviation are taken, at most.
 const NORMALISED_OVER: usize = 10_000;
 /// Pictures that the first layer is whitened by.
 const WHITENED_BY: usize = 2_000;
 /// What is added to the variances that whitening divides by.
 const WHITENED_NEAR: f64 = 5e-4;
-/// Larger pictures are brought to [`USUAL`] unless the recipe says otherwise.
-const SMALL: usize = 96;
-/// The usual side of larger pictures.
-const USUAL: usize = 224;
 
 /// Trains an image classifier on `data` (a path, or `builtin:digits`) and measures it on the test split. Leaves `recipe.toml`,
 /// `metrics.jsonl`, `checkpoint/` and `model.safetensors` in the run's folder.
@@ -81,7 +76,7 @@ pub fn train(
         .transpose()?;
     let form = match &start {
         Some(start) => start.form(&recipe.input),
-        None => form(recipe, &train)?,
+        None => recipe.input.form(&train)?,
     };
     let (trained_on, examples) = (train.fingerprint(), train.len());
     let to_measure = match (&test, &valid) {
@@ -169,27 +164,6 @@ pub fn train(
     };
     folder.log("report", &report)?;
     Ok(report)
-}
-
-/// The form in which the network takes pictures.
-fn form(recipe: &ImageRecipe, train: &PictureSet) -> Result<PictureForm> {
-    let seen = train.survey(LOOKED_AT).ok_or_else(|| {
-        let remedy = "fetch or make the pictures again";
-        Error::data("", "none of the pictures can be read", remedy)
-    })?;
-    let small = seen.size.filter(|[h, w]| *h.max(w) <= SMALL);
-    let [height, width] = recipe.input.size.or(small).unwrap_or([USUAL, USUAL]);
-    let form = PictureForm {
-        height,
-        width,
-        channels: recipe
-            .input
-            .channels
-            .unwrap_or(if seen.grey { 1 } else { 3 }),
-        fit: recipe.input.fit,
-    };
-    form.check("input")?;
-    Ok(form)
 }
 
 /// The training pictures.

@@ -183,6 +183,11 @@ impl ImageModel {
         &self.card.normalise
     }
 
+    /// The layers that the network is made of.
+    pub fn layers(&self) -> &[LayerConfig] {
+        &self.card.layers
+    }
+
     /// The network.
     pub fn network(&self) -> &Network {
         &self.network
@@ -420,20 +425,4 @@ fn mirrored(x: &Tensor) -> Tensor {
         values.extend(row.chunks_exact(c).rev().flatten());
     }
     Tensor::from_vec(values, x.shape())
-}
-
-/// What damaged pictures are told as.
-pub(super) fn damage_notes(damaged: &[Damage], what: &str) -> Vec<String> {
-    const TOLD: usize = 5;
-    let Some(count) = (!damaged.is_empty()).then_some(damaged.len()) else {
-        return Vec::new();
-    };
-    let some = damaged
-        .iter()
-        .take(TOLD)
-        .map(|damage| format!("  {damage}"));
-    let more = (count > TOLD).then(|| format!("  and {} more", count - TOLD));
-    let pictures = if count == 1 { "picture" } else { "pictures" };
-    let head = format!("{count} damaged {pictures} left out of {what}:");
-    std::iter::once(head).chain(some).chain(more).collect()
 }

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::config::ModelConfig;
-use crate::data::{AugmentConfig, Fit, PictureSource, matches};
+use crate::data::{AugmentConfig, Fit, PictureForm, PictureSet, PictureSource, matches};
 use crate::error::{Error, Result};
-use crate::nn::Params;
 use crate::nn::network::Network;
+use crate::nn::{Anneal, Params, Schedule};
 use crate::tasks::loss::LossConfig;
 use crate::tasks::{Recipe, TaskKind};
 use crate::train::TrainConfig;
@@ -71,6 +71,36 @@ pub struct InputConfig {
     pub fit: Fit,
 }
 
+/// Pictures that are looked at to find out what all look like.
+const LOOKED_AT: usize = 200;
+/// Larger pictures are brought to [`USUAL`] unless the recipe says otherwise.
+const SMALL: usize = 96;
+/// The usual side of larger pictures.
+const USUAL: usize = 224;
+
+impl InputConfig {
+    /// The form in which a network that begins anew takes these pictures.
+    ///
+    /// # Errors
+    /// When none can be read, or the size cannot be meant.
+    pub(in crate::tasks) fn form(&self, pictures: &PictureSet) -> Result<PictureForm> {
+        let seen = pictures.survey(LOOKED_AT).ok_or_else(|| {
+            let remedy = "fetch or make the pictures again";
+            Error::data("", "none of the pictures can be read", remedy)
+        })?;
+        let small = seen.size.filter(|[h, w]| *h.max(w) <= SMALL);
+        let [height, width] = self.size.or(small).unwrap_or([USUAL, USUAL]);
+        let form = PictureForm {
+            height,
+            width,
+            channels: self.channels.unwrap_or(if seen.grey { 1 } else { 3 }),
+            fit: self.fit,
+        };
+        form.check("input")?;
+        Ok(form)
+    }
+}
+
 /// Which parameters learn, and how fast.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -110,6 +140,13 @@ impl Default for ImageRecipe {
             train: TrainConfig {
                 epochs: 10,
                 batch_size: 64,
+                learning_rate: 4e-3,
+                schedule: Schedule::OneCycle {
+                    rise: 0.25,
+                    start: 0.1,
+                    end: 0.01,
+                    anneal: Anneal::Cosine,
+                },
                 ..TrainConfig::default()
             },
             answer: AnswerConfig::default(),

@@ -70,6 +70,24 @@ impl Start {
     }
 }
 
+impl ImageModel {
+    /// A trained network to begin with: a run or its model, or PyTorch's weights of the network `kind`, whose last layer is
+    /// then without meaning.
+    pub(in crate::tasks) fn to_begin_with(
+        path: &Path,
+        kind: &ModelConfig,
+        input: &InputConfig,
+    ) -> Result<ImageModel> {
+        match Start::read(path)? {
+            Start::Model(model) => Ok(*model),
+            Start::PyTorch(path) => {
+                let card = published_card(kind, published_form(input), vec![String::new()]);
+                read(&path, card, Parts::Features)
+            }
+        }
+    }
+}
+
 /// A model of the network `kind` with the weights that PyTorch stored in a safetensors file at `path`, which answers with
 /// `labels`.
 ///
@@ -77,7 +95,11 @@ impl Start {
 /// When the file cannot be read, or is of another network.
 pub fn import(path: &Path, kind: &ModelConfig, labels: Vec<String>) -> Result<ImageModel> {
     let form = published_form(&InputConfig::default());
-    let card = Card {
+    read(path, published_card(kind, form, labels), Parts::All)
+}
+
+fn published_card(kind: &ModelConfig, form: PictureForm, labels: Vec<String>) -> Card {
+    Card {
         format: Card::FORMAT,
         task: Card::TASK.into(),
         layers: kind.layers([form.height, form.width], labels.len()),
@@ -88,8 +110,7 @@ pub fn import(path: &Path, kind: &ModelConfig, labels: Vec<String>) -> Result<Im
         source: PictureSource::default(),
         seed: 0,
         trained_on: 0,
-    };
-    read(path, card, Parts::All)
+    }
 }
 
 fn read(path: &Path, card: Card, parts: Parts) -> Result<ImageModel> {

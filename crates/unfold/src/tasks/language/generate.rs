@@ -5,6 +5,7 @@ use super::sample::{Sampler, Sampling};
 use super::step::{Stepper, StreamState};
 use crate::data::Codec;
 use crate::random::Key;
+use crate::tasks::beam::log_sum;
 
 /// How many of the last words the repetition penalty is for.
 const RECENT: usize = 64;
@@ -109,11 +110,4 @@ impl Iterator for Generator<'_> {
         self.read(&[word]);
         Some(word)
     }
-}
-
-/// ln of the sum of e to each score.
-pub(super) fn log_sum(logits: &[f32]) -> f64 {
-    let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|&x| f64::from(x - best).exp()).sum();
-    f64::from(best) + sum.ln()
 }

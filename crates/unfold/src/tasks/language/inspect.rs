@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::generate::log_sum;
 use super::model::LanguageModel;
 use crate::nn::Pass;
 use crate::ops::CrossEntropy;
+use crate::tasks::beam::log_sum;
 use crate::tensor::Tensor;
 
 /// A word that a model has read.

@@ -16,7 +16,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-pub use beam::Continuation;
 pub use config::{DropoutConfig, LanguageConfig};
 pub use generate::{Candidate, Generator};
 pub use inspect::{Inside, Seen};
@@ -24,6 +23,8 @@ pub use model::{LanguageModel, LanguageReport};
 pub use recipe::{LanguageRecipe, WindowConfig};
 pub use sample::{Sampler, Sampling};
 pub use step::{Stepper, StreamState};
+
+pub use crate::tasks::beam::Continuation;
 
 use self::columns::Columns;
 use self::network::Window;

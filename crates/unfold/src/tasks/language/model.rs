@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use unfold_kernels::{self as kernels, Quantized};
 
-use super::beam::{self, Continuation};
+use super::beam;
 use super::columns::Columns;
 use super::config::LanguageConfig;
 use super::generate::Generator;
@@ -21,6 +21,7 @@ use crate::data::{Codec, Corpus, CorpusPart, CorpusSource, TokenStream};
 use crate::error::{Error, Result};
 use crate::nn::{Params, Pass, States};
 use crate::tasks::Recipe as _;
+use crate::tasks::beam::Continuation;
 use crate::tasks::files::{self, Card as _, hash};
 use crate::tensor::Tensor;
 use crate::tensors;

@@ -1,0 +1,93 @@
+//! Pictures of models that look at a picture and write or answer.
+
+use std::path::Path;
+
+use anyhow::Result;
+use unfold::Tensor;
+use unfold::data::Picture as Pixels;
+use unfold::tasks::caption::CaptionModel;
+use unfold::tasks::vqa::VqaModel;
+
+use super::photograph::{heated, photograph};
+use crate::commands::see;
+use crate::pictures::canvas::Canvas;
+use crate::pictures::colour::sequential;
+use crate::pictures::mosaic::{self, Section, Tile};
+use crate::wording::percent;
+
+/// As many captions and answers are told.
+const TOLD: usize = 5;
+
+/// A picture with its captions and, for models that look, where they looked for each word.
+pub(super) fn caption(run: &Path, file: &Path) -> Result<Canvas> {
+    let model = CaptionModel::load(run)?;
+    let pixels = see::read(&file.display().to_string())?;
+    let fitted = model.form().apply(&pixels);
+    let captions = model.caption(&[pixels.clone()], model.answer()).remove(0);
+    let best = &captions[0];
+    let others = captions.iter().take(TOLD).map(|caption| {
+        let mean = caption.log_probability / (caption.words.len() + 1) as f64;
+        format!("{} ({mean:.2} nats a word)", caption.text())
+    });
+    let mut sections = vec![Section {
+        title: String::new(),
+        side: 320.0,
+        tiles: vec![Tile {
+            raster: photograph(&fitted),
+            captions: others.collect(),
+        }],
+    }];
+    let looked = model.looked(&pixels, best);
+    if !looked.is_empty() {
+        let words = best.words.iter().map(String::as_str).chain(["(the end)"]);
+        let tiles = words
+            .zip(&looked)
+            .map(|(word, heat)| place(&fitted, word, heat));
+        sections.push(Section {
+            title: "where it looked for each word".into(),
+            side: 150.0,
+            tiles: tiles.collect(),
+        });
+    }
+    let about = format!("{}: the likeliest first", see::name(file));
+    Ok(mosaic::draw(&best.text(), &about, &sections))
+}
+
+/// A picture with the answers to a question and, for models that look, where they looked.
+pub(super) fn answer(run: &Path, file: &Path, question: &str) -> Result<Canvas> {
+    let model = VqaModel::load(run)?;
+    let pixels = see::read(&file.display().to_string())?;
+    let reply = model.ask(Some(&pixels), question)?;
+    let fitted = match model.form() {
+        Some(form) => form.apply(&pixels),
+        None => pixels,
+    };
+    let answers = reply.prediction.probabilities.iter().take(TOLD);
+    let lines = answers.map(|(answer, p)| format!("{:>8}  {answer}", percent(f64::from(*p))));
+    let mut tiles = vec![Tile {
+        raster: photograph(&fitted),
+        captions: lines.collect(),
+    }];
+    if let Some(heat) = &reply.looked {
+        tiles.push(place(&fitted, "where it looked", heat));
+    }
+    let section = Section {
+        title: String::new(),
+        side: 320.0,
+        tiles,
+    };
+    let title = format!("{question} {}", reply.prediction.label);
+    Ok(mosaic::draw(&title, &see::name(file), &[section]))
+}
+
+/// The picture with where a model looked.
+fn place(fitted: &Pixels, caption: &str, heat: &Tensor) -> Tile {
+    let most = heat
+        .data()
+        .iter()
+        .fold(1e-12f32, |most, share| most.max(*share));
+    Tile {
+        raster: heated(fitted, heat, most, sequential),
+        captions: vec![caption.to_owned()],
+    }
+}

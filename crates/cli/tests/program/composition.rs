@@ -1,0 +1,256 @@
+//! Models that look and write or answer, from a folder of pictures to what they say of new ones.
+
+use crate::desk::Desk;
+use crate::image::stripes;
+
+/// Pictures of stripes with two captions and two questions each.
+fn photos(desk: &Desk, count: usize) {
+    std::fs::create_dir_all(desk.path("photos/pictures")).unwrap();
+    let mut captions = String::from("image,caption\n");
+    let mut questions = String::from("image,question,answer\n");
+    for i in 0..count {
+        let down = i % 2 == 0;
+        let (way, name) = (if down { "down" } else { "across" }, format!("{i:03}.bmp"));
+        let file = desk.path(&format!("photos/pictures/{name}"));
+        std::fs::write(file, stripes(down, i / 2)).unwrap();
+        captions += &format!("{name},Bright stripes go {way}.\n{name},There are stripes {way}!\n");
+        let upright = if down { "yes" } else { "no" };
+        questions +=
+            &format!("{name},Which way do they go?,{way}\n{name},Do they go down?,{upright}\n");
+    }
+    desk.write("photos/captions.csv", &captions);
+    desk.write("photos/questions.csv", &questions);
+}
+
+/// `words` and what is in `more`, as the program takes them.
+fn line<'a>(words: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    words
+        .split_whitespace()
+        .chain(more.iter().copied())
+        .collect()
+}
+
+const CAPTION: &str = "train caption photos --set encoder.network.channels=[6,8] --set words.min_count=1 \
+                       --set model.hidden_size=24 --set model.embedding_size=12 --set train.epochs=12 \
+                       --set train.batch_size=8 --set train.learning_rate=0.01 --set train.schedule.warmup=5";
+
+#[test]
+fn from_captions_to_captions() {
+    let desk = Desk::new();
+    photos(&desk, 60);
+    std::fs::write(desk.path("photos/pictures/000.bmp"), b"BM cut off").unwrap();
+    let said = desk
+        .unfold(&line(CAPTION, &["--out", "run", "--json"]))
+        .ended(0);
+    let report = said
+        .complained(&["damaged", "000.bmp", "BLEU-4", "CIDEr"])
+        .json();
+    assert!(report["bleu1"].as_f64().unwrap() > 0.9, "{report}");
+    for key in [
+        "bleu4",
+        "rouge_l",
+        "cider",
+        "nats_per_word",
+        "examples",
+        "seconds",
+    ] {
+        assert!(report[key].is_number(), "{key}: {report}");
+    }
+    let (down, across) = ("photos/pictures/006.bmp", "photos/pictures/007.bmp");
+    let said = desk.unfold(&["run", "run", down, across]).ended(0).out;
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(
+        lines[0].starts_with(down) && lines[0].ends_with("down"),
+        "{said}"
+    );
+    assert!(
+        lines[1].starts_with(across) && lines[1].ends_with("across"),
+        "{said}"
+    );
+    let json = desk
+        .unfold(&["run", "run", down, "--beam", "3", "--json"])
+        .ended(0)
+        .json();
+    assert_eq!(json["captions"].as_array().map(Vec::len), Some(3), "{json}");
+    assert_eq!(json["caption"], json["captions"][0]["caption"]);
+    let drawn = |seed: &str| {
+        let flags = ["run", "run", down, "--temperature", "3", "--seed", seed];
+        desk.unfold(&flags).ended(0).out
+    };
+    assert_eq!(drawn("1"), drawn("1"));
+    assert!(["2", "3", "4"].iter().any(|seed| drawn(seed) != drawn("1")));
+    let eval = desk
+        .unfold(&["eval", "run", "photos", "--json"])
+        .ended(0)
+        .json();
+    assert_eq!(
+        (&eval["split"], &eval["bleu4"]),
+        (&report["split"], &report["bleu4"])
+    );
+    let drawn = desk
+        .unfold(&["show", "run", "--picture", down])
+        .ended(0)
+        .out;
+    assert!(
+        drawn.contains("caption.svg") && drawn.contains("curves.png"),
+        "{drawn}"
+    );
+
+    desk.unfold(&["show", "run", "words", "--text", "x"])
+        .ended(2)
+        .complained(&["a captioner has no such picture"]);
+    desk.unfold(&["run", "run", "--prompt", "x"])
+        .ended(2)
+        .complained(&["goes on with no text"]);
+    desk.unfold(&line(CAPTION, &["--strict", "--out", "strict"]))
+        .ended(2)
+        .complained(&["000.bmp"]);
+    desk.unfold(&line(CAPTION, &["--from", "nowhere", "--out", "other"]))
+        .ended(2)
+        .complained(&["nowhere", "--from"]);
+}
+
+/// Features of a frozen network are computed once, and change nothing but the time that it takes.
+#[test]
+fn a_trained_network_sees_for_another() {
+    let desk = Desk::new();
+    photos(&desk, 40);
+    crate::image::folder(&desk, "stripes", 20);
+    let classify = "train image stripes --set model.channels=[6,8] --set train.epochs=3 \
+                    --set train.batch_size=8 --out classes";
+    desk.unfold(&line(classify, &[])).ended(0);
+    let describe = "train caption photos --from classes --set words.min_count=1 --set train.epochs=8 \
+                    --set train.batch_size=8 --set train.learning_rate=0.02 --set encoder.cache=\"seen\"";
+    for kind in ["first-input", "multimodal", "attention"] {
+        let kind_is = format!("model.kind={kind}");
+        let flags = line(
+            describe,
+            &["--set", &kind_is, "--set", "model.hidden_size=16"],
+        );
+        let train = |out: &str| {
+            let more = ["--out", out, "--json"];
+            desk.unfold(&[&flags[..], &more].concat()).ended(0).json()
+        };
+        let report = train(kind);
+        assert!(report["bleu1"].as_f64().unwrap() > 0.7, "{kind}: {report}");
+        let again = format!("{kind}-again");
+        train(&again);
+        let model = |run: &str| desk.bytes(&format!("{run}/model.safetensors"));
+        assert!(
+            model(kind) == model(&again),
+            "{kind}: other bits from the cache"
+        );
+    }
+    // A vector for two of them, a grid for the third.
+    assert_eq!(std::fs::read_dir(desk.path("seen")).unwrap().count(), 2);
+    let drawn = desk.unfold(&[
+        "show",
+        "attention",
+        "caption",
+        "--picture",
+        "photos/pictures/001.bmp",
+        "--out",
+        "seen-by",
+    ]);
+    assert!(drawn.ended(0).out.contains("caption.png"));
+    let svg = desk.read("seen-by/caption.svg");
+    assert!(
+        svg.contains("where it looked for each word"),
+        "no attention in the picture"
+    );
+}
+
+const VQA: &str = "train vqa photos --set encoder.network.channels=[6,8] --set model.hidden_size=16 \
+                   --set model.embedding_size=8 --set model.joint_size=24 --set train.epochs=12 \
+                   --set train.batch_size=12 --set train.learning_rate=0.01 --set train.schedule.warmup=5";
+
+#[test]
+fn from_questions_to_answers() {
+    let desk = Desk::new();
+    photos(&desk, 60);
+    let flags = ["--set", "model.dropout=0.1", "--out", "run", "--json"];
+    let said = desk.unfold(&line(VQA, &flags)).ended(0);
+    let report = said.complained(&["accuracy"]).json();
+    assert!(report["accuracy"].as_f64().unwrap() > 0.9, "{report}");
+    let down = "photos/pictures/006.bmp";
+    let said = desk
+        .unfold(&[
+            "run",
+            "run",
+            down,
+            "Which way do they go?",
+            "Do they go down?",
+        ])
+        .ended(0)
+        .out;
+    assert!(
+        said.contains("\tdown\t") && said.contains("\tyes\t"),
+        "{said}"
+    );
+    let typed = format!("{down}\tWhich way do they go?\n");
+    let said = desk
+        .unfold_reading(&["run", "run"], typed.as_bytes())
+        .ended(0)
+        .out;
+    assert!(said.contains("\tdown\t"), "{said}");
+    let strange = desk
+        .unfold(&["run", "run", down, "Do giraffes go down?"])
+        .ended(0);
+    strange.complained(&["giraffes"]);
+    desk.unfold(&["run", "run", down, "Quo vadis"])
+        .ended(2)
+        .complained(&["knows none of these words"]);
+    desk.unfold(&["run", "run", down])
+        .ended(2)
+        .complained(&["there is no question"]);
+    let drawn = desk.unfold(&[
+        "show",
+        "run",
+        "answer",
+        "--picture",
+        down,
+        "--text",
+        "Do they go down?",
+    ]);
+    assert!(drawn.ended(0).out.contains("answer.svg"));
+
+    let kinds = [
+        ("attention", 0.9, 1.0),
+        ("language", 0.2, 0.8),
+        ("prior", 0.1, 0.6),
+    ];
+    for (kind, least, most) in kinds {
+        let kind_is = format!("model.kind={kind}");
+        let flags = "train vqa photos --set encoder.network.channels=[6,8] --set train.epochs=8 \
+                     --set train.batch_size=12 --set train.learning_rate=0.01 --json --out";
+        let report = desk
+            .unfold(&line(flags, &[kind, "--set", &kind_is]))
+            .ended(0)
+            .json();
+        let accuracy = report["accuracy"].as_f64().unwrap();
+        assert!((least..=most).contains(&accuracy), "{kind}: {report}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_model_with_any_number_of_threads() {
+    let desk = Desk::new();
+    photos(&desk, 24);
+    for (task, flags) in [("caption", CAPTION), ("vqa", VQA)] {
+        let train = |threads: &str| {
+            let out = format!("{task}-{threads}");
+            let more = [
+                "--set",
+                "train.epochs=2",
+                "--threads",
+                threads,
+                "--out",
+                &out,
+            ];
+            desk.unfold(&line(flags, &more)).ended(0);
+            desk.bytes(&format!("{out}/model.safetensors"))
+        };
+        let one = train("1");
+        assert!(one == train("2") && one == train("3"), "{task}");
+    }
+}

@@ -1,0 +1,169 @@
+//! Beam search: the likeliest text that a search of some width finds.
+
+/// A continuation and ln of its probability.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Continuation {
+    /// Its words; the last one is the end where it ended by itself.
+    pub words: Vec<u32>,
+    /// ln of its probability given what stands before it.
+    pub log_probability: f64,
+}
+
+/// A search that goes on word by word: [`Beam::advance`] says which streams go on with which words.
+pub(super) struct Beam {
+    width: usize,
+    /// The power of a text's length that its ln p is divided by.
+    length_power: f64,
+    live: Vec<Continuation>,
+    ended: Vec<Continuation>,
+}
+
+/// How the streams of a search go on: stream i is as stream `from[i]` was, and reads `words[i]`.
+pub(super) struct Advance {
+    pub(super) from: Vec<usize>,
+    pub(super) words: Vec<u32>,
+}
+
+impl Beam {
+    /// A search in `width` streams. Texts are ranked by ln p / length^`length_power`: 1 for the mean over words, 0 for ln p
+    /// itself, which favours short ones.
+    pub(super) fn new(width: usize, length_power: f64) -> Beam {
+        let empty = Continuation {
+            words: Vec::new(),
+            log_probability: 0.0,
+        };
+        Beam {
+            width,
+            length_power,
+            // At first all streams are the same one.
+            live: vec![empty],
+            ended: Vec::new(),
+        }
+    }
+
+    /// Goes on by a word, given the scores of all words after each stream, `[width, V]`. A text that ends, with the word `end`,
+    /// leaves its place to others; `banned` is never written. Nothing when the search is over.
+    pub(super) fn advance(
+        &mut self,
+        logits: &[f32],
+        end: Option<u32>,
+        banned: &[u32],
+    ) -> Option<Advance> {
+        let (width, classes) = (self.width, logits.len() / self.width);
+        let mut next: Vec<(usize, u32, f64)> = Vec::new();
+        for (b, continuation) in self.live.iter().enumerate() {
+            let scores = &logits[b * classes..][..classes];
+            let log_sum = log_sum(scores);
+            let all = (0..).zip(scores);
+            let written = all.filter(|(word, _)| !banned.contains(word));
+            next.extend(written.map(|(word, &score)| {
+                let log_p = f64::from(score) - log_sum;
+                (b, word, continuation.log_probability + log_p)
+            }));
+        }
+        let likelier = |a: &(usize, u32, f64), b: &(usize, u32, f64)| {
+            b.2.total_cmp(&a.2).then((a.0, a.1).cmp(&(b.0, b.1)))
+        };
+        // Each of the width may be an end, which takes no place.
+        let most = (2 * width).min(next.len());
+        if most > 0 && most < next.len() {
+            next.select_nth_unstable_by(most - 1, likelier);
+        }
+        next.truncate(most);
+        next.sort_unstable_by(likelier);
+        let (mut from, mut words, mut longer) = (Vec::new(), Vec::new(), Vec::new());
+        for (b, word, log_probability) in next {
+            let mut continuation = self.live[b].clone();
+            continuation.words.push(word);
+            continuation.log_probability = log_probability;
+            if Some(word) == end {
+                self.ended.push(continuation);
+            } else if longer.len() < width {
+                from.push(b);
+                words.push(word);
+                longer.push(continuation);
+            }
+        }
+        self.live = longer;
+        if self.live.is_empty() || self.ended.len() >= width {
+            return None;
+        }
+        from.resize(width, 0);
+        words.resize(width, words[0]);
+        Some(Advance { from, words })
+    }
+
+    /// The best `width` texts, best first; those that have not ended are among them.
+    pub(super) fn finish(self) -> Vec<Continuation> {
+        let mut all = self.ended;
+        all.extend(self.live);
+        let rank = |c: &Continuation| {
+            c.log_probability / (c.words.len().max(1) as f64).powf(self.length_power)
+        };
+        all.sort_by(|a, b| rank(b).total_cmp(&rank(a)).then(a.words.cmp(&b.words)));
+        all.truncate(self.width);
+        all
+    }
+}
+
+/// ln of the sum of e to each score.
+pub(super) fn log_sum(logits: &[f32]) -> f64 {
+    let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = logits.iter().map(|&x| f64::from(x - best).exp()).sum();
+    f64::from(best) + sum.ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scores after a text: word 0 ends it. The likeliest first word leads to a poor second one.
+    fn scores(words: &[u32]) -> Vec<f32> {
+        let shares: [f32; 3] = match words {
+            [] => [0.05, 0.55, 0.4],
+            [1] => [0.3, 0.35, 0.35],
+            _ => [0.9, 0.05, 0.05],
+        };
+        shares.map(f32::ln).to_vec()
+    }
+
+    fn search(width: usize, length_power: f64, length: usize) -> Vec<Continuation> {
+        let mut beam = Beam::new(width, length_power);
+        let mut streams = vec![Vec::new(); width];
+        for _ in 0..length {
+            let logits: Vec<f32> = streams.iter().flat_map(|words| scores(words)).collect();
+            let Some(Advance { from, words }) = beam.advance(&logits, Some(0), &[]) else {
+                break;
+            };
+            let longer = |(from, word): (&usize, &u32)| [&streams[*from][..], &[*word]].concat();
+            streams = from.iter().zip(&words).map(longer).collect();
+        }
+        beam.finish()
+    }
+
+    #[test]
+    fn a_wider_search_finds_what_a_narrow_one_misses() {
+        assert_eq!(search(1, 0.0, 9)[0].words[..2], [1, 1]);
+        let found = search(3, 0.0, 9);
+        // 0.4 x 0.9 against 0.55 x 0.35 x 0.9.
+        assert_eq!(found[0].words, [2, 0]);
+        assert!((found[0].log_probability - 0.36f64.ln()).abs() < 1e-6);
+        assert!(found.len() == 3 && found[1].log_probability <= found[0].log_probability);
+    }
+
+    #[test]
+    fn the_length_counts_as_asked() {
+        assert_eq!(search(3, 0.0, 9)[0].words.len(), 2);
+        let found = search(3, 3.0, 9);
+        assert!(found[0].words.len() > 2, "{found:?}");
+    }
+
+    #[test]
+    fn what_does_not_end_is_cut() {
+        let found = search(2, 1.0, 1);
+        assert_eq!(
+            found.iter().map(|c| &c.words[..]).collect::<Vec<_>>(),
+            [[1], [2]]
+        );
+    }
+}

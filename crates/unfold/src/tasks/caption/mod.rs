@@ -1,0 +1,243 @@
+//! Captioning: from pictures and sentences about them to a model that describes new ones.
+
+mod config;
+mod decode;
+mod model;
+mod network;
+mod recipe;
+mod sentences;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Instant;
+
+pub use config::{AttentionConfig, CaptionConfig, FirstInputConfig, MultimodalConfig};
+pub use decode::Caption;
+pub use model::{CaptionModel, CaptionReport, Captioned};
+pub use recipe::{AnswerConfig, CaptionRecipe, WordConfig};
+
+use self::model::Card;
+use self::network::Network;
+use self::sentences::{Batch, Sentences};
+use crate::data::{CaptionData, CaptionSet, Count, Vocabulary, caption_words, read_captions};
+use crate::error::{Error, Result};
+use crate::nn::{Params, Pass};
+use crate::random::Key;
+use crate::tasks::damage::damage_notes;
+use crate::tasks::encoder::{Encoder, Gallery};
+use crate::tasks::files::{Card as _, hash};
+use crate::tasks::{Recipe as _, RunOptions};
+use crate::tensor::Tensor;
+use crate::train::{self, Evaluation, Observer, RunFolder, Stage, Start, Task, Unit};
+
+/// Trains a captioner on `data` (a path, or `builtin:scenes`) and measures it on the test split. Leaves `recipe.toml`,
+/// `metrics.jsonl`, `checkpoint/` and `model.safetensors` in the run's folder.
+///
+/// # Errors
+/// When the data or the recipe cannot be used, the folder is taken, training diverges, or the observer asks to stop.
+pub fn train(
+    data: &str,
+    recipe: &CaptionRecipe,
+    run: &RunOptions,
+    observer: &mut dyn Observer,
+) -> Result<CaptionReport> {
+    let began = Instant::now();
+    recipe.check()?;
+    observer.stage(Stage::Reading, None);
+    let CaptionData {
+        train,
+        valid,
+        test,
+        mut notes,
+        damaged,
+    } = read_captions(Path::new(data), &recipe.data, recipe.seed)?;
+    notes.extend(damage_notes(&damaged, "the data"));
+    let words = vocabulary(&train, recipe.words.min_count);
+    let mut params = Params::new(recipe.seed);
+    let encoder = Encoder::begin(
+        &recipe.encoder,
+        recipe.model.features(),
+        &train.pictures,
+        recipe.seed,
+        &mut params,
+    )?;
+    let network = Network::new(&mut params, &recipe.model, encoder.shape(), words.len());
+    let card = Card {
+        format: Card::FORMAT,
+        task: Card::TASK.into(),
+        words,
+        max_length: recipe.words.max_length,
+        encoder: encoder.card().clone(),
+        model: recipe.model.clone(),
+        answer: recipe.answer.clone(),
+        source: recipe.data.clone(),
+        seed: recipe.seed,
+        trained_on: train.pictures.fingerprint(),
+    };
+    let mut model = CaptionModel {
+        card,
+        params,
+        encoder,
+        network,
+    };
+    let mut seen = |set: &CaptionSet, part: &str, learns: bool| -> Result<(Sentences, Gallery)> {
+        let pictures = set.pictures.clone();
+        let (strict, cache) = (recipe.data.strict, recipe.encoder.cache.as_deref());
+        let gallery = match learns && recipe.encoder.learns() {
+            true => Gallery::of_pixels(
+                &model.encoder,
+                pictures,
+                recipe.encoder.augment.clone(),
+                strict,
+            )?,
+            false => model
+                .encoder
+                .gallery(&model.params, pictures, cache, strict, observer)?,
+        };
+        let damaged: Vec<_> = gallery.damaged().cloned().collect();
+        notes.extend(damage_notes(&damaged, &format!("the {part} part")));
+        let sentences = Sentences::of(set, &gallery, |caption| model.encode(caption));
+        Ok((sentences, gallery))
+    };
+    let (sentences, gallery) = seen(&train, "training", true)?;
+    let valid = valid
+        .map(|set| seen(&set, "validation", false))
+        .transpose()?;
+    let test = match test {
+        Some(set) => Some((seen(&set, "test", false)?.1, set)),
+        None => None,
+    };
+    if sentences.len() == 0 {
+        let problem = "there is no caption to learn from";
+        return Err(Error::data(data, problem, "give pictures with captions"));
+    }
+    begin_with_frequencies(&mut model, &sentences);
+    let mut folder = RunFolder::open(&run.out, run.resume)?;
+    folder.keep_recipe(&recipe.to_toml())?;
+    let mut params = model.params.clone();
+    let training = Training {
+        batch_size: recipe.train.batch_size,
+        fingerprint: course(recipe, model.card.trained_on),
+        sentences,
+        gallery,
+        valid,
+        model: &model,
+    };
+    observer.start(&Start {
+        unit: Unit::Examples,
+        examples: training.sentences.len(),
+        valid_examples: training.valid.as_ref().map_or(0, |(s, _)| s.len()),
+        test_examples: test.as_ref().map_or(0, |(gallery, _)| gallery.len()),
+        classes: model.card.words.len(),
+        parameters: params.len(),
+        steps: training.steps() * recipe.train.epochs,
+        epochs: recipe.train.epochs,
+        notes,
+    });
+    train::fit(
+        &training,
+        &mut params,
+        &recipe.train,
+        recipe.seed,
+        &mut folder,
+        run.resume,
+        observer,
+    )?;
+    let Training { gallery, .. } = training;
+    model.params = params;
+    model.save(&folder.model())?;
+    let report = match &test {
+        Some((gallery, set)) => model.report(set, gallery, "test", began, observer)?,
+        None => model.report(&train, &gallery, "train", began, observer)?,
+    };
+    folder.log("report", &report)?;
+    Ok(report)
+}
+
+/// The words met at least so often in the captions of a set.
+fn vocabulary(set: &CaptionSet, min_count: usize) -> Vocabulary {
+    let mut counts: HashMap<String, Count> = HashMap::new();
+    for caption in set.captions.iter().flatten() {
+        for word in caption_words(caption) {
+            let count = counts.entry(word).or_default();
+            count.total += 1;
+        }
+    }
+    Vocabulary::build(counts, min_count, 0)
+}
+
+/// Lets the scores begin as what words are likely anywhere: the head's bias is ln of their shares.
+fn begin_with_frequencies(model: &mut CaptionModel, sentences: &Sentences) {
+    let mut counts = vec![1.0f64; model.card.words.len()];
+    sentences.each_next(|word| counts[word as usize] += 1.0);
+    let all: f64 = counts.iter().sum();
+    let bias = model.network.head().bias().expect("a head with a bias");
+    for (bias, count) in model.params.get_mut(bias).iter_mut().zip(&counts) {
+        *bias = (count / all).ln() as f32;
+    }
+}
+
+/// What the training loop sees of a captioner.
+struct Training<'a> {
+    model: &'a CaptionModel,
+    batch_size: usize,
+    sentences: Sentences,
+    gallery: Gallery,
+    valid: Option<(Sentences, Gallery)>,
+    fingerprint: u64,
+}
+
+impl Task for Training<'_> {
+    type Batch = Batch;
+
+    fn steps(&self) -> usize {
+        self.sentences.len().div_ceil(self.batch_size)
+    }
+
+    fn order(&self, key: Key) -> Vec<Vec<usize>> {
+        self.sentences.order(self.batch_size, key)
+    }
+
+    fn batch(&self, captions: &[usize], key: Key) -> Result<Batch> {
+        self.sentences.batch(captions, &self.gallery, Some(key))
+    }
+
+    fn size(&self, batch: &Batch) -> usize {
+        batch.sequences.batch()
+    }
+
+    fn loss(&self, pass: &Pass<f32>, batch: &Batch, _: &mut Vec<Tensor>) -> Tensor {
+        let features = self.model.encoder.see(pass, &batch.sight);
+        let network = &self.model.network;
+        let written = network.forward(pass, &features, &batch.words, &batch.sequences);
+        let loss = written
+            .logits
+            .cross_entropy(&batch.next, &Default::default());
+        match written.penalty {
+            Some(penalty) => loss.add(&penalty),
+            None => loss,
+        }
+    }
+
+    fn validate(&self, params: &Params<f32>) -> Result<Option<Evaluation>> {
+        let valid = self.valid.as_ref();
+        valid
+            .map(|(sentences, gallery)| self.model.measure(params, sentences, gallery))
+            .transpose()
+    }
+
+    fn constrain(&self, _: &mut Params<f32>) {}
+
+    fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+}
+
+/// A number that changes with anything that decides the course of a training.
+fn course(recipe: &CaptionRecipe, trained_on: u64) -> u64 {
+    let mut recipe = recipe.clone();
+    // How often it is saved and where features are kept does not.
+    recipe.train.checkpoint_seconds = 0.0;
+    recipe.encoder.cache = None;
+    hash(recipe.to_toml().as_bytes()) ^ trained_on
+}

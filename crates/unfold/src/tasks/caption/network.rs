@@ -1,0 +1,264 @@
+//! The networks that write captions: a picture's features and words in, scores for each next word out.
+//!
+//! Word 0 stands before the first word and after the last one.
+
+mod attention;
+mod first_input;
+mod multimodal;
+
+use super::config::CaptionConfig;
+use crate::nn::{Init, Linear, Params, Pass, States};
+use crate::ragged::Ragged;
+use crate::tensor::Tensor;
+
+use attention::Attention;
+use first_input::FirstInput;
+use multimodal::Multimodal;
+
+/// Word vectors start normal with this deviation.
+const SPREAD: Init = Init::Normal(0.1);
+
+/// A network that writes.
+pub(super) enum Network {
+    Multimodal(Multimodal),
+    FirstInput(FirstInput),
+    Attention(Attention),
+}
+
+/// What [`Network::forward`] gives.
+pub(super) struct Written {
+    /// The scores of all words after each word, `[N, V]`.
+    pub(super) logits: Tensor,
+    /// What looking unevenly costs, where the network looks and trains.
+    pub(super) penalty: Option<Tensor>,
+}
+
+/// What a network knows between two words, for some streams.
+#[derive(Clone)]
+pub(super) struct Memory {
+    states: States,
+    seen: Seen,
+}
+
+/// What stays of the pictures, `[R, ..]` for R streams.
+#[derive(Clone)]
+enum Seen {
+    /// Nothing: it is in the states.
+    Nothing,
+    /// W_hi CNN(I), until the first step.
+    Added(Tensor),
+    /// Keys and values of the places.
+    Places { keys: Tensor, values: Tensor },
+}
+
+impl Memory {
+    /// The streams with these numbers, in this order. Streams of one picture may be exchanged for each other alone.
+    pub(super) fn select(&mut self, streams: &[usize]) {
+        let rows: Vec<u32> = streams.iter().map(|&stream| stream as u32).collect();
+        let all = self.states.h.iter_mut().chain(&mut self.states.c);
+        all.for_each(|state| *state = state.gather(&rows));
+    }
+}
+
+/// What a step gives for each stream.
+pub(super) struct Step {
+    /// The scores of all words, `[R, V]`.
+    pub(super) logits: Tensor,
+    /// Where it looked, `[R, L]`, if it looks.
+    pub(super) alpha: Option<Tensor>,
+}
+
+impl Network {
+    /// Adds the network's parameters to `params`, for pictures of `features` `[L, C]` and so many words.
+    pub(super) fn new(
+        params: &mut Params<f32>,
+        config: &CaptionConfig,
+        features: [usize; 2],
+        classes: usize,
+    ) -> Network {
+        let mut scope = params.scope("decoder");
+        let scope = &mut scope;
+        let channels = features[1];
+        match config {
+            CaptionConfig::Multimodal(config) => {
+                Network::Multimodal(Multimodal::new(scope, config, channels, classes))
+            }
+            CaptionConfig::FirstInput(config) => {
+                Network::FirstInput(FirstInput::new(scope, config, channels, classes))
+            }
+            CaptionConfig::Attention(config) => {
+                Network::Attention(Attention::new(scope, config, channels, classes))
+            }
+        }
+    }
+
+    /// What gives the scores.
+    pub(super) fn head(&self) -> &Linear {
+        match self {
+            Network::Multimodal(network) => network.head(),
+            Network::FirstInput(network) => network.head(),
+            Network::Attention(network) => network.head(),
+        }
+    }
+
+    /// The scores after each word `[N]` of sentences about pictures with these features, `[B, ..]`, in the order of the
+    /// sentences.
+    pub(super) fn forward(
+        &self,
+        pass: &Pass<f32>,
+        features: &Tensor,
+        words: &[u32],
+        sequences: &Ragged,
+    ) -> Written {
+        match self {
+            Network::Multimodal(network) => network.forward(pass, features, words, sequences),
+            Network::FirstInput(network) => network.forward(pass, features, words, sequences),
+            Network::Attention(network) => network.forward(pass, features, words, sequences),
+        }
+    }
+
+    /// Streams that have seen their pictures, `[R, ..]`, and no word.
+    pub(super) fn begin(&self, pass: &Pass<f32>, features: &Tensor) -> Memory {
+        match self {
+            Network::Multimodal(network) => network.begin(pass, features),
+            Network::FirstInput(network) => network.begin(pass, features),
+            Network::Attention(network) => network.begin(pass, features),
+        }
+    }
+
+    /// Reads a word in each stream.
+    pub(super) fn step(&self, pass: &Pass<f32>, words: &[u32], memory: &mut Memory) -> Step {
+        match self {
+            Network::Multimodal(network) => network.step(pass, words, memory),
+            Network::FirstInput(network) => network.step(pass, words, memory),
+            Network::Attention(network) => network.step(pass, words, memory),
+        }
+    }
+}
+
+/// One step of each of so many streams.
+fn one_step(streams: usize) -> Ragged {
+    Ragged::new(&vec![1; streams])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::{AttentionConfig, FirstInputConfig, MultimodalConfig};
+    use super::*;
+    use crate::ragged::{Packed, pack};
+    use crate::random::Key;
+    use crate::tasks::CellName;
+
+    const CLASSES: usize = 11;
+
+    fn kinds() -> Vec<(CaptionConfig, Vec<usize>)> {
+        let multimodal = |cell| {
+            CaptionConfig::Multimodal(MultimodalConfig {
+                cell,
+                hidden_size: 7,
+                embedding_size: 5,
+                dropout: 0.0,
+            })
+        };
+        let first_input = |cell, layers| {
+            CaptionConfig::FirstInput(FirstInputConfig {
+                cell,
+                hidden_size: 6,
+                layers,
+                embedding_size: 5,
+                dropout: 0.0,
+            })
+        };
+        let attention = |cell| {
+            CaptionConfig::Attention(AttentionConfig {
+                cell,
+                hidden_size: 6,
+                embedding_size: 5,
+                context_size: 4,
+                attention_size: 3,
+                dropout: 0.0,
+                ..AttentionConfig::default()
+            })
+        };
+        vec![
+            (multimodal(CellName::ElmanRelu), vec![9]),
+            (multimodal(CellName::Elman), vec![9]),
+            (first_input(CellName::Lstm, 2), vec![9]),
+            (first_input(CellName::Gru, 1), vec![9]),
+            (attention(CellName::Lstm), vec![4, 9]),
+            (attention(CellName::Gru), vec![4, 9]),
+        ]
+    }
+
+    fn made(config: &CaptionConfig, shape: &[usize]) -> (Params<f32>, Network) {
+        let mut params = Params::new(3);
+        let places = if shape.len() == 2 { shape[0] } else { 1 };
+        let network = Network::new(&mut params, config, [places, 9], CLASSES);
+        (params, network)
+    }
+
+    fn features(pictures: usize, shape: &[usize]) -> Tensor {
+        let dims = [&[pictures], shape].concat();
+        let len = dims.iter().product::<usize>() as u64;
+        let values = (0..len).map(|i| Key::new(5).normal(i) as f32);
+        Tensor::from_vec(values.collect(), &dims[..])
+    }
+
+    /// Words that are read one by one give the scores that they give together: what is learned is what writes.
+    #[test]
+    fn steps_give_what_whole_sentences_give() {
+        let sentences: [&[u32]; 3] = [&[0, 3, 7, 2], &[0], &[0, 9]];
+        for (config, shape) in kinds() {
+            let (params, network) = made(&config, &shape);
+            let pass = Pass::evaluation(&params);
+            let Packed {
+                items,
+                sequences,
+                order,
+            } = pack(&sentences);
+            let all = features(3, &shape); // in the order of the batch
+            let together = network.forward(&pass, &all, &items, &sequences).logits;
+            for (b, &sentence) in order.iter().enumerate() {
+                let own = Tensor::from_slice(
+                    &all.data()[b * all.len() / 3..][..all.len() / 3],
+                    &[&[1], &shape[..]].concat()[..],
+                );
+                let mut memory = network.begin(&pass, &own);
+                for (t, &word) in sentences[sentence].iter().enumerate() {
+                    let step = network.step(&pass, &[word], &mut memory).logits;
+                    let expected = &together.data()[sequences.row(t, b) * CLASSES..][..CLASSES];
+                    let off = step.data().iter().zip(expected).map(|(a, b)| (a - b).abs());
+                    let off = off.fold(0.0, f32::max);
+                    assert!(
+                        off < 1e-5,
+                        "{config:?}: word {t} of sentence {b} is off by {off}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Every parameter has a part in the loss, and the picture in every word.
+    #[test]
+    fn everything_learns() {
+        for (config, shape) in kinds() {
+            let (mut params, network) = made(&config, &shape);
+            let packed = pack::<u32>(&[&[0, 3, 7], &[0, 4, 9]]);
+            let pass = Pass::training(&params, Key::new(1));
+            let seen = features(2, &shape).watch();
+            let written = network.forward(&pass, &seen, &packed.items, &packed.sequences);
+            let last = written.logits.narrow(0, 4, 2).square().sum();
+            let gradients = params.backward(&pass, &last);
+            let by_picture = gradients.get(&seen).expect("the picture counts");
+            assert!(by_picture.data().iter().any(|g| *g != 0.0), "{config:?}");
+            for entry in params.entries() {
+                let gradient = &params.grads()[entry.range.clone()];
+                assert!(
+                    gradient.iter().any(|g| *g != 0.0),
+                    "{config:?}: {}",
+                    entry.name
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! What a training says about pictures that cannot be read.
+
+use crate::data::Damage;
+
+/// What damaged pictures are told as.
+pub(super) fn damage_notes(damaged: &[Damage], what: &str) -> Vec<String> {
+    const TOLD: usize = 5;
+    let Some(count) = (!damaged.is_empty()).then_some(damaged.len()) else {
+        return Vec::new();
+    };
+    let some = damaged
+        .iter()
+        .take(TOLD)
+        .map(|damage| format!("  {damage}"));
+    let more = (count > TOLD).then(|| format!("  and {} more", count - TOLD));
+    let pictures = if count == 1 { "picture" } else { "pictures" };
+    let head = format!("{count} damaged {pictures} left out of {what}:");
+    std::iter::once(head).chain(some).chain(more).collect()
+}

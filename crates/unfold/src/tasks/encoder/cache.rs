@@ -1,0 +1,258 @@
+//! Features of pictures in a file, so that they are computed once.
+//!
+//! The file is a header and records of one size: the picture's digest, a checksum, and its features as [`bf16`] numbers. Records
+//! are only ever added at the end, under a lock; a record that a kill left half written fails its checksum, and what
+//! begins there is written anew.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufReader, Read, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::bf16;
+use crate::data::read_at;
+use crate::error::{Error, Result};
+
+/// How a file begins.
+const MAGIC: &[u8; 16] = b"unfold features1";
+/// Magic, fingerprint, values in a record.
+const HEADER: u64 = 32;
+/// Digest and checksum.
+const BEFORE: usize = 20;
+
+/// The features of pictures under one encoder.
+#[derive(Debug)]
+pub(super) struct Cache {
+    path: PathBuf,
+    file: File,
+    /// Values in a record.
+    values: usize,
+    /// Where each picture's record is.
+    places: HashMap<u128, u64>,
+    end: u64,
+}
+
+impl Cache {
+    /// Opens the file for an encoder of that fingerprint in `folder`, and locks it until [`Cache::release`].
+    ///
+    /// # Errors
+    /// When the system cannot read or write it, or it is of another encoder.
+    pub(super) fn open(folder: &Path, fingerprint: u64, values: usize) -> Result<Cache> {
+        fs::create_dir_all(folder).map_err(|error| Error::io(folder, "create", &error))?;
+        let path = folder.join(format!("{fingerprint:016x}.features"));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|error| Error::io(&path, "open", &error))?;
+        // Another process may be filling it; what it adds is then there.
+        file.lock()
+            .map_err(|error| Error::io(&path, "lock", &error))?;
+        let mut cache = Cache {
+            path,
+            file,
+            values,
+            places: HashMap::new(),
+            end: HEADER,
+        };
+        cache.read(fingerprint)?;
+        Ok(cache)
+    }
+
+    /// Reads what is there.
+    fn read(&mut self, fingerprint: u64) -> Result<()> {
+        let failed = |error: &std::io::Error| Error::io(&self.path, "read", error);
+        let length = self.file.metadata().map_err(|e| failed(&e))?.len();
+        let mut header = Vec::from(*MAGIC);
+        header.extend(fingerprint.to_le_bytes());
+        header.extend((self.values as u64).to_le_bytes());
+        if length < HEADER {
+            return self.put(0, &header);
+        }
+        let mut reader = BufReader::with_capacity(1 << 20, &self.file);
+        reader.seek(SeekFrom::Start(0)).map_err(|e| failed(&e))?;
+        let mut found = [0; HEADER as usize];
+        reader.read_exact(&mut found).map_err(|e| failed(&e))?;
+        if found[..] != header[..] {
+            return Err(Error::data(
+                self.path.display(),
+                "holds no features of this network",
+                "delete it, or name another folder with encoder.cache",
+            ));
+        }
+        let mut record = vec![0; self.record()];
+        while self.end + record.len() as u64 <= length {
+            reader.read_exact(&mut record).map_err(|e| failed(&e))?;
+            let Some(digest) = checked(&record) else {
+                break;
+            };
+            self.places.insert(digest, self.end);
+            self.end += record.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Bytes of a record.
+    fn record(&self) -> usize {
+        BEFORE + 2 * self.values
+    }
+
+    fn put(&mut self, at: u64, bytes: &[u8]) -> Result<()> {
+        let written = self
+            .file
+            .seek(SeekFrom::Start(at))
+            .and_then(|_| self.file.write_all(bytes));
+        written.map_err(|error| Error::io(&self.path, "write", &error))
+    }
+
+    /// Whether a picture's features are there.
+    pub(super) fn holds(&self, digest: u128) -> bool {
+        self.places.contains_key(&digest)
+    }
+
+    /// Adds the features of a picture.
+    ///
+    /// # Errors
+    /// When the system cannot write.
+    pub(super) fn add(&mut self, digest: u128, features: &[f32]) -> Result<()> {
+        assert_eq!(
+            features.len(),
+            self.values,
+            "cache: features of another network"
+        );
+        let mut record = Vec::with_capacity(self.record());
+        record.extend(digest.to_le_bytes());
+        record.extend([0; 4]);
+        for &x in features {
+            record.extend(bf16::narrow(x).to_le_bytes());
+        }
+        let sum = checksum(&record);
+        record[16..BEFORE].copy_from_slice(&sum.to_le_bytes());
+        self.put(self.end, &record)?;
+        self.places.insert(digest, self.end);
+        self.end += record.len() as u64;
+        Ok(())
+    }
+
+    /// Lets other processes have the file: nothing will be added.
+    ///
+    /// # Errors
+    /// When what was added cannot be brought to the disk.
+    pub(super) fn release(&self) -> Result<()> {
+        let done = self.file.sync_all().and_then(|()| self.file.unlock());
+        done.map_err(|error| Error::io(&self.path, "write", &error))
+    }
+
+    /// Reads the features of a picture.
+    ///
+    /// # Errors
+    /// When the file was changed or cannot be read.
+    ///
+    /// # Panics
+    /// When they are not there.
+    pub(super) fn get(&self, digest: u128, features: &mut [f32]) -> Result<()> {
+        let mut record = vec![0; self.record()];
+        read_at(&self.file, &mut record, self.places[&digest])
+            .map_err(|error| Error::io(&self.path, "read", &error))?;
+        if checked(&record) != Some(digest) {
+            let problem = "was changed while it was in use";
+            return Err(Error::data(self.path.display(), problem, "start again"));
+        }
+        let pairs = record[BEFORE..].chunks_exact(2);
+        for (x, pair) in features.iter_mut().zip(pairs) {
+            *x = bf16::wide(u16::from_le_bytes([pair[0], pair[1]]));
+        }
+        Ok(())
+    }
+}
+
+/// The digest of a record that is whole.
+fn checked(record: &[u8]) -> Option<u128> {
+    let (digest, rest) = record.split_first_chunk::<16>()?;
+    let (sum, _) = rest.split_first_chunk::<4>()?;
+    (checksum(record) == u32::from_le_bytes(*sum)).then_some(u128::from_le_bytes(*digest))
+}
+
+/// The CRC-32 of a record but for its place.
+fn checksum(record: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&record[..16]);
+    crc.update(&record[BEFORE..]);
+    crc.finalize()
+}
+
+/// The system's folder for what can be made again.
+pub(super) fn folder() -> PathBuf {
+    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let caches = named("XDG_CACHE_HOME")
+        .or_else(|| named("LOCALAPPDATA"))
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(named("HOME")?).join(".cache")));
+    caches.unwrap_or_else(std::env::temp_dir).join("unfold")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn features(of: u32) -> Vec<f32> {
+        (0..5).map(|i| of as f32 + i as f32 / 4.0).collect()
+    }
+
+    fn got(cache: &Cache, digest: u128) -> Vec<f32> {
+        let mut features = vec![0.0; 5];
+        cache.get(digest, &mut features).unwrap();
+        features
+    }
+
+    #[test]
+    fn what_was_added_is_there_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut cache = Cache::open(folder.path(), 7, 5).unwrap();
+        for picture in 0..9 {
+            cache.add(picture.into(), &features(picture)).unwrap();
+        }
+        cache.release().unwrap();
+        let again = Cache::open(folder.path(), 7, 5).unwrap();
+        assert!((0..9).all(|picture| again.holds(picture)) && !again.holds(9));
+        assert_eq!(got(&again, 3), features(3));
+        let other = Cache::open(folder.path(), 8, 5).unwrap();
+        assert!(!other.holds(3));
+    }
+
+    #[test]
+    fn a_kill_costs_the_last_record_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("0000000000000007.features");
+        let mut cache = Cache::open(folder.path(), 7, 5).unwrap();
+        for picture in 0..4 {
+            cache.add(picture.into(), &features(picture)).unwrap();
+        }
+        drop(cache);
+        let whole = fs::read(&file).unwrap();
+        for cut in [1, 17, 29, 30] {
+            fs::write(&file, &whole[..whole.len() - cut]).unwrap();
+            let mut cache = Cache::open(folder.path(), 7, 5).unwrap();
+            assert!(cache.holds(2) && !cache.holds(3), "cut by {cut}");
+            cache.add(3, &features(3)).unwrap();
+            drop(cache);
+            assert!(fs::read(&file).unwrap() == whole);
+        }
+        // A changed byte costs what comes after it, and never gives wrong features.
+        let mut changed = whole.clone();
+        changed[HEADER as usize + 30 + 25] ^= 1;
+        fs::write(&file, &changed).unwrap();
+        let cache = Cache::open(folder.path(), 7, 5).unwrap();
+        assert!(cache.holds(0) && !cache.holds(1) && !cache.holds(2));
+    }
+
+    #[test]
+    fn a_file_of_another_network_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Cache::open(folder.path(), 7, 5).unwrap());
+        let error = Cache::open(folder.path(), 7, 6).unwrap_err().to_string();
+        assert!(error.contains("no features of this network"), "{error}");
+    }
+}

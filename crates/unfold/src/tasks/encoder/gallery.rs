@@ -1,0 +1,227 @@
+//! The pictures of one part of the data, as a network takes them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::cache::{self, Cache};
+use super::{Encoder, Features, Looker};
+use crate::data::{Album, AlbumConfig, AugmentConfig, Batcher, Damage, PictureSet};
+use crate::error::Result;
+use crate::nn::Params;
+use crate::random::Key;
+use crate::tensor::Tensor;
+use crate::train::{Observer, Stage};
+
+/// Pictures that go through a network together when it does not learn.
+const BATCH: usize = 32;
+
+/// What a network gets of some pictures.
+#[derive(Clone)]
+pub(in crate::tasks) enum Sight {
+    /// What an encoder that does not learn makes of them.
+    Features(Tensor),
+    /// Themselves, normalised.
+    Pixels(Tensor),
+}
+
+/// The pictures of a set.
+pub(in crate::tasks) struct Gallery {
+    held: Held,
+    /// By number in the set.
+    damaged: BTreeMap<usize, Damage>,
+    /// How many there are in the set.
+    len: usize,
+}
+
+enum Held {
+    Features {
+        cache: Cache,
+        /// Of each picture; 0 for a damaged one.
+        digests: Vec<u128>,
+        shape: [usize; 2],
+        features: Features,
+    },
+    Pixels(Box<Batcher>),
+}
+
+impl Gallery {
+    /// The pictures of `set` for an encoder that learns, changed at random as `augment` says.
+    ///
+    /// # Errors
+    /// When none can be read, or one cannot and `strict` holds.
+    pub(in crate::tasks) fn of_pixels(
+        encoder: &Encoder,
+        set: PictureSet,
+        augment: AugmentConfig,
+        strict: bool,
+    ) -> Result<Gallery> {
+        let config = AlbumConfig {
+            whole: augment.resized_crop.is_some(),
+            strict,
+            ..AlbumConfig::default()
+        };
+        let len = set.len();
+        let album = Album::open(set, &encoder.card.form, config)?;
+        let damaged = album.check()?;
+        let batcher = Batcher::new(album, encoder.card.normalise.clone(), augment)?;
+        Ok(Gallery {
+            held: Held::Pixels(Box::new(batcher)),
+            damaged,
+            len,
+        })
+    }
+
+    /// What an encoder makes of the pictures of `set`, as it is now: from the file in `folder`, or the usual one, where what is
+    /// missing is added. `observer` is told how far it is.
+    ///
+    /// # Errors
+    /// When none can be read, one cannot and `strict` holds, or the file cannot be written.
+    pub(in crate::tasks) fn of_features(
+        encoder: &Encoder,
+        params: &Params<f32>,
+        set: PictureSet,
+        folder: Option<&Path>,
+        strict: bool,
+        observer: &mut dyn Observer,
+    ) -> Result<Gallery> {
+        let shape = encoder.shape();
+        let folder = folder.map_or_else(cache::folder, Path::to_owned);
+        let print = encoder.fingerprint(params);
+        let mut cache = Cache::open(&folder, print, shape[0] * shape[1])?;
+        let mut digests = set.digests(strict)?;
+        let len = set.len();
+        let mut damaged = BTreeMap::new();
+        for (picture, digest) in digests.iter().enumerate() {
+            if let Err(damage) = digest {
+                damaged.insert(picture, damage.clone());
+            }
+        }
+        let missing = |(picture, digest): (usize, &Result<u128, Damage>)| {
+            let unseen = digest.as_ref().is_ok_and(|digest| !cache.holds(*digest));
+            unseen.then_some(picture)
+        };
+        let missing: Vec<usize> = digests.iter().enumerate().filter_map(missing).collect();
+        if !missing.is_empty() {
+            let unread = fill(
+                &mut cache,
+                &encoder.looker(params),
+                set,
+                &missing,
+                &digests,
+                strict,
+                observer,
+            )?;
+            for (picture, damage) in unread {
+                digests[picture] = Err(damage.clone());
+                damaged.insert(picture, damage);
+            }
+        }
+        cache.release()?;
+        Ok(Gallery {
+            held: Held::Features {
+                cache,
+                digests: digests.into_iter().map(|d| d.unwrap_or(0)).collect(),
+                shape,
+                features: encoder.card.features,
+            },
+            damaged,
+            len,
+        })
+    }
+
+    /// How many pictures there are, with the damaged ones.
+    pub(in crate::tasks) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether a picture can be seen.
+    pub(in crate::tasks) fn shows(&self, picture: usize) -> bool {
+        !self.damaged.contains_key(&picture)
+    }
+
+    /// Those that cannot, in order.
+    pub(in crate::tasks) fn damaged(&self) -> impl Iterator<Item = &Damage> {
+        self.damaged.values()
+    }
+
+    /// What a network gets of some pictures, `[B, ..]`: with a key pixels are changed at random.
+    ///
+    /// # Errors
+    /// When one cannot be read any more.
+    ///
+    /// # Panics
+    /// When one is damaged or not there.
+    pub(in crate::tasks) fn look(&self, pictures: &[usize], key: Option<Key>) -> Result<Sight> {
+        for picture in pictures {
+            assert!(
+                self.shows(*picture),
+                "gallery: picture {picture} is damaged"
+            );
+        }
+        match &self.held {
+            Held::Features {
+                cache,
+                digests,
+                shape: [l, c],
+                features,
+            } => {
+                let mut values = vec![0.0; pictures.len() * l * c];
+                let rows = values.chunks_exact_mut((l * c).max(1));
+                for (&picture, row) in pictures.iter().zip(rows) {
+                    cache.get(digests[picture], row)?;
+                }
+                let b = pictures.len();
+                Ok(Sight::Features(match features {
+                    Features::Vector => Tensor::from_vec(values, [b, *c]),
+                    Features::Grid => Tensor::from_vec(values, [b, *l, *c]),
+                }))
+            }
+            Held::Pixels(batcher) => {
+                let album = batcher.album();
+                let held = pictures.iter().map(|&picture| album.number(picture));
+                let held: Vec<usize> = held.map(|n| n.expect("a good picture")).collect();
+                Ok(Sight::Pixels(batcher.batch(&held, key)?.pixels))
+            }
+        }
+    }
+}
+
+/// Computes the features of pictures that the cache does not hold; gives those that cannot be read.
+fn fill(
+    cache: &mut Cache,
+    looker: &Looker<'_>,
+    set: PictureSet,
+    missing: &[usize],
+    digests: &[Result<u128, Damage>],
+    strict: bool,
+    observer: &mut dyn Observer,
+) -> Result<BTreeMap<usize, Damage>> {
+    let card = looker.encoder.card();
+    // Each picture is decoded once: none is worth keeping.
+    let config = AlbumConfig {
+        memory: 0,
+        strict,
+        ..AlbumConfig::default()
+    };
+    let album = Album::open(set, &card.form, config)?;
+    let batcher = Batcher::new(album, card.normalise.clone(), AugmentConfig::default())?;
+    let mut done = 0;
+    for some in missing.chunks(BATCH) {
+        let share = done as f64 / missing.len() as f64;
+        observer.stage(Stage::Seeing, Some(share));
+        let batch = batcher.batch(some, None)?;
+        if !batch.pictures.is_empty() {
+            let features = looker.features(&batch.pixels);
+            let rows = features
+                .data()
+                .chunks_exact(features.len() / batch.pictures.len());
+            for (&picture, row) in batch.pictures.iter().zip(rows) {
+                if let Ok(digest) = digests[picture] {
+                    cache.add(digest, row)?;
+                }
+            }
+        }
+        done += some.len();
+    }
+    Ok(batcher.album().damage())
+}

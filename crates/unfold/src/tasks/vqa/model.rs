@@ -1,0 +1,401 @@
+//! A trained model that answers questions about pictures: its file, its answers, how good they are.
+
+use std::path::Path;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::config::VqaConfig;
+use super::network::{Answers, Network};
+use super::questions::{Batch, Questions};
+use crate::data::{
+    Picture, PictureForm, QuestionSet, QuestionSource, Vocabulary, question_words, read_questions,
+    read_questions_split,
+};
+use crate::error::{Error, Result};
+use crate::metrics::{Answered, VqaScores};
+use crate::nn::{Params, Pass};
+use crate::ops::{CrossEntropy, IGNORE};
+use crate::tasks::Prediction;
+use crate::tasks::encoder::{Encoder, EncoderCard, Gallery};
+use crate::tasks::files::{self, Card as _};
+use crate::tensor::Tensor;
+use crate::tensors;
+use crate::train::{Evaluation, Observer, Stage};
+
+/// Questions that are answered together.
+const ANSWERED_TOGETHER: usize = 128;
+
+/// A model that answers questions about pictures, with everything it needs: vocabulary, answers, the form of its pictures, the
+/// networks that see and answer.
+pub struct VqaModel {
+    pub(super) card: Card,
+    pub(super) params: Params<f32>,
+    /// Nothing where it does not look.
+    pub(super) encoder: Option<Encoder>,
+    pub(super) network: Network,
+}
+
+/// What a model file says of itself besides the weights.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Card {
+    pub(super) format: u32,
+    pub(super) task: String,
+    pub(super) words: Vocabulary,
+    pub(super) answers: Vec<String>,
+    pub(super) max_length: usize,
+    pub(super) encoder: Option<EncoderCard>,
+    pub(super) model: VqaConfig,
+    pub(super) source: QuestionSource,
+    /// The seed of the split and of the initial values.
+    pub(super) seed: u64,
+    /// A fingerprint of the training questions.
+    pub(super) trained_on: u64,
+}
+
+impl files::Card for Card {
+    const TASK: &'static str = "vqa";
+    const FORMAT: u32 = 1;
+
+    fn format(&self) -> u32 {
+        self.format
+    }
+
+    fn check(&self) -> Result<()> {
+        self.encoder.as_ref().map_or(Ok(()), EncoderCard::check)?;
+        if self.answers.is_empty() || self.encoder.is_some() != self.model.features().is_some() {
+            return Err(Error::recipe("model", "its parts do not fit together", ""));
+        }
+        self.model.check()
+    }
+}
+
+/// How good answers are on one split.
+#[derive(Clone, Debug, Serialize)]
+pub struct VqaReport {
+    /// `vqa`.
+    pub task: &'static str,
+    /// What was measured: `test`, `valid` or `train`, the split of the training data; `given`, other data.
+    pub split: String,
+    /// By the rules of the VQA challenge where ten people answered, else the share of right answers.
+    #[serde(flatten)]
+    pub scores: VqaScores,
+    /// Mean loss, in nats, over the questions to which the model can give a right answer.
+    pub loss: f64,
+    /// How many questions were asked.
+    pub examples: usize,
+    /// How many of them have no right answer that the model can give.
+    pub out_of_reach: usize,
+    /// Pictures that could not be read: where each is and what is wrong with it.
+    pub damaged: Vec<String>,
+    /// Seconds: of training and testing, or of testing alone.
+    pub seconds: f64,
+}
+
+/// An answer with what led to it.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The answers, likeliest first.
+    pub prediction: Prediction,
+    /// Words of the question that the model does not know.
+    pub unknown: Vec<String>,
+    /// Where it looked: the shares of the places, `[H, W]`; nothing for models that take a picture as one vector.
+    pub looked: Option<Tensor>,
+}
+
+impl VqaModel {
+    /// Reads a model: the file itself or the folder of a finished run.
+    ///
+    /// # Errors
+    /// When there is none, or the file is damaged, of another task or of a newer version.
+    pub fn load(path: &Path) -> Result<VqaModel> {
+        let (file, card, stored) = files::load::<Card>(path)?;
+        let mut params = Params::restoring(stored);
+        let encoder = card
+            .encoder
+            .clone()
+            .map(|encoder| Encoder::restore(encoder, &mut params))
+            .transpose()?;
+        let network = Network::new(
+            &mut params,
+            &card.model,
+            encoder.as_ref().map(Encoder::shape),
+            card.words.len(),
+            card.answers.len(),
+        );
+        params
+            .restored()
+            .map_err(|problem| files::damaged(&file, problem))?;
+        Ok(VqaModel {
+            card,
+            params,
+            encoder,
+            network,
+        })
+    }
+
+    /// Writes the model to `path`, all or nothing.
+    ///
+    /// # Errors
+    /// When the system cannot write; an earlier file is then untouched.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let own = self.encoder.as_ref().and_then(Encoder::own);
+        let own = own.into_iter().flat_map(files::tensors);
+        tensors::write(path, &self.card, own.chain(files::tensors(&self.params)))
+    }
+
+    /// The answers that it can give, the most frequent first.
+    pub fn answers(&self) -> &[String] {
+        &self.card.answers
+    }
+
+    /// The form in which the network takes pictures; nothing where it does not look.
+    pub fn form(&self) -> Option<&PictureForm> {
+        self.card.encoder.as_ref().map(|encoder| &encoder.form)
+    }
+
+    /// Answers a question about a picture; a model that does not look needs none.
+    ///
+    /// # Errors
+    /// When the question has no word that the model knows, or there is no picture for a model that looks.
+    pub fn ask(&self, picture: Option<&Picture>, question: &str) -> Result<Reply> {
+        let words = question_words(question);
+        let unknown: Vec<String> = words
+            .into_iter()
+            .filter(|word| self.card.words.id(word).is_none())
+            .collect();
+        let numbers = self.encode(question);
+        if numbers.iter().all(|&number| number == Vocabulary::UNKNOWN) {
+            return Err(Error::data(
+                format!("`{question}`"),
+                "the model knows none of these words",
+                "ask with words of the questions that it learned from",
+            ));
+        }
+        let features = match (&self.encoder, picture) {
+            (None, _) => None,
+            (Some(encoder), Some(picture)) => Some(encoder.looker(&self.params).look(picture)),
+            (Some(_), None) => {
+                let remedy = "give one: this model looks at pictures";
+                return Err(Error::data(
+                    format!("`{question}`"),
+                    "there is no picture",
+                    remedy,
+                ));
+            }
+        };
+        let pass = Pass::evaluation(&self.params);
+        let one = crate::Ragged::new(&[numbers.len()]);
+        let Answers { logits, alpha } =
+            self.network
+                .forward(&pass, &numbers, &one, features.as_ref());
+        let grid = self.encoder.as_ref().and_then(Encoder::grid);
+        let prediction = match self.card.model.is_soft() {
+            true => Prediction::of_each(&self.card.answers, logits.data()),
+            false => Prediction::of(&self.card.answers, logits.data()),
+        };
+        Ok(Reply {
+            prediction,
+            unknown,
+            looked: alpha.zip(grid).map(|(alpha, grid)| alpha.reshape(grid)),
+        })
+    }
+
+    /// The words of a question as numbers, cut to the longest one; one unknown word where there is none.
+    pub(super) fn encode(&self, question: &str) -> Vec<u32> {
+        let words = question_words(question);
+        let number = |word: &String| self.card.words.id(word).unwrap_or(Vocabulary::UNKNOWN);
+        let words = words.iter().take(self.card.max_length).map(number);
+        let words: Vec<u32> = words.collect();
+        match words.is_empty() {
+            true => vec![Vocabulary::UNKNOWN],
+            false => words,
+        }
+    }
+
+    /// Measures the model on questions: on the test split that the training would use where it is the very data that the model
+    /// was trained on, else on the test part of the data, or all of it.
+    ///
+    /// # Errors
+    /// When the data cannot be read.
+    pub fn evaluate(&self, data: &str, observer: &mut dyn Observer) -> Result<VqaReport> {
+        let began = Instant::now();
+        observer.stage(Stage::Reading, None);
+        let path = Path::new(data);
+        let whole = read_questions(path, &self.card.source, self.card.seed);
+        let (split, set) = match whole {
+            Ok(whole)
+                if fingerprint(&whole.train) == self.card.trained_on && whole.test.is_some() =>
+            {
+                ("test", whole.test.expect("just seen"))
+            }
+            _ => ("given", read_questions_split(path, &self.card.source)?.0),
+        };
+        let gallery = self.gallery(&set, None, observer)?;
+        self.report(&set, gallery.as_ref(), split, began, observer)
+    }
+
+    /// The pictures of a set, to be seen by the encoder as it is; nothing where the model does not look.
+    pub(super) fn gallery(
+        &self,
+        set: &QuestionSet,
+        cache: Option<&Path>,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Gallery>> {
+        let Some(encoder) = &self.encoder else {
+            return Ok(None);
+        };
+        let pictures = pictures(set)?.clone();
+        let strict = self.card.source.strict;
+        encoder
+            .gallery(&self.params, pictures, cache, strict, observer)
+            .map(Some)
+    }
+
+    /// The questions of a set as numbers.
+    pub(super) fn questions(&self, set: &QuestionSet, gallery: Option<&Gallery>) -> Questions {
+        let numbers: std::collections::HashMap<&str, u32> =
+            (self.card.answers.iter().map(String::as_str))
+                .zip(0..)
+                .collect();
+        let number = |answer: &str| numbers.get(answer).copied();
+        Questions::of(set, gallery, |question| self.encode(question), number)
+    }
+
+    /// The scores of all answers, `[B, V]`, in the order of the batch.
+    pub(super) fn logits(&self, pass: &Pass<f32>, batch: &Batch) -> Tensor {
+        let sight = batch.sight.as_ref().zip(self.encoder.as_ref());
+        let features = sight.map(|(sight, encoder)| {
+            let each = encoder.see(pass, sight); // [pictures, ..]
+            let (count, shape) = (each.dim(0), each.dims()[1..].to_vec());
+            let rows = each.reshape([count, each.len() / count.max(1)]);
+            let rows = rows.gather(&batch.pictures);
+            let mut dims = vec![batch.pictures.len()];
+            dims.extend(shape);
+            rows.reshape(&dims[..])
+        });
+        let (words, questions) = (&batch.words, &batch.questions);
+        self.network
+            .forward(pass, words, questions, features.as_ref())
+            .logits
+    }
+
+    /// The mean loss over the questions of a batch that have an answer.
+    pub(super) fn loss(&self, logits: &Tensor, batch: &Batch) -> Tensor {
+        match &batch.shares {
+            // The sum over answers, the mean over questions.
+            Some(shares) => {
+                let all = logits.dim(1) as f64;
+                logits.binary_cross_entropy(shares).affine(all, 0.0)
+            }
+            None => logits.cross_entropy(&batch.answers, &CrossEntropy::default()),
+        }
+    }
+
+    /// How many answers there are, where it is asked how right each is.
+    pub(super) fn soft(&self) -> Option<usize> {
+        self.card.model.is_soft().then_some(self.card.answers.len())
+    }
+
+    /// The number of the best answer to each question, in their order, and the mean loss.
+    fn answer_all(
+        &self,
+        params: &Params<f32>,
+        questions: &Questions,
+        gallery: Option<&Gallery>,
+        watch: &mut dyn FnMut(f64),
+    ) -> Result<(Vec<usize>, f64)> {
+        let mut answers = vec![0; questions.len()];
+        let (mut sum, mut count) = (0.0, 0);
+        for some in questions.in_order(ANSWERED_TOGETHER) {
+            watch(some[0] as f64 / questions.len() as f64);
+            let batch = questions.batch(&some, gallery, self.soft(), None)?;
+            let pass = Pass::evaluation(params);
+            let logits = self.logits(&pass, &batch);
+            let known = batch.answers.iter().filter(|a| **a != IGNORE).count();
+            if known > 0 {
+                sum += f64::from(self.loss(&logits, &batch).item()) * known as f64;
+                count += known;
+            }
+            let rows = logits.data().chunks_exact(self.card.answers.len());
+            for (&place, row) in batch.order.iter().zip(rows) {
+                answers[some[place]] = crate::tasks::prediction::best(row);
+            }
+        }
+        Ok((answers, sum / count.max(1) as f64))
+    }
+
+    /// How good the answers are.
+    fn scores(&self, set: &QuestionSet, questions: &Questions, answers: &[usize]) -> VqaScores {
+        let scored = questions.all.iter().zip(answers).map(|(asked, &answer)| {
+            let question = &set.questions[asked.number];
+            Answered {
+                answer: &self.card.answers[answer],
+                people: &question.answers,
+                question_type: question.question_type.as_deref(),
+                answer_type: question.answer_type.as_deref(),
+            }
+        });
+        VqaScores::of(scored)
+    }
+
+    /// Loss and accuracy under the given parameters.
+    pub(super) fn measure(
+        &self,
+        params: &Params<f32>,
+        set: &QuestionSet,
+        questions: &Questions,
+        gallery: Option<&Gallery>,
+    ) -> Result<Evaluation> {
+        let (answers, loss) = self.answer_all(params, questions, gallery, &mut |_| {})?;
+        Ok(Evaluation {
+            accuracy: Some(self.scores(set, questions, &answers).accuracy),
+            loss,
+        })
+    }
+
+    /// Measures the model on questions.
+    pub(super) fn report(
+        &self,
+        set: &QuestionSet,
+        gallery: Option<&Gallery>,
+        split: &str,
+        began: Instant,
+        observer: &mut dyn Observer,
+    ) -> Result<VqaReport> {
+        let questions = self.questions(set, gallery);
+        let mut watch = |share| observer.stage(Stage::Measuring, Some(share));
+        let (answers, loss) = self.answer_all(&self.params, &questions, gallery, &mut watch)?;
+        let reached = questions.rightest().count();
+        let damaged = gallery.into_iter().flat_map(Gallery::damaged);
+        Ok(VqaReport {
+            task: Card::TASK,
+            split: split.to_string(),
+            scores: self.scores(set, &questions, &answers),
+            loss,
+            examples: questions.len(),
+            out_of_reach: questions.len() - reached,
+            damaged: damaged.map(ToString::to_string).collect(),
+            seconds: began.elapsed().as_secs_f64(),
+        })
+    }
+}
+
+/// The pictures of a set.
+pub(super) fn pictures(set: &QuestionSet) -> Result<&crate::data::PictureSet> {
+    set.pictures.as_ref().ok_or_else(|| {
+        Error::data(
+            "",
+            "there are questions without pictures, which this model cannot answer",
+            "give the pictures, or train with model.kind = \"language\"",
+        )
+    })
+}
+
+/// A number that changes with the questions of a set.
+pub(super) fn fingerprint(set: &QuestionSet) -> u64 {
+    let start = set.pictures.as_ref().map_or(0, |p| p.fingerprint());
+    set.questions.iter().fold(start, |state, question| {
+        files::mix(state, question.text.as_bytes())
+    })
+}

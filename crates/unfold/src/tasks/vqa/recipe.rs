@@ -1,0 +1,136 @@
+//! The recipe of a model that answers questions about pictures.
+
+use serde::{Deserialize, Serialize};
+
+use super::config::VqaConfig;
+use crate::data::QuestionSource;
+use crate::error::{Error, Result};
+use crate::nn::Schedule;
+use crate::tasks::encoder::EncoderConfig;
+use crate::tasks::{Recipe, TaskKind};
+use crate::train::TrainConfig;
+
+/// Everything about the training of a model for visual question answering but where its data lies. In TOML:
+///
+/// ```toml
+/// task = "vqa"
+/// seed = 1
+///
+/// [words]
+/// min_count = 1
+///
+/// [answers]
+/// most = 1000
+///
+/// [encoder]
+/// from = "efficientnet-lite0.safetensors"
+/// network.kind = "efficientnet-lite0"
+///
+/// [model]
+/// kind = "deeper"
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct VqaRecipe {
+    /// The job: `vqa`.
+    pub task: TaskKind,
+    /// Decides splits, initial values, the order of examples and everything random.
+    pub seed: u64,
+    /// How pictures, questions and answers are read and split.
+    pub data: QuestionSource,
+    /// Which words of questions it learns.
+    pub words: WordConfig,
+    /// Which answers it can give.
+    pub answers: AnswersConfig,
+    /// The network that sees.
+    pub encoder: EncoderConfig,
+    /// The network that reads and answers.
+    pub model: VqaConfig,
+    /// How it is trained. An example is a question. Where the encoder learns, all questions about a picture go into one
+    /// batch, so that it is seen once.
+    pub train: TrainConfig,
+}
+
+/// Which words of questions are learned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WordConfig {
+    /// Words met less often in training questions are unknown.
+    pub min_count: usize,
+    /// Longer questions are cut to so many words.
+    pub max_length: usize,
+}
+
+impl Default for WordConfig {
+    fn default() -> WordConfig {
+        WordConfig {
+            min_count: 1,
+            max_length: 40,
+        }
+    }
+}
+
+/// Which answers can be given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AnswersConfig {
+    /// The most frequent answers of training questions, so many; others are never given. 0 for all.
+    pub most: usize,
+}
+
+impl Default for AnswersConfig {
+    fn default() -> AnswersConfig {
+        AnswersConfig { most: 1000 }
+    }
+}
+
+impl Default for VqaRecipe {
+    /// The deeper LSTM, and a small convolutional network that learns with it.
+    fn default() -> VqaRecipe {
+        VqaRecipe {
+            task: TaskKind::Vqa,
+            seed: 1,
+            data: QuestionSource::default(),
+            words: WordConfig::default(),
+            answers: AnswersConfig::default(),
+            encoder: EncoderConfig::default(),
+            model: VqaConfig::default(),
+            train: TrainConfig {
+                epochs: 10,
+                batch_size: 128,
+                learning_rate: 1e-3,
+                schedule: Schedule::Cosine {
+                    floor: 0.0,
+                    warmup: 100,
+                },
+                clip_norm: Some(5.0),
+                ..TrainConfig::default()
+            },
+        }
+    }
+}
+
+/// The longest question.
+const LONGEST: usize = 1000;
+
+impl Recipe for VqaRecipe {
+    const TASK: TaskKind = TaskKind::Vqa;
+
+    fn set_seed(&mut self, seed: u64) {
+        self.seed = seed;
+    }
+
+    fn check(&self) -> Result<()> {
+        self.encoder.check()?;
+        self.model.check()?;
+        self.train.check()?;
+        match (1..=LONGEST).contains(&self.words.max_length) {
+            true => Ok(()),
+            false => Err(Error::recipe(
+                "words.max_length",
+                format!("is {}", self.words.max_length),
+                format!("choose a whole number in 1..={LONGEST}"),
+            )),
+        }
+    }
+}
