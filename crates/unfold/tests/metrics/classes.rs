@@ -1,4 +1,4 @@
-//! Metrics against scikit-learn's (`tools/make_metrics_reference.py`).
+//! Metrics of classes against scikit-learn's (`tools/make_metrics_reference.py`).
 
 use serde::Deserialize;
 use unfold::metrics::{Confusion, Scores, log_loss};
@@ -35,7 +35,7 @@ fn close(a: &[f64], b: &[f64], tolerance: f64, what: &str) {
 #[test]
 fn metrics_equal_scikit_learns() {
     let reference: Reference =
-        serde_json::from_str(include_str!("reference/metrics.json")).expect("reference");
+        serde_json::from_str(include_str!("../reference/metrics.json")).expect("reference");
     for case in reference.cases {
         let name = &case.name;
         let pairs = case

@@ -1,0 +1,5 @@
+//! Metrics against those of the field.
+
+mod captions;
+mod classes;
+mod vqa;
