@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::table::{Row, Table};
@@ -58,6 +59,22 @@ pub(super) fn read_array(place: &str, text: &str) -> Result<Table> {
             .map(|(index, object)| (index + 1, object))
             .collect(),
     ))
+}
+
+/// Reads a JSON document of a known form; `expected` says which. Keys that are not asked for are passed over.
+///
+/// # Errors
+/// When it is no JSON or lacks something, with the line and column.
+pub(super) fn read_document<T: DeserializeOwned>(
+    place: &str,
+    bytes: &[u8],
+    expected: &str,
+) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let place = format!("{place}, line {}, column {}", error.line(), error.column());
+        let problem = format!("the JSON cannot be used ({})", short(&error));
+        Error::data(place, problem, format!("expected is {expected}"))
+    })
 }
 
 /// The parser's words without the place, which is said before.

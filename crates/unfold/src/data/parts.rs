@@ -1,7 +1,7 @@
 //! Names that say to which part of a split a folder or file belongs.
 
 /// A part of a split that the data itself gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Part {
     Train,
     Valid,

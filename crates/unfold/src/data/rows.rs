@@ -79,7 +79,8 @@ pub(super) fn files<T>(
     Ok(found)
 }
 
-fn is_readme(path: &str) -> bool {
+/// Whether a file explains the others.
+pub(super) fn is_readme(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
     ["readme", "license", "licence", "notice"]
         .iter()

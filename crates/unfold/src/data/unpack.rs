@@ -44,7 +44,7 @@ pub(super) fn unpacked<'a>(mut packed: impl BufRead + 'a) -> io::Result<Box<dyn 
 
 /// `name` without the ending that says how the file is packed.
 pub(super) fn without_packing(name: &str) -> &str {
-    [".gz", ".xz", ".zst", ".zstd"]
+    [".gz", ".gzip", ".xz", ".zst", ".zstd"]
         .iter()
         .find_map(|ending| name.strip_suffix(ending))
         .unwrap_or(name)

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::decode::Kind;
+use super::layout::damage;
 use super::names::Names;
 use super::picture::Picture;
-use super::set::{Content, Entry, PictureSet, kind};
-use super::store::Place;
+use super::set::{Content, Damage, Entry, PictureSet, kind};
+use super::store::{Place, Store};
 use crate::data::concurrent;
 use crate::data::files::{File, Files};
 use crate::error::{Error, Result};
@@ -16,7 +17,25 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub struct PictureFiles {
     set: PictureSet,
+    /// What should be a picture but is none.
+    damaged: Vec<Damage>,
+    /// Of the pictures, then of what is damaged.
     names: Names,
+}
+
+/// What a name leads to.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::data) enum LookedUp<'a> {
+    Picture(usize),
+    Damaged(&'a Damage),
+    /// To nothing, or to several files.
+    Nothing,
+}
+
+/// Whether a file is a picture, or should be one.
+pub(in crate::data) fn is_picture(store: &Store, file: &File<Place>) -> bool {
+    let kind = kind(store, &file.path, &file.bytes);
+    matches!(kind, Kind::Picture | Kind::Damaged(_))
 }
 
 impl PictureFiles {
@@ -26,19 +45,41 @@ impl PictureFiles {
     /// # Errors
     /// When it cannot be read, or holds no picture.
     pub fn open(path: &Path, only: Option<&str>) -> Result<PictureFiles> {
-        let files: Files<Place> = Files::gather(path, only, "pictures")?;
+        PictureFiles::of(Files::gather(path, only, "pictures")?)
+    }
+
+    /// The pictures among some files.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(in crate::data) fn of(files: Files<Place>) -> Result<PictureFiles> {
         let kinds = concurrent::map(&files.files, |file| {
             kind(&files.shared, &file.path, &file.bytes)
         });
-        let pictures = files.files.into_iter().zip(kinds);
-        let pictures = pictures.filter(|(_, kind)| *kind == Kind::Picture);
-        let pictures: Vec<File<Place>> = pictures.map(|(file, _)| file).collect();
+        let (mut pictures, mut others, mut damaged) = (Vec::new(), Vec::new(), Vec::new());
+        for (file, kind) in files.files.into_iter().zip(kinds) {
+            match kind {
+                Kind::Picture => pictures.push(file),
+                Kind::Damaged(problem) => {
+                    damaged.push(damage(&files.name, &file, problem));
+                    others.push(file);
+                }
+                Kind::Unread | Kind::Other => {}
+            }
+        }
         if pictures.is_empty() {
-            let problem = "holds no picture that can be read";
+            let first = damaged.first().map(|damage| format!(" (first: {damage})"));
+            let problem = format!(
+                "holds no picture that can be read{}",
+                first.unwrap_or_default()
+            );
             let remedy = "give pictures as JPEG, PNG, WebP, BMP or GIF files";
             return Err(Error::data(files.name, problem, remedy));
         }
+        let count = pictures.len();
+        pictures.append(&mut others);
         let names = Names::of(&pictures);
+        pictures.truncate(count);
         let entries = pictures.into_iter().map(|file| Entry {
             name: file.path,
             content: Content::Encoded(file.bytes),
@@ -50,6 +91,7 @@ impl PictureFiles {
                 entries: entries.collect(),
                 store: Arc::new(files.shared),
             },
+            damaged,
             names,
         })
     }
@@ -75,7 +117,27 @@ impl PictureFiles {
     /// The number of the picture that is called `name`: the one at that path, else the one whose path ends so; its ending
     /// may be left out. Nothing where there are none or several.
     pub fn find(&self, name: &str) -> Option<usize> {
-        self.names.find(name, "")
+        let found = self.names.find(name, "");
+        found.filter(|&number| number < self.len())
+    }
+
+    /// What a table at `table` calls `name`: a path as seen from the table's folder, or as for [`find`](Self::find).
+    pub(in crate::data) fn look_up(&self, name: &str, table: &str) -> LookedUp<'_> {
+        let found = self.names.find(name, table);
+        found.map_or(LookedUp::Nothing, |number| self.numbered(number))
+    }
+
+    /// What is at a place among [`paths`](Self::paths).
+    pub(in crate::data) fn numbered(&self, number: usize) -> LookedUp<'_> {
+        match number.checked_sub(self.len()) {
+            None => LookedUp::Picture(number),
+            Some(damaged) => LookedUp::Damaged(&self.damaged[damaged]),
+        }
+    }
+
+    /// The paths of all pictures, then of all files that should be pictures but are none.
+    pub(in crate::data) fn paths(&self) -> &[String] {
+        self.names.paths()
     }
 
     /// Reads a picture.

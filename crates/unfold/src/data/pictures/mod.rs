@@ -27,9 +27,12 @@ pub use augment::{AugmentConfig, Border, Erase, Mixed, RandAugment, ResizedCrop,
 pub use batch::{Batcher, PictureBatch};
 pub use decode::{MOST_PIXELS, decode};
 pub use files::PictureFiles;
+pub(super) use files::{LookedUp, is_picture};
 pub use form::{Fit, PictureForm};
 pub use normalise::Normalise;
 pub use picture::Picture;
 pub use read::{PictureData, read_pictures, read_pictures_split};
+pub(super) use set::note_damage;
 pub use set::{Damage, PictureSet, Survey};
 pub use source::PictureSource;
+pub(super) use store::Place;

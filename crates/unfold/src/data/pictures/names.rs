@@ -33,6 +33,11 @@ impl Names {
         }
     }
 
+    /// The paths of all files.
+    pub(super) fn paths(&self) -> &[String] {
+        &self.all
+    }
+
     /// The file that is called `name` in a table at `table`: the one at that path from the table's folder, else the one
     /// file whose path ends so; its ending may be left out. Nothing where there are none or several.
     pub(super) fn find(&self, name: &str, table: &str) -> Option<usize> {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::layout::{Collection, Found, collect};
-use super::set::{Damage, Entry, PictureSet};
+use super::set::{Damage, Entry, PictureSet, note_damage};
 use super::source::PictureSource;
 use crate::data::classes;
 use crate::data::parts::Part;
@@ -136,15 +136,6 @@ fn entry(found: Found, label: usize) -> Entry {
 fn open(path: &Path, source: &PictureSource) -> Result<Collection> {
     source.check()?;
     let mut collection = collect(path, source)?;
-    if let Some(first) = collection.damaged.first() {
-        if source.strict {
-            let remedy = "mend or remove it, or leave `strict` out";
-            return Err(Error::data(&first.place, &first.problem, remedy));
-        }
-        let count = collection.damaged.len();
-        let s = if count == 1 { "" } else { "s" };
-        let note = format!("{count} damaged picture{s} left out (first: {first})");
-        collection.notes.push(note);
-    }
+    note_damage(&collection.damaged, source.strict, &mut collection.notes)?;
     Ok(collection)
 }

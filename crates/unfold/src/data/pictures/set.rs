@@ -62,6 +62,30 @@ impl fmt::Display for Damage {
     }
 }
 
+/// Says how many pictures are damaged.
+///
+/// # Errors
+/// When there is one, and `strict` is set.
+pub(in crate::data) fn note_damage(
+    damaged: &[Damage],
+    strict: bool,
+    notes: &mut Vec<String>,
+) -> Result<()> {
+    let Some(first) = damaged.first() else {
+        return Ok(());
+    };
+    if strict {
+        let remedy = "mend or remove it, or leave `strict` out";
+        return Err(Error::data(&first.place, &first.problem, remedy));
+    }
+    let count = damaged.len();
+    let s = if count == 1 { "" } else { "s" };
+    notes.push(format!(
+        "{count} damaged picture{s} left out (first: {first})"
+    ));
+    Ok(())
+}
+
 /// What pictures look like, from some of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Survey {

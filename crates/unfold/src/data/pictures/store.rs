@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::data::files::{Keep, damaged};
 use crate::data::read_at::read_at;
+use crate::data::unpack::{MOST_BYTES, unpacked};
 use crate::error::{Error, Result};
 
 /// Bytes kept in memory; more go to a nameless file.
@@ -91,8 +92,26 @@ impl Store {
         }
     }
 
+    /// All bytes of a file, unpacked where it is packed; `name` is for messages.
+    ///
+    /// # Errors
+    /// When it cannot be read or unpacked, or is larger than anything that is read.
+    pub(in crate::data) fn unpacked(&self, place: &Place, name: &str) -> Result<Vec<u8>> {
+        let packed = self.read(place);
+        let packed = packed.map_err(|error| Error::io(name, "read", &error))?;
+        let mut bytes = Vec::new();
+        let read = unpacked(&packed[..])
+            .and_then(|stream| stream.take(MOST_BYTES + 1).read_to_end(&mut bytes));
+        read.map_err(|error| damaged(&name, &error))?;
+        if bytes.len() as u64 > MOST_BYTES {
+            let problem = format!("unpacks to more than {} GiB", MOST_BYTES >> 30);
+            return Err(Error::data(name, problem, "split it into several files"));
+        }
+        Ok(bytes)
+    }
+
     /// The first bytes of a file, fewer where it is shorter.
-    pub(super) fn head(&self, place: &Place, most: usize) -> io::Result<Cow<'_, [u8]>> {
+    pub(in crate::data) fn head(&self, place: &Place, most: usize) -> io::Result<Cow<'_, [u8]>> {
         match place {
             Place::Disk(path) => {
                 let mut head = Vec::with_capacity(most);

@@ -1,7 +1,6 @@
 //! Tables of pictures: paths and labels as CSV, TSV, JSON Lines or JSON, or the pictures themselves in Parquet.
 
 use std::fs;
-use std::io::{BufReader, Read};
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -15,12 +14,11 @@ use super::store::{Place, Store};
 use crate::data::columnar::{self, PictureTable};
 use crate::data::concurrent;
 use crate::data::encoding::Charset;
-use crate::data::files::{File, Files, damaged};
+use crate::data::files::{File, Files};
 use crate::data::format::Format;
 use crate::data::parts::Part;
 use crate::data::rows::{self, LabelledRow, RowFile};
 use crate::data::table::Wanted;
-use crate::data::unpack::{MOST_BYTES, unpacked};
 use crate::error::{Error, Result};
 
 /// Reads the tables in DATA; nothing when there are none.
@@ -137,17 +135,6 @@ struct Table {
 }
 
 impl Table {
-    /// All bytes of the file.
-    fn unpacked(&self, store: &Store) -> Result<Vec<u8>> {
-        let packed = store.read(&self.file.bytes);
-        let packed = packed.map_err(|error| Error::io(&self.place, "read", &error))?;
-        let mut bytes = Vec::new();
-        let read = unpacked(BufReader::new(&packed[..]))
-            .and_then(|stream| stream.take(MOST_BYTES).read_to_end(&mut bytes));
-        read.map_err(|error| damaged(&self.place, &error))?;
-        Ok(bytes)
-    }
-
     /// The rows of a table of paths.
     fn paths(
         self,
@@ -158,7 +145,7 @@ impl Table {
         source: &PictureSource,
         notes: &mut Vec<String>,
     ) -> Result<Vec<Wish>> {
-        let bytes = self.unpacked(store)?;
+        let bytes = store.unpacked(&self.file.bytes, &self.place)?;
         let Table { place, file, part } = self;
         let beside = match &file.bytes {
             Place::Disk(path) => path.parent().map(PathBuf::from),
@@ -211,7 +198,7 @@ impl Table {
                 columnar::read_pictures(&self.place, file, wanted.column, keep)?
             }
             _ => {
-                let bytes = Bytes::from(self.unpacked(store)?);
+                let bytes = Bytes::from(store.unpacked(&self.file.bytes, &self.place)?);
                 let keep = |bytes: &[u8]| store.push(&self.place, bytes);
                 columnar::read_pictures(&self.place, bytes, wanted.column, keep)?
             }
