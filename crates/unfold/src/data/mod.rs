@@ -4,12 +4,14 @@ mod archive;
 mod batch;
 mod bpe;
 mod builtin;
+mod captions;
 mod classes;
 mod clean;
 mod codec;
 mod columnar;
 mod concurrent;
 mod corpus;
+mod dataset;
 mod delimited;
 mod detokenize;
 mod encoder;
@@ -26,6 +28,8 @@ mod mail;
 mod missing;
 mod parts;
 mod pictures;
+mod predictions;
+mod questions;
 mod read_at;
 mod remove;
 mod rows;
@@ -39,8 +43,13 @@ mod tree;
 mod unpack;
 mod vectors;
 mod vocabulary;
+mod words;
 
 pub use batch::bucketed_batches;
+pub(crate) use captions::caption_references;
+pub use captions::{
+    CaptionData, CaptionSet, CaptionSource, caption_words, read_captions, read_captions_split,
+};
 pub use codec::Codec;
 pub use corpus::{Corpus, CorpusPart, CorpusSource, Ends, Watch};
 pub use detokenize::Detokenizer;
@@ -52,6 +61,12 @@ pub use pictures::{
     Normalise, Picture, PictureBatch, PictureData, PictureFiles, PictureForm, PictureSet,
     PictureSource, RandAugment, ResizedCrop, Survey, cut_mix, decode, mix_up, read_pictures,
     read_pictures_split,
+};
+pub(crate) use predictions::{Predicted, Predictions, read_predictions};
+pub(crate) use questions::question_references;
+pub use questions::{
+    Question, QuestionData, QuestionSet, QuestionSource, question_words, read_questions,
+    read_questions_split,
 };
 pub use source::{Remove, TextSource};
 pub use stream::{TokenStream, TokenWriter};

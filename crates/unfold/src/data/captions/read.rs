@@ -1,0 +1,228 @@
+//! From DATA to pictures with captions, split for training.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::layout::{Described, collect};
+use super::source::CaptionSource;
+use crate::data::dataset::{Dataset, Gallery, Shared, manifest, measured, share, tally};
+use crate::data::parts::Part;
+use crate::data::pictures::{Damage, PictureSet, note_damage};
+use crate::error::{Error, Result};
+use crate::random::Key;
+
+/// Pictures and their captions.
+#[derive(Clone, Debug)]
+pub struct CaptionSet {
+    /// The pictures, of one class.
+    pub pictures: PictureSet,
+    /// What the captions call each picture.
+    pub names: Vec<String>,
+    /// The captions of each picture, at least one, as raw text; see [`caption_words`](crate::data::caption_words).
+    pub captions: Vec<Vec<String>>,
+}
+
+/// Pictures with captions, split. No picture is in two parts.
+#[derive(Clone, Debug)]
+pub struct CaptionData {
+    /// What to learn from.
+    pub train: CaptionSet,
+    /// What to choose and stop by; taken from train when the data does not give it.
+    pub valid: Option<CaptionSet>,
+    /// What to look at once.
+    pub test: Option<CaptionSet>,
+    /// What was done to the data, as sentences for a person to read.
+    pub notes: Vec<String>,
+    /// Pictures that have captions but were left out, because their first bytes are no picture's. Others turn out to be
+    /// damaged when they are decoded; see [`Album::damaged`](crate::data::Album::damaged).
+    pub damaged: Vec<Damage>,
+}
+
+/// Finds pictures and their captions and splits them by picture: as the data itself says (lists of names, a part in
+/// JSON or in the names of files), else by the seed in `source` or by `seed`. Pictures are found and recognised, not
+/// decoded.
+///
+/// `path` is a folder or archive with everything in it, the file of the captions, or a `dataset.toml`. Captions are a
+/// table with the columns `image` and `caption` (CSV, TSV or JSON Lines), COCO's JSON or Karpathy's. Pictures lie in
+/// folders, or in an archive beside the captions, which is read in place unless it is packed.
+///
+/// # Errors
+/// When the data cannot be read or cannot be used for training; the message says what to do.
+pub fn read_captions(path: &Path, source: &CaptionSource, seed: u64) -> Result<CaptionData> {
+    let mut collection = Collection::open(path, source)?;
+    let Shared { train, valid, test } = collection.share(seed)?;
+    Ok(CaptionData {
+        train: collection.set(&train),
+        valid: valid.map(|items| collection.set(&items)),
+        test: test.map(|items| collection.set(&items)),
+        notes: collection.notes,
+        damaged: collection.damaged,
+    })
+}
+
+/// Finds pictures and their captions to evaluate a model on: the test part if the data gives one, else the one that
+/// [`read_captions`] makes if the source says by which seed, else everything. Also says what was done to the data.
+///
+/// # Errors
+/// When the data cannot be read.
+pub fn read_captions_split(
+    path: &Path,
+    source: &CaptionSource,
+) -> Result<(CaptionSet, Vec<String>)> {
+    let mut collection = Collection::open(path, source)?;
+    let parts: Vec<_> = collection.items.iter().map(|item| item.part).collect();
+    let items = measured(&parts, || {
+        let seed = collection.source.seed;
+        seed.map(|seed| collection.share(seed)).transpose()
+    })?;
+    Ok((collection.set(&items), collection.notes))
+}
+
+/// A picture that is there, and its captions.
+struct Item {
+    part: Option<Part>,
+    picture: usize,
+    name: String,
+    captions: Vec<String>,
+}
+
+/// What DATA holds, not split yet.
+struct Collection {
+    name: String,
+    source: CaptionSource,
+    gallery: Gallery,
+    items: Vec<Item>,
+    notes: Vec<String>,
+    damaged: Vec<Damage>,
+}
+
+impl Collection {
+    fn open(path: &Path, source: &CaptionSource) -> Result<Collection> {
+        let dataset = Dataset::open(path, false)?;
+        let source = match manifest(&dataset)? {
+            Some(below) => source.over(below),
+            None => source.clone(),
+        };
+        source.plan().check()?;
+        let mut notes = dataset.notes().to_vec();
+        let mut all = collect(&dataset, &source, &mut notes)?;
+        let mut blank = Vec::new();
+        for described in &mut all {
+            let before = described.captions.len();
+            described
+                .captions
+                .retain(|caption| !caption.trim().is_empty());
+            let lost = before - described.captions.len();
+            blank.extend(std::iter::repeat_n(described.name.clone(), lost));
+        }
+        notes.extend(tally(&blank, "caption", "without a word left out"));
+        all.retain(|described| !described.captions.is_empty());
+        let name = dataset.name.clone();
+        let pictures = dataset.pictures(source.pictures.as_deref())?;
+        let Some(pictures) = pictures else {
+            let remedy = "name their folder or archive with `pictures`";
+            return Err(Error::data(
+                name,
+                "the captions have no pictures beside them",
+                remedy,
+            ));
+        };
+        let mut collection = Collection {
+            name,
+            source,
+            gallery: Gallery::new(pictures),
+            items: Vec::new(),
+            notes,
+            damaged: Vec::new(),
+        };
+        collection.add(all)?;
+        Ok(collection)
+    }
+
+    /// Finds the pictures of captions, and says which are not there.
+    fn add(&mut self, all: Vec<Described>) -> Result<()> {
+        let names = all
+            .iter()
+            .map(|described| (described.name.as_str(), described.text.as_str()));
+        let found = self.gallery.find(names);
+        self.damaged = found.damaged;
+        note_damage(&self.damaged, self.source.strict, &mut self.notes)?;
+        let split = all.iter().any(|described| described.part.is_some());
+        let (mut outside, mut in_two) = (Vec::new(), Vec::new());
+        let mut used = vec![false; self.gallery.len()];
+        let mut known: HashMap<usize, usize> = HashMap::new();
+        let count = all.len();
+        for (described, picture) in all.into_iter().zip(found.pictures) {
+            let Described {
+                part,
+                name,
+                captions,
+                ..
+            } = described;
+            let Some(picture) = picture else { continue };
+            used[picture] = true;
+            if split && part.is_none() {
+                outside.push(name);
+            } else if let Some(&item) = known.get(&picture) {
+                let item: &mut Item = &mut self.items[item];
+                if item.part != part {
+                    in_two.push(name);
+                }
+                item.captions.extend(captions);
+            } else {
+                known.insert(picture, self.items.len());
+                self.items.push(Item {
+                    part,
+                    picture,
+                    name,
+                    captions,
+                });
+            }
+        }
+        let missing = "with captions but not there left out";
+        self.notes.extend(tally(&found.missing, "picture", missing));
+        let others = (0..self.gallery.len()).filter(|&picture| !used[picture]);
+        let others: Vec<&str> = others.map(|picture| self.gallery.path(picture)).collect();
+        self.notes
+            .extend(tally(&others, "picture", "without a caption left out"));
+        self.notes
+            .extend(tally(&outside, "picture", "outside the split left out"));
+        let twice = "in several parts of the split, of which the first counts";
+        self.notes.extend(tally(&in_two, "picture", twice));
+        if self.items.is_empty() {
+            let first = found.missing.first().or(outside.first());
+            let first = first
+                .map(|first| format!(" (first: {first})"))
+                .unwrap_or_default();
+            let problem =
+                format!("none of the {count} pictures that have captions can be used{first}");
+            let remedy = "name the folder or archive of the pictures with `pictures`, the captions with `captions`, and \
+                          lists of names with `train`, `valid` and `test`";
+            return Err(Error::data(&self.name, problem, remedy));
+        }
+        Ok(())
+    }
+
+    fn share(&mut self, seed: u64) -> Result<Shared> {
+        let key = Key::new(self.source.seed.unwrap_or(seed)).named("split");
+        let items = self.items.iter().enumerate();
+        let items: Vec<_> = items.map(|(number, item)| (item.part, number)).collect();
+        share(
+            &self.name,
+            &items,
+            &self.source.plan(),
+            key,
+            &mut self.notes,
+        )
+    }
+
+    fn set(&self, items: &[usize]) -> CaptionSet {
+        let items: Vec<&Item> = items.iter().map(|&item| &self.items[item]).collect();
+        let pictures: Vec<usize> = items.iter().map(|item| item.picture).collect();
+        CaptionSet {
+            pictures: self.gallery.select(&pictures),
+            names: items.iter().map(|item| item.name.clone()).collect(),
+            captions: items.iter().map(|item| item.captions.clone()).collect(),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Pictures by what text about them calls them.
+
+use std::collections::HashMap;
+
+use crate::data::pictures::{Damage, LookedUp, PictureFiles, PictureSet};
+
+/// Pictures that are found by a name or a number.
+pub(in crate::data) struct Gallery {
+    files: PictureFiles,
+    /// Whether they lie among the same files as the text, so that paths begin at the text.
+    beside: bool,
+    /// The files whose names end in a number, such as `COCO_val2014_000000000042.jpg`.
+    numbered: HashMap<u64, Vec<usize>>,
+}
+
+/// What many names led to.
+#[derive(Default)]
+pub(in crate::data) struct Found {
+    /// Of each name, the number of the picture.
+    pub(in crate::data) pictures: Vec<Option<usize>>,
+    /// The names that led to nothing, as often as they were asked for.
+    pub(in crate::data) missing: Vec<String>,
+    /// What should be a picture but is none, once each.
+    pub(in crate::data) damaged: Vec<Damage>,
+}
+
+impl Gallery {
+    pub(in crate::data) fn new((files, beside): (PictureFiles, bool)) -> Gallery {
+        let mut numbered: HashMap<u64, Vec<usize>> = HashMap::new();
+        for (place, path) in files.paths().iter().enumerate() {
+            if let Some(number) = number_at_end(path) {
+                numbered.entry(number).or_default().push(place);
+            }
+        }
+        Gallery {
+            files,
+            beside,
+            numbered,
+        }
+    }
+
+    /// Looks up names, each with the path of the text that it stands in.
+    pub(in crate::data) fn find<'a>(
+        &self,
+        names: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Found {
+        let mut found = Found::default();
+        for (name, text) in names {
+            let text = if self.beside { text } else { "" };
+            let looked_up = match self.files.look_up(name, text) {
+                LookedUp::Nothing => self.by_number(name, text),
+                found => found,
+            };
+            let picture = match looked_up {
+                LookedUp::Picture(picture) => Some(picture),
+                LookedUp::Damaged(damage) => {
+                    if !found.damaged.contains(damage) {
+                        found.damaged.push(damage.clone());
+                    }
+                    None
+                }
+                LookedUp::Nothing => {
+                    found.missing.push(name.to_owned());
+                    None
+                }
+            };
+            found.pictures.push(picture);
+        }
+        found
+    }
+
+    /// The one file whose name ends in a number, of those below the folder of the text if any are.
+    fn by_number(&self, name: &str, text: &str) -> LookedUp<'_> {
+        let number = name.parse().ok();
+        let Some(all) = number.and_then(|number: u64| self.numbered.get(&number)) else {
+            return LookedUp::Nothing;
+        };
+        let folder = text.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let below = |place: &&usize| {
+            let rest = self.files.paths()[**place].strip_prefix(folder);
+            rest.is_some_and(|rest| folder.is_empty() || rest.starts_with('/'))
+        };
+        let near: Vec<&usize> = all.iter().filter(below).collect();
+        match (&near[..], &all[..]) {
+            ([one], _) => self.files.numbered(**one),
+            ([], [one]) => self.files.numbered(*one),
+            _ => LookedUp::Nothing,
+        }
+    }
+
+    /// How many pictures there are.
+    pub(in crate::data) fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// The path of a picture.
+    pub(in crate::data) fn path(&self, picture: usize) -> &str {
+        self.files.path(picture)
+    }
+
+    /// Some of the pictures, in this order.
+    pub(in crate::data) fn select(&self, pictures: &[usize]) -> PictureSet {
+        self.files.select(pictures.iter().copied())
+    }
+}
+
+/// The number that a file's name ends in, before its last dot.
+fn number_at_end(path: &str) -> Option<u64> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let start = stem.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    stem[start.len()..].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stand_at_the_end_of_names() {
+        for (path, number) in [
+            ("val2014/COCO_val2014_000000000042.jpg", Some(42)),
+            ("images/7.png", Some(7)),
+            ("7", Some(7)),
+            ("a.b/image12.tar.jpg", None),
+            ("99999999999999999999999.jpg", None),
+            ("", None),
+        ] {
+            assert_eq!(number_at_end(path), number, "{path}");
+        }
+    }
+}
