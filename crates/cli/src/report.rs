@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use serde::Serialize;
+use unfold::tasks::ScoreReport;
 use unfold::tasks::image::ImageReport;
 use unfold::tasks::language::LanguageReport;
 use unfold::tasks::text::TextReport;
@@ -90,6 +91,37 @@ pub(crate) fn of_language(report: &LanguageReport) -> String {
         &title(&report.split, report.tokens, unit, report.seconds),
         &rows,
     )
+}
+
+/// The figures of predictions, a line each.
+pub(crate) fn of_score(report: &ScoreReport) -> String {
+    match report {
+        ScoreReport::Caption(report) => {
+            let scores = &report.scores;
+            let [two, three, four] = [scores.bleu2, scores.bleu3, scores.bleu4].map(percent);
+            let ratio = |value: f64| format!("{value:.4}  ");
+            let rows = [
+                ("BLEU-1", percent(scores.bleu1)),
+                ("BLEU-2", two),
+                ("BLEU-3", three),
+                ("BLEU-4", four),
+                ("ROUGE-L", percent(scores.rouge_l)),
+                ("CIDEr", ratio(scores.cider)),
+                ("CIDEr-D", ratio(scores.cider_d)),
+            ];
+            let rows = rows.map(|(name, value)| (name.to_owned(), value));
+            let title = title(report.split, report.examples, "caption", report.seconds);
+            lines(&title, &rows)
+        }
+        ScoreReport::Vqa(report) => {
+            let scores = &report.scores;
+            let mut rows = vec![("accuracy".to_owned(), percent(scores.accuracy))];
+            let types = scores.by_answer_type.iter().chain(&scores.by_question_type);
+            rows.extend(types.map(|(name, value)| (format!("“{name}”"), format!("{value:.2} %"))));
+            let title = title(report.split, report.examples, "answer", report.seconds);
+            lines(&title, &rows)
+        }
+    }
 }
 
 fn title(split: &str, count_: usize, unit: &str, seconds: f64) -> String {

@@ -1,11 +1,13 @@
 //! `unfold eval`.
 
+use std::path::Path;
+
 use anyhow::Result;
 use serde::Serialize;
 use unfold::tasks::image::ImageModel;
 use unfold::tasks::language::LanguageModel;
 use unfold::tasks::text::TextModel;
-use unfold::tasks::{TaskKind, task_of};
+use unfold::tasks::{TaskKind, score, task_of};
 
 use crate::failure::unusable;
 use crate::output;
@@ -13,8 +15,12 @@ use crate::plan::Eval;
 use crate::progress::with_reporter;
 use crate::report;
 
-/// Measures a model on data.
+/// Measures a model on data, or predictions against what people said.
 pub(super) fn eval(plan: &Eval) -> Result<()> {
+    if plan.predictions {
+        let report = score(&plan.run, Path::new(&plan.data))?;
+        return tell(plan, &report, || report::of_score(&report));
+    }
     match task_of(&plan.run)? {
         TaskKind::Text | TaskKind::Image if plan.int8 => Err(unusable(
             "--int8: only language models can be rounded",

@@ -12,14 +12,21 @@ EXAMPLES
   unfold eval runs/text-reviews next-month.csv --json
   unfold eval model.safetensors test.jsonl
   unfold eval runs/language-ptb ptb.tar.gz
+  unfold eval captions.json captions_val2014.json
+  unfold eval answers.csv v2_mscoco_val2014_annotations.json --json
 
-DATA is read as in training. Where it brings a test split of its own, that is what counts.";
+DATA is read as in training. Where it brings a test split of its own, that is what counts.
+
+PREDICTIONS
+  A .json, .jsonl, .csv or .tsv file in place of RUN holds what any model said: captions by image_id, or answers by
+  question_id. DATA then holds what people said: COCO's captions, the annotations of the VQA challenge, or a table with
+  the columns image and caption. Pictures are not needed.";
 
 /// `unfold eval`.
 #[derive(Debug, Args)]
 #[command(after_help = EVAL_EXAMPLES, arg_required_else_help = true)]
 pub(crate) struct Eval {
-    /// Folder of a finished run, or a model.safetensors file
+    /// Folder of a finished run, a model.safetensors file, or a file of predictions
     pub(crate) run: PathBuf,
     /// Data as for `unfold train`
     pub(crate) data: String,

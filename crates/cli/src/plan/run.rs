@@ -13,6 +13,8 @@ use crate::flags;
 #[derive(Debug)]
 pub(crate) struct Eval {
     pub(crate) run: PathBuf,
+    /// Whether `run` holds predictions and no model.
+    pub(crate) predictions: bool,
     pub(crate) data: String,
     pub(crate) int8: bool,
     pub(crate) json: bool,
@@ -60,8 +62,15 @@ impl Eval {
     pub(super) fn new(flags: flags::Eval) -> Result<Eval> {
         use_threads(&flags.threads);
         check_data(&flags.data)?;
+        let ending = flags.run.extension().and_then(|ending| ending.to_str());
+        let predictions = matches!(ending, Some("json" | "jsonl" | "csv" | "tsv"));
+        if predictions && flags.int8 {
+            let problem = "--int8: predictions have no weights to be rounded";
+            return Err(unusable(problem, "leave it out"));
+        }
         Ok(Eval {
             run: flags.run,
+            predictions,
             data: flags.data,
             int8: flags.int8,
             json: flags.json,

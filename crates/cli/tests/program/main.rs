@@ -11,3 +11,4 @@ mod language;
 mod language_data;
 #[cfg(unix)]
 mod resume;
+mod score;

@@ -7,6 +7,7 @@ pub mod language;
 pub mod loss;
 mod prediction;
 pub mod recipe;
+mod score;
 pub mod text;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ pub use cell::CellName;
 pub use files::task_of;
 pub use prediction::Prediction;
 pub use recipe::{Recipe, TaskKind};
+pub use score::{CaptionScoreReport, ScoreReport, VqaScoreReport, score};
 
 /// Where a training puts what it makes, and whether it goes on with an earlier one.
 #[derive(Clone, Debug)]
