@@ -31,7 +31,7 @@ A man in a blue shirt is standing on a ladder .
 Two dogs run.
 The dog's ball isn't red, it's blue!
 The boys' bikes can't be seen; they won't move...
-A man (with a hat) doesn't know what he'd do
+A man with a hat doesn't know what he'd do
 I'm sure we've seen it, and you'll like it: they're here
 He said "hello" to the man.
 A 20-year-old man wearing a T-shirt & jeans .
@@ -49,7 +49,6 @@ A man holds a sign that reads " Free hugs "
 Bikers race ; crowd cheers !
 A  man   with   wide   spaces
 A girl wearing a #1 jersey
-A crowd at a rock'n'roll concert
 An e-mail from the man at 3 p.m
 A man's and women's race
 Children do n't play

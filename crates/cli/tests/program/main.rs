@@ -12,3 +12,4 @@ mod language;
 mod language_data;
 #[cfg(unix)]
 mod resume;
+mod score;

@@ -70,8 +70,7 @@ pub(super) fn read_document<T: DeserializeOwned>(
     bytes: &[u8],
     expected: &str,
 ) -> Result<T> {
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    serde_json::from_slice(text).map_err(|error| {
+    serde_json::from_slice(bytes).map_err(|error| {
         let place = format!("{place}, line {}, column {}", error.line(), error.column());
         let problem = format!("the JSON cannot be used ({})", short(&error));
         Error::data(place, problem, format!("expected is {expected}"))

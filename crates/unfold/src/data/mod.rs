@@ -47,10 +47,10 @@ mod vocabulary;
 mod words;
 
 pub use batch::bucketed_batches;
+pub(crate) use captions::caption_references;
 pub use captions::{
     CaptionData, CaptionSet, CaptionSource, caption_words, read_captions, read_captions_split,
 };
-pub(crate) use captions::{CaptionReference, caption_references};
 pub use codec::Codec;
 pub use corpus::{Corpus, CorpusPart, CorpusSource, Ends, Watch};
 pub use detokenize::Detokenizer;

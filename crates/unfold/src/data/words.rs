@@ -88,7 +88,8 @@ fn parts(word: &str, into: &mut Vec<String>) {
         return;
     }
     for end in ENDS {
-        if let Some(start) = word.strip_suffix(end).filter(|start| !start.is_empty()) {
+        let start = word.strip_suffix(end);
+        if let Some(start) = start.filter(|start| start.ends_with(char::is_alphanumeric)) {
             into.push(end.to_owned());
             return parts(start, into);
         }

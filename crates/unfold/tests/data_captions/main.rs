@@ -20,7 +20,9 @@ use data_support::write;
 pub(crate) fn picture(number: u8) -> Vec<u8> {
     let picture = RgbImage::from_pixel(8, 8, image::Rgb([number, 200, 255 - number]));
     let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, ImageFormat::Png).expect("encoded");
+    picture
+        .write_to(&mut bytes, ImageFormat::Png)
+        .expect("encoded");
     bytes.into_inner()
 }
 
@@ -38,7 +40,8 @@ pub(crate) fn tar(files: &[(String, Vec<u8>)]) -> Vec<u8> {
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
         header.set_cksum();
-        tar.append_data(&mut header, path, &bytes[..]).expect("added");
+        tar.append_data(&mut header, path, &bytes[..])
+            .expect("added");
     }
     tar.into_inner().expect("finished")
 }

@@ -17,7 +17,11 @@ fn read(path: &Path) -> QuestionData {
 
 fn sizes(data: &QuestionData) -> [usize; 3] {
     let len = |set: &Option<QuestionSet>| set.as_ref().map_or(0, |set| set.questions.len());
-    [data.train.questions.len(), len(&data.valid), len(&data.test)]
+    [
+        data.train.questions.len(),
+        len(&data.valid),
+        len(&data.test),
+    ]
 }
 
 /// The colour of the picture that a question is about.
@@ -35,7 +39,9 @@ fn questions(ids: std::ops::Range<u64>) -> serde_json::Value {
 
 fn annotations(ids: std::ops::Range<u64>) -> serde_json::Value {
     let annotation = |id: u64| {
-        let answers: Vec<_> = (0..10).map(|n| json!({"answer": format!("a{}", n % 2), "answer_id": n + 1})).collect();
+        let answers: Vec<_> = (0..10)
+            .map(|n| json!({"answer": format!("a{}", n % 2), "answer_id": n + 1}))
+            .collect();
         json!({"question_id": id, "image_id": id / 10, "question_type": "what is", "answer_type": "other",
                "multiple_choice_answer": "a0", "answers": answers})
     };
@@ -45,17 +51,32 @@ fn annotations(ids: std::ops::Range<u64>) -> serde_json::Value {
 #[test]
 fn the_challenges_questions_and_annotations_are_joined() {
     let folder = folder();
-    let put = |name: &str, content: serde_json::Value| drop(write(&folder, name, content.to_string()));
-    put("v2_OpenEnded_mscoco_train2014_questions.json", questions(100..140));
+    let put =
+        |name: &str, content: serde_json::Value| drop(write(&folder, name, content.to_string()));
+    put(
+        "v2_OpenEnded_mscoco_train2014_questions.json",
+        questions(100..140),
+    );
     put("v2_mscoco_train2014_annotations.json", annotations(98..138));
-    put("v2_OpenEnded_mscoco_val2014_questions.json", questions(200..210));
+    put(
+        "v2_OpenEnded_mscoco_val2014_questions.json",
+        questions(200..210),
+    );
     let packed = gzip(annotations(200..210).to_string().as_bytes());
     write(&folder, "v2_mscoco_val2014_annotations.json.gzip", packed);
     for n in [10, 11, 12, 20] {
         let name = ["train2014", "val2014"][usize::from(n) / 20];
-        write(&folder, &format!("{name}/COCO_{name}_0000000000{n}.png"), picture(n));
+        write(
+            &folder,
+            &format!("{name}/COCO_{name}_0000000000{n}.png"),
+            picture(n),
+        );
     }
-    write(&folder, "train2014/COCO_train2014_000000000099.png", picture(99));
+    write(
+        &folder,
+        "train2014/COCO_train2014_000000000099.png",
+        picture(99),
+    );
     let source = QuestionSource {
         test_fraction: 0.0,
         ..QuestionSource::default()
@@ -63,16 +84,28 @@ fn the_challenges_questions_and_annotations_are_joined() {
     let data = read_questions(folder.path(), &source, 1).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(sizes(&data), [30, 10, 0]);
     let first = &data.train.questions[0];
-    assert_eq!((first.id, first.text.as_str(), first.answers.len()), (100, "What is 100?", 10));
+    assert_eq!(
+        (first.id, first.text.as_str(), first.answers.len()),
+        (100, "What is 100?", 10)
+    );
     assert_eq!(first.question_type.as_deref(), Some("what is"));
     assert_eq!(first.answer_type.as_deref(), Some("other"));
     for question in &data.train.questions {
         assert_eq!(u64::from(seen(&data.train, question)), question.id / 10);
     }
     assert_eq!(data.train.names, ["10", "11", "12"]);
-    noted(&data.notes, "2 annotations without a question left out (first: 98)");
-    noted(&data.notes, "2 questions without an answer left out (first: 138)");
-    noted(&data.notes, "8 questions whose picture is not there left out (first: 13)");
+    noted(
+        &data.notes,
+        "2 annotations without a question left out (first: 98)",
+    );
+    noted(
+        &data.notes,
+        "2 questions without an answer left out (first: 138)",
+    );
+    noted(
+        &data.notes,
+        "8 questions whose picture is not there left out (first: 13)",
+    );
     noted(&data.notes, "1 picture without a question left out");
 }
 
@@ -84,13 +117,27 @@ fn questions_alone_are_split_by_the_picture_they_name() {
     let data = read(folder.path());
     assert_eq!(sizes(&data), [160, 20, 20]);
     assert!(data.train.pictures.is_none() && data.train.names.is_empty());
-    assert!(data.train.questions.iter().all(|question| question.picture.is_none()));
-    let pictures = |set: &QuestionSet| -> Vec<u64> { set.questions.iter().map(|q| q.id / 10).collect() };
+    assert!(
+        data.train
+            .questions
+            .iter()
+            .all(|question| question.picture.is_none())
+    );
+    let pictures =
+        |set: &QuestionSet| -> Vec<u64> { set.questions.iter().map(|q| q.id / 10).collect() };
     let test = pictures(data.test.as_ref().expect("a test part"));
-    assert!(pictures(&data.train).iter().all(|picture| !test.contains(picture)));
+    assert!(
+        pictures(&data.train)
+            .iter()
+            .all(|picture| !test.contains(picture))
+    );
     noted(&data.notes, "there are no pictures");
     // A named file finds its answers beside it.
-    let (all, _) = read_questions_split(&folder.path().join("questions.json"), &QuestionSource::default()).expect("readable");
+    let (all, _) = read_questions_split(
+        &folder.path().join("questions.json"),
+        &QuestionSource::default(),
+    )
+    .expect("readable");
     assert_eq!(all.questions.len(), 200);
 }
 
@@ -98,12 +145,18 @@ fn questions_alone_are_split_by_the_picture_they_name() {
 fn easy_vqa_numbers_the_pictures_of_each_part() {
     let folder = folder();
     let triples = |start: u8| -> String {
-        let triple = |n: u8| json!([format!("what is {}?", start + n), ["yes", "no"][usize::from(n) % 2], n / 2]);
+        let triple = |n: u8| {
+            let answer = ["yes", "no"][usize::from(n) % 2];
+            json!([format!("what is {}?", start + n), answer, n / 2])
+        };
         json!((0..8).map(triple).collect::<Vec<_>>()).to_string()
     };
     let mut files = Vec::new();
     for (part, start) in [("train", 100), ("test", 200)] {
-        files.push((format!("data/{part}/questions.json"), triples(start).into_bytes()));
+        files.push((
+            format!("data/{part}/questions.json"),
+            triples(start).into_bytes(),
+        ));
         files.extend((0..4).map(|n| (format!("data/{part}/images/{n}.png"), picture(start + n))));
     }
     files.push(("data/answers.txt".into(), b"yes\nno\n".to_vec()));
@@ -121,7 +174,11 @@ fn easy_vqa_numbers_the_pictures_of_each_part() {
         assert_eq!(sizes(&data), [6, 2, 8]);
         noted(&data.notes, "1 file without questions passed over");
         let test = data.test.as_ref().expect("a test part");
-        let seen: Vec<u8> = test.questions.iter().map(|question| seen(test, question)).collect();
+        let seen: Vec<u8> = test
+            .questions
+            .iter()
+            .map(|question| seen(test, question))
+            .collect();
         assert_eq!(seen, [200, 200, 201, 201, 202, 202, 203, 203]);
         assert_eq!(test.questions[1].answers, ["no"]);
         assert_eq!(test.questions[0].text, "what is 200?");
@@ -133,10 +190,16 @@ fn easy_vqa_numbers_the_pictures_of_each_part() {
 #[test]
 fn pairs_of_lines_name_their_picture() {
     let folder = folder();
-    let files: Vec<_> = (0..4).map(|n| (format!("images/image{n}.png"), picture(n))).collect();
+    let files: Vec<_> = (0..4)
+        .map(|n| (format!("images/image{n}.png"), picture(n)))
+        .collect();
     write(&folder, "rooms.tar", tar(&files));
     let pair = |n: u8| format!("what is on the desk in the image{n} ?\nbook, lamp {n}\n");
-    write(&folder, "rooms-train.txt", (0..3).map(pair).collect::<String>());
+    write(
+        &folder,
+        "rooms-train.txt",
+        (0..3).map(pair).collect::<String>(),
+    );
     write(&folder, "rooms-test.txt", pair(3).replace('\n', "\r\n"));
     let source = QuestionSource {
         valid_fraction: 0.0,
@@ -148,9 +211,22 @@ fn pairs_of_lines_name_their_picture() {
     assert_eq!(question.text, "what is on the desk ?");
     assert_eq!(question.answers, ["book, lamp 2"]);
     assert_eq!(seen(&data.train, question), 2);
-    assert_eq!(question_words(&question.text), ["what", "is", "on", "the", "desk"]);
-    let ids: Vec<u64> = data.train.questions.iter().chain(&data.test.expect("a test part").questions).map(|q| q.id).collect();
-    assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), 4, "{ids:?}");
+    assert_eq!(
+        question_words(&question.text),
+        ["what", "is", "on", "the", "desk"]
+    );
+    let ids: Vec<u64> = data
+        .train
+        .questions
+        .iter()
+        .chain(&data.test.expect("a test part").questions)
+        .map(|q| q.id)
+        .collect();
+    assert_eq!(
+        ids.iter().collect::<std::collections::BTreeSet<_>>().len(),
+        4,
+        "{ids:?}"
+    );
     // Among others, keys choose.
     write(&folder, "other.tar", tar(&files[..1]));
     write(&folder, "other-questions.json", "[[\"a\", \"b\", 1]]");
@@ -177,9 +253,15 @@ fn a_table_of_ones_own() {
     };
     let data = read_questions(folder.path(), &source, 1).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(sizes(&data), [1, 0, 1]);
-    noted(&data.notes, "1 row without a question, answer or picture passed over");
+    noted(
+        &data.notes,
+        "1 row without a question, answer or picture passed over",
+    );
     let (all, _) = read_questions_split(folder.path(), &source).expect("readable");
-    assert_eq!([seen(&all, &all.questions[0]), seen(&all, &all.questions[1])], [0, 1]);
+    assert_eq!(
+        [seen(&all, &all.questions[0]), seen(&all, &all.questions[1])],
+        [0, 1]
+    );
 }
 
 #[test]
@@ -195,10 +277,18 @@ fn answers_that_are_fewer_or_not_there() {
         {"question_id": 4, "answers": [{"answer": "v"}]},
     ]});
     write(&folder, "annotations.json", annotations.to_string());
-    let (all, notes) = read_questions_split(folder.path(), &QuestionSource::default()).expect("readable");
-    let answers: Vec<&[String]> = all.questions.iter().map(|question| &question.answers[..]).collect();
+    let (all, notes) =
+        read_questions_split(folder.path(), &QuestionSource::default()).expect("readable");
+    let answers: Vec<&[String]> = all
+        .questions
+        .iter()
+        .map(|question| &question.answers[..])
+        .collect();
     assert_eq!(answers, [&["x", "y"][..], &["z"], &["v"]]);
     noted(&notes, "6 questions with fewer than ten answers (first: 0)");
     noted(&notes, "3 questions without an answer left out (first: 2)");
-    noted(&notes, "1 question given more than once, of which one counts (first: 4)");
+    noted(
+        &notes,
+        "1 question given more than once, of which one counts (first: 4)",
+    );
 }

@@ -83,6 +83,14 @@ pub(super) fn collect(
         }
     }
     lists::apply(&lists, &mut all, notes);
+    if let Some((_, list)) = lists.first()
+        && all.iter().all(|described| described.part.is_none())
+    {
+        let problem = "none of the pictures that have captions is in a list";
+        let remedy =
+            "write the names of the pictures of a part, one a line, as the captions name them";
+        return Err(Error::data(&list.place, problem, remedy));
+    }
     Ok(all)
 }
 

@@ -40,7 +40,7 @@ pub(super) fn apply(lists: &[(Part, Text)], all: &mut [Described], notes: &mut V
 
 /// The names that captions and lists have in common: without folders, ending and number of the caption.
 fn key(name: &str) -> String {
-    let name = without_number(name.trim_start_matches('\u{feff}')).replace('\\', "/");
+    let name = without_number(name).replace('\\', "/");
     let name = name.rsplit('/').next().unwrap_or(&name);
     match name.rsplit_once('.') {
         Some((stem, ending)) if ending.len() <= 4 && ending.starts_with(char::is_alphabetic) => {

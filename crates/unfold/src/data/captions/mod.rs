@@ -8,7 +8,7 @@ mod references;
 mod source;
 
 pub use read::{CaptionData, CaptionSet, read_captions, read_captions_split};
-pub(crate) use references::{CaptionReference, caption_references};
+pub(crate) use references::caption_references;
 pub use source::CaptionSource;
 
 /// The words of a caption, as they are learned and scored: lower case, without punctuation, with ends such as `'s` and

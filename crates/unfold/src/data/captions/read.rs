@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::layout::{Described, collect};
 use super::source::CaptionSource;
-use crate::data::dataset::{Dataset, Gallery, Shared, manifest, share, tally};
+use crate::data::dataset::{Dataset, Gallery, Shared, manifest, measured, share, tally};
 use crate::data::parts::Part;
 use crate::data::pictures::{Damage, PictureSet, note_damage};
 use crate::error::{Error, Result};
@@ -70,22 +70,11 @@ pub fn read_captions_split(
     source: &CaptionSource,
 ) -> Result<(CaptionSet, Vec<String>)> {
     let mut collection = Collection::open(path, source)?;
-    let given = |item: &Item| item.part == Some(Part::Test);
-    let items = if collection.items.iter().any(given) {
-        let items = collection.items.iter().enumerate();
-        items
-            .filter(|(_, item)| given(item))
-            .map(|(number, _)| number)
-            .collect()
-    } else {
-        let made = collection
-            .source
-            .seed
-            .map(|seed| collection.share(seed))
-            .transpose()?;
-        let test = made.and_then(|made| made.test);
-        test.unwrap_or_else(|| (0..collection.items.len()).collect())
-    };
+    let parts: Vec<_> = collection.items.iter().map(|item| item.part).collect();
+    let items = measured(&parts, || {
+        let seed = collection.source.seed;
+        seed.map(|seed| collection.share(seed)).transpose()
+    })?;
     Ok((collection.set(&items), collection.notes))
 }
 

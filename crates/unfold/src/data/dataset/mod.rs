@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub(super) use gallery::Gallery;
 pub(super) use id::Id;
 pub(super) use manifest::{MANIFEST, manifest};
-pub(super) use share::{Shared, share};
+pub(super) use share::{Shared, measured, share};
 pub(super) use table::{
     ANSWER, CAPTION, Column, NUMBER, PICTURE, QUESTION, begins, cells, names, read, table,
 };
@@ -28,6 +28,9 @@ use crate::error::{Error, Result};
 
 /// So many bytes of a text tell what it is.
 const HEAD: usize = 4096;
+
+/// What some programs write before UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// DATA: a folder or an archive, or a file and what lies beside it.
 pub(super) struct Dataset {
@@ -46,6 +49,7 @@ pub(super) struct Text {
     pub(super) place: String,
     /// Inside DATA.
     pub(super) path: String,
+    /// Its content, unpacked and without a byte order mark of UTF-8.
     pub(super) bytes: Vec<u8>,
 }
 
@@ -131,7 +135,12 @@ impl Dataset {
             // What is cut off here ends too early, of course.
             let _ = stream.take(HEAD as u64).read_to_end(&mut head);
         }
-        head
+        let begin = if head.starts_with(MARK) {
+            MARK.len()
+        } else {
+            0
+        };
+        head.split_off(begin)
     }
 
     /// Reads a file inside DATA, or one that a key names by its path from there.
@@ -148,7 +157,10 @@ impl Dataset {
             return Err(self.not_there(path, key));
         };
         let place = self.place(clean);
-        let bytes = self.files.shared.unpacked(found, &place)?;
+        let mut bytes = self.files.shared.unpacked(found, &place)?;
+        if bytes.starts_with(MARK) {
+            bytes.drain(..MARK.len());
+        }
         if bytes.trim_ascii().is_empty() {
             let remedy = "fetch or write the file again, or leave it out";
             return Err(Error::data(place, "the file is empty", remedy));

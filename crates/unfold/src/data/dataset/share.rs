@@ -57,6 +57,25 @@ pub(in crate::data) fn share(
     })
 }
 
+/// The numbers of the items to measure on: those of the test part if the data gives one, else of the test part that `made`
+/// makes, else all.
+///
+/// # Errors
+/// Those of `made`.
+pub(in crate::data) fn measured(
+    parts: &[Option<Part>],
+    made: impl FnOnce() -> Result<Option<Shared>>,
+) -> Result<Vec<usize>> {
+    let all = 0..parts.len();
+    let given = |item: &usize| parts[*item] == Some(Part::Test);
+    let given: Vec<usize> = all.clone().filter(given).collect();
+    if !given.is_empty() {
+        return Ok(given);
+    }
+    let test = made()?.and_then(|made| made.test);
+    Ok(test.unwrap_or_else(|| all.collect()))
+}
+
 fn flat(groups: Vec<Group>) -> Vec<usize> {
     let mut items: Vec<usize> = groups.into_iter().flat_map(|Group(items)| items).collect();
     items.sort_unstable();

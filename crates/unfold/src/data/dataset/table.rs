@@ -186,7 +186,7 @@ fn columns<const N: usize>(table: &Table, wanted: &[&Column; N]) -> Result<Colum
 /// Whether a text begins as a table does whose header names these columns, or as rows of so many cells between tabs.
 pub(in crate::data) fn begins<const N: usize>(head: &[u8], wanted: [&Column; N]) -> bool {
     let head = String::from_utf8_lossy(head);
-    let Some(line) = head.trim_start_matches('\u{feff}').lines().next() else {
+    let Some(line) = head.lines().next() else {
         return false;
     };
     let has = |column: &Column| {

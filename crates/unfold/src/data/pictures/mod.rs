@@ -35,4 +35,4 @@ pub use read::{PictureData, read_pictures, read_pictures_split};
 pub(super) use set::note_damage;
 pub use set::{Damage, PictureSet, Survey};
 pub use source::PictureSource;
-pub(super) use store::{Place, Store};
+pub(super) use store::Place;

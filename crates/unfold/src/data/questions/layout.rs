@@ -105,11 +105,11 @@ pub(super) fn collect(
     let mut unanswered = Vec::new();
     all.retain(|asked| {
         let blank = |text: &String| text.trim().is_empty();
-        let whole = !asked.answers.iter().all(blank) && !(text_needed && blank(&asked.text));
-        if !whole {
+        let lacks = asked.answers.iter().all(blank) || text_needed && blank(&asked.text);
+        if lacks {
             unanswered.push(asked.name());
         }
-        whole
+        !lacks
     });
     if let (true, Some(first)) = (all.is_empty(), unanswered.first()) {
         let problem = format!("none of the questions has an answer (first: {first})");

@@ -6,6 +6,10 @@ use crate::data::dataset::Text;
 use crate::data::parts::Part;
 use crate::error::{Error, Result};
 
+/// What stands before the name of a picture; `th` as in DAQUAR's `in th eimage999`.
+const ARTICLES: [&str; 3] = ["the", "this", "th"];
+const PREPOSITIONS: [&str; 3] = ["in", "of", "on"];
+
 /// Whether a text begins so.
 pub(super) fn begins(head: &[u8]) -> bool {
     let head = String::from_utf8_lossy(head);
@@ -20,7 +24,7 @@ pub(super) fn begins(head: &[u8]) -> bool {
 /// When a question names no picture or has no answer.
 pub(super) fn read(part: Option<Part>, text: &Text) -> Result<Vec<Asked>> {
     let content = String::from_utf8_lossy(&text.bytes);
-    let lines = content.trim_start_matches('\u{feff}').lines().enumerate();
+    let lines = content.lines().enumerate();
     let mut lines = lines.filter(|(_, line)| !line.trim().is_empty());
     let remedy = "write a line with the question, such as `what is on the desk in the image3 ?`, and one with the answer";
     let wrong = |line: usize, problem: &str| {
@@ -52,11 +56,10 @@ pub(super) fn read(part: Option<Part>, text: &Text) -> Result<Vec<Asked>> {
 fn picture_in(question: &str) -> Option<(String, String)> {
     let mut words: Vec<&str> = question.split_whitespace().collect();
     let mut picture = None;
-    while let Some(at) = words.iter().rposition(|word| is_picture(word)) {
-        let word = words[at].trim_end_matches(['?', '.', ',']);
-        picture.get_or_insert_with(|| word.to_owned());
+    while let Some((at, name)) = last_picture(&words) {
+        picture.get_or_insert_with(|| name.to_owned());
         let mut start = at;
-        for before in [&["the", "this"][..], &["in", "of", "on"][..]] {
+        for before in [&ARTICLES[..], &PREPOSITIONS[..]] {
             if start > 0 && before.contains(&words[start - 1]) {
                 start -= 1;
             }
@@ -66,9 +69,16 @@ fn picture_in(question: &str) -> Option<(String, String)> {
     Some((picture?, words.join(" ")))
 }
 
-fn is_picture(word: &str) -> bool {
-    let number = word.trim_end_matches(['?', '.', ',']).strip_prefix("image");
-    number.is_some_and(|n| !n.is_empty() && n.bytes().all(|digit| digit.is_ascii_digit()))
+/// The last word that names a picture, and the name; `eimage999` stands for one too.
+fn last_picture<'a>(words: &[&'a str]) -> Option<(usize, &'a str)> {
+    let name = |word: &'a str| {
+        let word = word.trim_end_matches(['?', '.', ',']);
+        let (_, number) = word.rsplit_once("image")?;
+        let digits = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
+        digits.then(|| &word[word.len() - number.len() - "image".len()..])
+    };
+    let mut words = words.iter().enumerate().rev();
+    words.find_map(|(at, word)| Some((at, name(word)?)))
 }
 
 #[cfg(test)]
@@ -101,6 +111,11 @@ mod tests {
         ] {
             assert_eq!(picture_in(question), Some((picture.into(), text.into())));
         }
+        let slip = picture_in("how many drawers are visible in th eimage999 ?");
+        assert_eq!(
+            slip.map(|(picture, _)| picture).as_deref(),
+            Some("image999")
+        );
         assert_eq!(picture_in("what is an image ?"), None);
         assert_eq!(picture_in(""), None);
     }
