@@ -160,15 +160,14 @@ fn a_trained_network_sees_for_another() {
     );
 }
 
-const VQA: &str = "train vqa photos --set encoder.network.channels=[6,8] --set model.hidden_size=16 \
-                   --set model.embedding_size=8 --set model.joint_size=24 --set train.epochs=12 \
-                   --set train.batch_size=12 --set train.learning_rate=0.01 --set train.schedule.warmup=5";
+const VQA: &str = "train vqa photos --set encoder.network.channels=[6,8] --set train.epochs=12 \
+                   --set train.batch_size=12";
 
 #[test]
 fn from_questions_to_answers() {
     let desk = Desk::new();
     photos(&desk, 60);
-    let flags = ["--set", "model.dropout=0.1", "--out", "run", "--json"];
+    let flags = ["--out", "run", "--json"];
     let said = desk.unfold(&line(VQA, &flags)).ended(0);
     let report = said.complained(&["accuracy"]).json();
     assert!(report["accuracy"].as_f64().unwrap() > 0.9, "{report}");
@@ -222,7 +221,7 @@ fn from_questions_to_answers() {
     for (kind, least, most) in kinds {
         let kind_is = format!("model.kind={kind}");
         let flags = "train vqa photos --set encoder.network.channels=[6,8] --set train.epochs=8 \
-                     --set train.batch_size=12 --set train.learning_rate=0.01 --json --out";
+                     --set train.batch_size=12 --json --out";
         let report = desk
             .unfold(&line(flags, &[kind, "--set", &kind_is]))
             .ended(0)

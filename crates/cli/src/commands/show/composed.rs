@@ -23,7 +23,9 @@ pub(super) fn caption(run: &Path, file: &Path) -> Result<Canvas> {
     let model = CaptionModel::load(run)?;
     let pixels = see::read(&file.display().to_string())?;
     let fitted = model.form().apply(&pixels);
-    let captions = model.caption(&[pixels.clone()], model.answer()).remove(0);
+    let captions = model
+        .caption(std::slice::from_ref(&pixels), model.answer())
+        .remove(0);
     let best = &captions[0];
     let others = captions.iter().take(TOLD).map(|caption| {
         let mean = caption.log_probability / (caption.words.len() + 1) as f64;

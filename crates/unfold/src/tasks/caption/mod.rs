@@ -117,6 +117,7 @@ pub fn train(
     let mut params = model.params.clone();
     let training = Training {
         batch_size: recipe.train.batch_size,
+        seen_anew: recipe.encoder.learns(),
         fingerprint: course(recipe, model.card.trained_on),
         sentences,
         gallery,
@@ -181,6 +182,8 @@ fn begin_with_frequencies(model: &mut CaptionModel, sentences: &Sentences) {
 struct Training<'a> {
     model: &'a CaptionModel,
     batch_size: usize,
+    /// Whether pictures are seen anew in each step, because the encoder learns.
+    seen_anew: bool,
     sentences: Sentences,
     gallery: Gallery,
     valid: Option<(Sentences, Gallery)>,
@@ -195,7 +198,7 @@ impl Task for Training<'_> {
     }
 
     fn order(&self, key: Key) -> Vec<Vec<usize>> {
-        self.sentences.order(self.batch_size, key)
+        self.sentences.order(self.batch_size, self.seen_anew, key)
     }
 
     fn batch(&self, captions: &[usize], key: Key) -> Result<Batch> {
@@ -207,8 +210,10 @@ impl Task for Training<'_> {
     }
 
     fn loss(&self, pass: &Pass<f32>, batch: &Batch, _: &mut Vec<Tensor>) -> Tensor {
-        let features = self.model.encoder.see(pass, &batch.sight);
-        let network = &self.model.network;
+        let CaptionModel {
+            encoder, network, ..
+        } = self.model;
+        let features = encoder.see_for(pass, &batch.sight, &batch.pictures);
         let written = network.forward(pass, &features, &batch.words, &batch.sequences);
         let loss = written
             .logits

@@ -256,7 +256,7 @@ impl CaptionModel {
         for some in sentences.like_lengths(MEASURED_TOGETHER) {
             let batch = sentences.batch(&some, gallery, None)?;
             let pass = Pass::evaluation(params);
-            let features = self.encoder.see(&pass, &batch.sight);
+            let features = self.encoder.see_for(&pass, &batch.sight, &batch.pictures);
             let written = self
                 .network
                 .forward(&pass, &features, &batch.words, &batch.sequences);

@@ -22,7 +22,7 @@ const SPREAD: Init = Init::Normal(0.1);
 pub(super) enum Network {
     Multimodal(Multimodal),
     FirstInput(FirstInput),
-    Attention(Attention),
+    Attention(Box<Attention>),
 }
 
 /// What [`Network::forward`] gives.
@@ -87,7 +87,8 @@ impl Network {
                 Network::FirstInput(FirstInput::new(scope, config, channels, classes))
             }
             CaptionConfig::Attention(config) => {
-                Network::Attention(Attention::new(scope, config, channels, classes))
+                let network = Attention::new(scope, config, channels, classes);
+                Network::Attention(Box::new(network))
             }
         }
     }

@@ -4,7 +4,7 @@ use crate::data::{CaptionSet, Vocabulary, bucketed_batches};
 use crate::error::Result;
 use crate::ragged::{Packed, Ragged, pack};
 use crate::random::Key;
-use crate::tasks::encoder::{Gallery, Sight};
+use crate::tasks::encoder::{Gallery, Sight, by_picture, each_once};
 
 /// The number that stands before the first word and after the last one.
 pub(super) const BOUNDARY: u32 = Vocabulary::PAD;
@@ -19,8 +19,10 @@ pub(super) struct Sentences {
 
 /// Some captions, longest first, time by time.
 pub(super) struct Batch {
-    /// What the network gets of each one's picture.
+    /// What the network gets of their pictures, each once.
     pub(super) sight: Sight,
+    /// Which of them each one is about, `[B]`.
+    pub(super) pictures: Vec<u32>,
     /// The words that are read, the boundary first, `[N]`.
     pub(super) words: Vec<u32>,
     /// The words that follow each, the boundary last, `[N]`.
@@ -62,8 +64,12 @@ impl Sentences {
         }
     }
 
-    /// Batches of one epoch.
-    pub(super) fn order(&self, batch_size: usize, key: Key) -> Vec<Vec<usize>> {
+    /// Batches of one epoch: captions of like lengths together, or all of a picture.
+    pub(super) fn order(&self, batch_size: usize, seen_anew: bool, key: Key) -> Vec<Vec<usize>> {
+        if seen_anew {
+            let pictures: Vec<usize> = self.all.iter().map(|(picture, _)| *picture).collect();
+            return by_picture(&pictures, batch_size, key);
+        }
         bucketed_batches(&self.lengths(), batch_size, key)
     }
 
@@ -98,9 +104,10 @@ impl Sentences {
             order,
         } = pack(&read);
         let pictures = order.iter().map(|&place| self.all[numbers[place]].0);
-        let pictures: Vec<usize> = pictures.collect();
+        let (shown, pictures) = each_once(&pictures.collect::<Vec<_>>());
         Ok(Batch {
-            sight: gallery.look(&pictures, key)?,
+            sight: gallery.look(&shown, key)?,
+            pictures,
             words: items,
             next: pack(&next).items,
             sequences,

@@ -1,6 +1,6 @@
 //! The pictures of one part of the data, as a network takes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::cache::{self, Cache};
@@ -184,6 +184,36 @@ impl Gallery {
             }
         }
     }
+}
+
+/// The pictures of some examples, each once, and which of them each example is about.
+pub(in crate::tasks) fn each_once(pictures: &[usize]) -> (Vec<usize>, Vec<u32>) {
+    let (mut once, mut places) = (Vec::new(), HashMap::new());
+    let place = |picture: &usize| {
+        *places.entry(*picture).or_insert_with(|| {
+            once.push(*picture);
+            once.len() as u32 - 1
+        })
+    };
+    let rows = pictures.iter().map(place).collect();
+    (once, rows)
+}
+
+/// Batches of one epoch in which all examples about a picture stand together, so that it is seen once, or twice at a seam:
+/// `pictures` are those of all examples.
+pub(in crate::tasks) fn by_picture(
+    pictures: &[usize],
+    batch_size: usize,
+    key: Key,
+) -> Vec<Vec<usize>> {
+    let (once, rows) = each_once(pictures);
+    let mut groups = vec![Vec::new(); once.len()];
+    for (example, row) in rows.into_iter().enumerate() {
+        groups[row as usize].push(example);
+    }
+    let order = key.permutation(groups.len()).into_iter();
+    let row: Vec<usize> = order.flat_map(|group| groups[group].clone()).collect();
+    row.chunks(batch_size).map(<[usize]>::to_vec).collect()
 }
 
 /// Computes the features of pictures that the cache does not hold; gives those that cannot be read.

@@ -13,7 +13,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use config::{EncoderConfig, Features};
-pub(super) use gallery::{Gallery, Sight};
+pub(super) use gallery::{Gallery, Sight, by_picture, each_once};
 
 use super::files::{hash, mix};
 use super::image::ImageModel;
@@ -200,6 +200,16 @@ impl Encoder {
             Sight::Features(features) => features.clone(),
             Sight::Pixels(pixels) => self.shaped(self.sight().forward(pass, pixels)),
         }
+    }
+
+    /// As [`Encoder::see`] for examples of which several may be about one picture: the features of the picture `pictures[b]` of
+    /// those that were looked at, for each b.
+    pub(super) fn see_for(&self, pass: &Pass<f32>, sight: &Sight, pictures: &[u32]) -> Tensor {
+        let each = self.see(pass, sight); // [pictures, ..]
+        let mut dims = each.dims().to_vec();
+        let rows = each.reshape([dims[0], each.len() / dims[0].max(1)]);
+        dims[0] = pictures.len();
+        rows.gather(pictures).reshape(&dims[..])
     }
 
     /// `[B, H, W, C]` as `[B, L, C]`.

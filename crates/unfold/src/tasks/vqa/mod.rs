@@ -132,7 +132,7 @@ pub fn train(
     let mut params = model.params.clone();
     let training = Training {
         batch_size: recipe.train.batch_size,
-        by_picture: gallery.is_some() && recipe.encoder.learns(),
+        seen_anew: gallery.is_some() && recipe.encoder.learns(),
         fingerprint: course(recipe, model.card.trained_on),
         questions,
         gallery,
@@ -233,7 +233,8 @@ fn begin_with_frequencies(model: &mut VqaModel, questions: &Questions) {
 struct Training<'a> {
     model: &'a VqaModel,
     batch_size: usize,
-    by_picture: bool,
+    /// Whether pictures are seen anew in each step, because the encoder learns.
+    seen_anew: bool,
     questions: Questions,
     gallery: Option<Gallery>,
     valid: Option<(QuestionSet, Questions, Option<Gallery>)>,
@@ -248,7 +249,7 @@ impl Task for Training<'_> {
     }
 
     fn order(&self, key: Key) -> Vec<Vec<usize>> {
-        self.questions.order(self.batch_size, self.by_picture, key)
+        self.questions.order(self.batch_size, self.seen_anew, key)
     }
 
     fn batch(&self, questions: &[usize], key: Key) -> Result<Batch> {

@@ -17,7 +17,7 @@ use crate::metrics::{Answered, VqaScores};
 use crate::nn::{Params, Pass};
 use crate::ops::{CrossEntropy, IGNORE};
 use crate::tasks::Prediction;
-use crate::tasks::encoder::{Encoder, EncoderCard, Gallery};
+use crate::tasks::encoder::{Encoder, EncoderCard, Gallery, Sight};
 use crate::tasks::files::{self, Card as _};
 use crate::tensor::Tensor;
 use crate::tensors;
@@ -265,15 +265,9 @@ impl VqaModel {
     /// The scores of all answers, `[B, V]`, in the order of the batch.
     pub(super) fn logits(&self, pass: &Pass<f32>, batch: &Batch) -> Tensor {
         let sight = batch.sight.as_ref().zip(self.encoder.as_ref());
-        let features = sight.map(|(sight, encoder)| {
-            let each = encoder.see(pass, sight); // [pictures, ..]
-            let (count, shape) = (each.dim(0), each.dims()[1..].to_vec());
-            let rows = each.reshape([count, each.len() / count.max(1)]);
-            let rows = rows.gather(&batch.pictures);
-            let mut dims = vec![batch.pictures.len()];
-            dims.extend(shape);
-            rows.reshape(&dims[..])
-        });
+        let see =
+            |(sight, encoder): (&Sight, &Encoder)| encoder.see_for(pass, sight, &batch.pictures);
+        let features = sight.map(see);
         let (words, questions) = (&batch.words, &batch.questions);
         self.network
             .forward(pass, words, questions, features.as_ref())

@@ -1,13 +1,11 @@
 //! Questions and answers as numbers, and batches of them with their pictures.
 
-use std::collections::HashMap;
-
 use crate::data::{Question, QuestionSet, bucketed_batches};
 use crate::error::Result;
 use crate::metrics::normalise_answer;
 use crate::ragged::{Packed, Ragged, pack};
 use crate::random::Key;
-use crate::tasks::encoder::{Gallery, Sight};
+use crate::tasks::encoder::{Gallery, Sight, by_picture, each_once};
 use crate::tensor::Tensor;
 
 /// How much an answer counts that so many of ten people gave (Teney et al. 2018): at least three count as all.
@@ -92,24 +90,13 @@ impl Questions {
     }
 
     /// Batches of one epoch: questions of like lengths together, or all about a picture.
-    pub(super) fn order(&self, batch_size: usize, by_picture: bool, key: Key) -> Vec<Vec<usize>> {
-        if !by_picture {
-            let lengths: Vec<usize> = self.all.iter().map(|asked| asked.words.len()).collect();
-            return bucketed_batches(&lengths, batch_size, key);
+    pub(super) fn order(&self, batch_size: usize, seen_anew: bool, key: Key) -> Vec<Vec<usize>> {
+        if seen_anew {
+            let pictures = self.all.iter().map(|asked| asked.picture.unwrap_or(0));
+            return by_picture(&pictures.collect::<Vec<_>>(), batch_size, key);
         }
-        let mut groups: Vec<Vec<usize>> = Vec::new();
-        let mut known: HashMap<Option<usize>, usize> = HashMap::new();
-        for (i, asked) in self.all.iter().enumerate() {
-            let group = *known.entry(asked.picture).or_insert_with(|| {
-                groups.push(Vec::new());
-                groups.len() - 1
-            });
-            groups[group].push(i);
-        }
-        let order = key.permutation(groups.len()).into_iter();
-        let row: Vec<usize> = order.flat_map(|group| groups[group].clone()).collect();
-        // Every epoch takes as many steps: pictures at a seam are in two batches.
-        row.chunks(batch_size).map(<[usize]>::to_vec).collect()
+        let lengths: Vec<usize> = self.all.iter().map(|asked| asked.words.len()).collect();
+        bucketed_batches(&lengths, batch_size, key)
     }
 
     /// All of them in batches, in their order.
@@ -137,15 +124,8 @@ impl Questions {
             .iter()
             .map(|&place| &self.all[numbers[place]])
             .collect();
-        let (mut shown, mut places) = (Vec::new(), HashMap::new());
-        let mut pictures = Vec::new();
-        for picture in asked.iter().filter_map(|asked| asked.picture) {
-            let place = *places.entry(picture).or_insert_with(|| {
-                shown.push(picture);
-                shown.len() as u32 - 1
-            });
-            pictures.push(place);
-        }
+        let pictures: Vec<usize> = asked.iter().filter_map(|asked| asked.picture).collect();
+        let (shown, pictures) = each_once(&pictures);
         let sight = gallery
             .map(|gallery| gallery.look(&shown, key))
             .transpose()?;

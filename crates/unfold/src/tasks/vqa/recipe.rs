@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::config::VqaConfig;
+use super::config::{DeeperConfig, VqaConfig};
 use crate::data::QuestionSource;
 use crate::error::{Error, Result};
-use crate::nn::Schedule;
+use crate::nn::{Anneal, Schedule};
 use crate::tasks::encoder::EncoderConfig;
-use crate::tasks::{Recipe, TaskKind};
+use crate::tasks::{CellName, Recipe, TaskKind};
 use crate::train::TrainConfig;
 
 /// Everything about the training of a model for visual question answering but where its data lies. In TOML:
@@ -85,7 +85,7 @@ impl Default for AnswersConfig {
 }
 
 impl Default for VqaRecipe {
-    /// The deeper LSTM, and a small convolutional network that learns with it.
+    /// A small form of the deeper network with a GRU, and a convolutional network that learns with it.
     fn default() -> VqaRecipe {
         VqaRecipe {
             task: TaskKind::Vqa,
@@ -94,14 +94,25 @@ impl Default for VqaRecipe {
             words: WordConfig::default(),
             answers: AnswersConfig::default(),
             encoder: EncoderConfig::default(),
-            model: VqaConfig::default(),
+            model: VqaConfig::Deeper(DeeperConfig {
+                cell: CellName::Gru,
+                hidden_size: 128,
+                layers: 1,
+                embedding_size: 32,
+                joint_size: 128,
+                answer_size: 128,
+                normalise: false,
+                dropout: 0.0,
+            }),
             train: TrainConfig {
-                epochs: 10,
-                batch_size: 128,
-                learning_rate: 1e-3,
-                schedule: Schedule::Cosine {
-                    floor: 0.0,
-                    warmup: 100,
+                epochs: 15,
+                batch_size: 64,
+                learning_rate: 3e-3,
+                schedule: Schedule::OneCycle {
+                    rise: 0.25,
+                    start: 0.1,
+                    end: 0.01,
+                    anneal: Anneal::Cosine,
                 },
                 clip_norm: Some(5.0),
                 ..TrainConfig::default()
