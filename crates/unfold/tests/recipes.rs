@@ -6,9 +6,11 @@ use std::path::Path;
 
 use unfold::ErrorKind;
 use unfold::nn::network::Outline;
+use unfold::tasks::caption::CaptionRecipe;
 use unfold::tasks::image::ImageRecipe;
 use unfold::tasks::language::LanguageRecipe;
 use unfold::tasks::text::{self, TextRecipe};
+use unfold::tasks::vqa::VqaRecipe;
 use unfold::tasks::{Recipe, RunOptions};
 use unfold::train::Quiet;
 
@@ -108,6 +110,10 @@ fn the_projects_recipes_can_be_read() {
             let task = |task: &str| text.contains(&format!("task = \"{task}\""));
             if task("language") {
                 checked::<LanguageRecipe>(&text, name);
+            } else if task("caption") {
+                checked::<CaptionRecipe>(&text, name);
+            } else if task("vqa") {
+                checked::<VqaRecipe>(&text, name);
             } else if task("image") {
                 let recipe = checked::<ImageRecipe>(&text, name);
                 // Ten classes, as all of them have here.

@@ -92,7 +92,7 @@ pub(crate) struct Writing {
     /// Write at most so many words, characters or pieces [default: 100, of characters 500]
     #[arg(long, value_name = "N")]
     pub(crate) length: Option<usize>,
-    /// Below 1 likely words become likelier, 0 always takes the likeliest [default: 0.8; captions are searched for, not drawn]
+    /// Below 1 likely words become likelier, 0 takes the likeliest [default: 0.8; for captions, none]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) temperature: Option<f64>,
     /// Always take the likeliest word: --temperature 0
@@ -113,7 +113,7 @@ pub(crate) struct Writing {
     /// Search for the likeliest text with so many candidates at once, in place of drawing
     #[arg(long, value_name = "WIDTH")]
     pub(crate) beam: Option<usize>,
-    /// Divide ln p of a caption by this power of its length: 0 favours short ones, 1 takes the mean [default: the recipe's]
+    /// Divide ln p of a caption by this power of its length: 0 favours short ones [default: the recipe's]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) length_power: Option<f64>,
     /// Stop before this word; may be repeated

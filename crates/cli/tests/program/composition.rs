@@ -45,7 +45,7 @@ fn from_captions_to_captions() {
     let report = said
         .complained(&["damaged", "000.bmp", "BLEU-4", "CIDEr"])
         .json();
-    assert!(report["bleu1"].as_f64().unwrap() > 0.9, "{report}");
+    assert!(report["bleu1"].as_f64().unwrap() > 0.8, "{report}");
     for key in [
         "bleu4",
         "rouge_l",

@@ -60,8 +60,8 @@ pub use idx::{GreyPictures, Idx, Mnist, read_idx, read_mnist};
 pub use pictures::{
     Album, AlbumConfig, AugmentConfig, Batcher, Border, Damage, Erase, Fit, MOST_PIXELS, Mixed,
     Normalise, Picture, PictureBatch, PictureData, PictureFiles, PictureForm, PictureSet,
-    PictureSource, RandAugment, ResizedCrop, Survey, cut_mix, decode, mix_up, read_pictures,
-    read_pictures_split,
+    PictureSource, PictureSplit, RandAugment, ResizedCrop, Survey, cut_mix, decode, mix_up,
+    read_pictures, read_pictures_split,
 };
 pub(crate) use predictions::{Predicted, Predictions, read_predictions};
 pub(crate) use questions::question_references;

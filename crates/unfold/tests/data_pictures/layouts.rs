@@ -124,7 +124,9 @@ fn parts_of_the_data_stay_parts() {
     ];
     assert_eq!(sizes, [20, 10, 10]);
     assert_eq!(pairs(&data), expected());
-    let (test, _) = read_pictures_split(folder.path(), &plain(), &data.labels).expect("readable");
+    let test = read_pictures_split(folder.path(), &plain(), &data.labels)
+        .expect("readable")
+        .set;
     assert_eq!(test.len(), 10);
     let error = read_pictures_split(folder.path(), &plain(), &["cat".to_owned()])
         .expect_err("an unknown label")
@@ -240,9 +242,9 @@ fn digits_come_with_the_program() {
     // Any seed gives one split.
     let again = read_pictures(path, &PictureSource::default(), 8).expect("readable");
     assert_eq!(again.train.labels(), data.train.labels());
-    let (whole, _) =
+    let whole =
         read_pictures_split(path, &PictureSource::default(), &data.labels).expect("readable");
-    assert_eq!(whole.labels(), test.labels());
+    assert_eq!(whole.set.labels(), test.labels());
 }
 
 #[test]

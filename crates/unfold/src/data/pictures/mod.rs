@@ -31,7 +31,7 @@ pub(super) use files::{LookedUp, is_picture};
 pub use form::{Fit, PictureForm};
 pub use normalise::Normalise;
 pub use picture::Picture;
-pub use read::{PictureData, read_pictures, read_pictures_split};
+pub use read::{PictureData, PictureSplit, read_pictures, read_pictures_split};
 pub(super) use set::note_damage;
 pub use set::{Damage, PictureSet, Survey};
 pub use source::PictureSource;

@@ -80,8 +80,19 @@ pub fn read_pictures(path: &Path, source: &PictureSource, seed: u64) -> Result<P
     })
 }
 
+/// Labelled pictures to evaluate a model on.
+#[derive(Clone, Debug)]
+pub struct PictureSplit {
+    /// The pictures.
+    pub set: PictureSet,
+    /// What was done to the data, as sentences for a person to read.
+    pub notes: Vec<String>,
+    /// As in [`PictureData`].
+    pub damaged: Vec<Damage>,
+}
+
 /// Finds labelled pictures to evaluate a trained model that knows `labels`: the test part if the data gives one
-/// (`builtin:digits` does), else everything. Also says what was done to the data.
+/// (`builtin:digits` does), else everything.
 ///
 /// # Errors
 /// When the data cannot be read, or holds a label that the model does not know.
@@ -89,14 +100,14 @@ pub fn read_pictures_split(
     path: &Path,
     source: &PictureSource,
     labels: &[String],
-) -> Result<(PictureSet, Vec<String>)> {
+) -> Result<PictureSplit> {
     let source = source.resolved(path);
     let Collection {
         name,
         store,
         mut found,
         notes,
-        ..
+        damaged,
     } = open(path, &source)?;
     if found.iter().any(|found| found.part == Some(Part::Test)) {
         found.retain(|found| found.part == Some(Part::Test));
@@ -122,7 +133,11 @@ pub fn read_pictures_split(
         store: Arc::new(store),
         entries,
     };
-    Ok((set, notes))
+    Ok(PictureSplit {
+        set,
+        notes,
+        damaged,
+    })
 }
 
 fn entry(found: Found, label: usize) -> Entry {

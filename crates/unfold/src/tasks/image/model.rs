@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{
     Album, AlbumConfig, AugmentConfig, Batcher, Damage, Normalise, Picture, PictureForm,
-    PictureSet, PictureSource, read_pictures, read_pictures_split,
+    PictureSet, PictureSource, PictureSplit, read_pictures, read_pictures_split,
 };
 use crate::error::{Error, Result};
 use crate::metrics::Confusion;
@@ -249,8 +249,11 @@ impl ImageModel {
     /// When the data cannot be read, or holds labels that the model does not know.
     pub fn evaluate(&self, data: &str, observer: &mut dyn Observer) -> Result<ImageReport> {
         let began = Instant::now();
-        let (split, batcher) = self.held_out(data, observer)?;
-        self.report(&batcher, split, began, observer)
+        let (split, batcher, damaged) = self.held_out(data, observer)?;
+        let mut report = self.report(&batcher, split, began, observer)?;
+        let earlier = damaged.iter().map(Damage::to_string);
+        report.damaged.splice(0..0, earlier);
+        Ok(report)
     }
 
     /// The pictures of `data` on which the model gives wrong answers, the surest first, at most `most`; chosen as for
@@ -264,7 +267,7 @@ impl ImageModel {
         most: usize,
         observer: &mut dyn Observer,
     ) -> Result<Vec<Mistake>> {
-        let (_, batcher) = self.held_out(data, observer)?;
+        let (_, batcher, _) = self.held_out(data, observer)?;
         let scored = self.classifier().scores(&batcher, &mut |share| {
             observer.stage(Stage::Measuring, Some(share));
         })?;
@@ -289,8 +292,12 @@ impl ImageModel {
             .collect()
     }
 
-    /// What to measure on.
-    fn held_out(&self, data: &str, observer: &mut dyn Observer) -> Result<(&'static str, Batcher)> {
+    /// What to measure on, and what was left out of it before anything was decoded.
+    fn held_out(
+        &self,
+        data: &str,
+        observer: &mut dyn Observer,
+    ) -> Result<(&'static str, Batcher, Vec<Damage>)> {
         observer.stage(Stage::Reading, None);
         let path = Path::new(data);
         // Other data may well hold one class alone, which training would refuse.
@@ -299,10 +306,12 @@ impl ImageModel {
             && pictures.train.fingerprint() == self.card.trained_on
             && let Some(test) = pictures.test
         {
-            return Ok(("test", self.batcher(test)?));
+            // What the whole data lacks was told in training.
+            return Ok(("test", self.batcher(test)?, Vec::new()));
         }
-        let (set, _) = read_pictures_split(path, &self.card.source, self.labels())?;
-        Ok(("given", self.batcher(set)?))
+        let PictureSplit { set, damaged, .. } =
+            read_pictures_split(path, &self.card.source, self.labels())?;
+        Ok(("given", self.batcher(set)?, damaged))
     }
 
     /// Pictures ready to be measured on.
