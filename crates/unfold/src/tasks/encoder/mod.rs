@@ -1,7 +1,7 @@
 //! A convolutional network as a module of bigger ones: pictures in, features out.
 //!
-//! An [`Encoder`] that learns is part of the task's parameters. One that does not has its own, and what it makes of pictures
-//! is computed once and kept in a file ([`cache`]). A [`Gallery`] hands out either the pictures or their features.
+//! An encoder that learns is part of the task's parameters. One that does not has its own, and what it makes of pictures is
+//! computed once and kept in a file. A gallery hands out either the pictures or their features.
 
 mod bf16;
 mod cache;
