@@ -31,8 +31,9 @@ fn line<'a>(words: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 }
 
 const CAPTION: &str = "train caption photos --set encoder.network.channels=[6,8] --set words.min_count=1 \
-                       --set model.hidden_size=24 --set model.embedding_size=12 --set train.epochs=12 \
-                       --set train.batch_size=8 --set train.learning_rate=0.01 --set train.schedule.warmup=5";
+                       --set model.hidden_size=24 --set model.embedding_size=24 --set model.dropout=0.1 \
+                       --set train.epochs=25 --set train.batch_size=16 --set train.learning_rate=0.01 \
+                       --set train.schedule.warmup=5";
 
 #[test]
 fn from_captions_to_captions() {
@@ -45,7 +46,7 @@ fn from_captions_to_captions() {
     let report = said
         .complained(&["damaged", "000.bmp", "BLEU-4", "CIDEr"])
         .json();
-    assert!(report["bleu1"].as_f64().unwrap() > 0.8, "{report}");
+    assert!(report["bleu1"].as_f64().unwrap() > 0.95, "{report}");
     for key in [
         "bleu4",
         "rouge_l",
