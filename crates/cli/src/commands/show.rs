@@ -41,20 +41,15 @@ pub(super) fn show(plan: &Show) -> Result<()> {
                 return Ok(());
             }
         }
-        Pictures::Caption(file) => {
-            if metrics_of(&plan.run) {
-                drawn.push(("curves", draw_curves(&plan.run)?));
-            }
-            if let Some(file) = file {
-                drawn.push(("caption", composed::caption(&plan.run, file)?));
-            }
+        Pictures::Caption(_) | Pictures::Answer(..) => {
+            drawn.push(draw_seen(&plan.run, &plan.pictures)?);
         }
-        Pictures::Answer(asked) => {
+        Pictures::Seen(seen) => {
             if metrics_of(&plan.run) {
                 drawn.push(("curves", draw_curves(&plan.run)?));
             }
-            if let Some((file, question)) = asked {
-                drawn.push(("answer", composed::answer(&plan.run, file, question)?));
+            if let Some(seen) = seen {
+                drawn.push(draw_seen(&plan.run, seen)?);
             }
         }
         Pictures::All(words) => {
@@ -83,6 +78,15 @@ pub(super) fn show(plan: &Show) -> Result<()> {
         output::print(&format!("{}\n", path.display()))?;
     }
     Ok(())
+}
+
+/// A picture of what a model says of one.
+fn draw_seen(run: &Path, pictures: &Pictures) -> Result<(&'static str, Canvas)> {
+    Ok(match pictures {
+        Pictures::Answer(file, question) => ("answer", composed::answer(run, file, question)?),
+        Pictures::Caption(file) => ("caption", composed::caption(run, file)?),
+        _ => unreachable!("nothing else is said of a picture"),
+    })
 }
 
 /// All pictures on one page that needs no other file.

@@ -48,6 +48,8 @@ EXAMPLES
   unfold run runs/language-moby-dick --prompt 'The whale'
   unfold train image builtin:digits                train a convolutional network on bundled digits
   unfold run runs/image-digits seven.png           use it
+  unfold train caption builtin:scenes              train a network that describes pictures
+  unfold train vqa builtin:scenes                  train one that answers questions about them
   unfold lab memory --quick                        see which recurrent cells remember for how long
 
 EXIT STATUS

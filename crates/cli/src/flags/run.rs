@@ -53,11 +53,15 @@ EXAMPLES
   unfold run runs/language-moby-dick --interactive
   unfold run runs/image-flowers rose.jpg tulip.png
   find photos -name '*.jpg' | unfold run runs/image-flowers --json
+  unfold run runs/caption-photos dog.jpg --beam 3
+  unfold run runs/vqa-photos dog.jpg 'What color is the dog?'
 
 OUTPUT
   A text classifier prints one line for each text: the label, a tab, and its probability. With --json one
   object for each text: {\"label\":\"spam\",\"probability\":0.98,\"probabilities\":{\"spam\":0.98,\"ham\":0.02}}
   An image classifier does so for each file, whose path stands before the label, or as \"picture\" in the object.
+  A captioner prints the path, a tab and the caption; a model that answers questions prints the question, a tab, the answer,
+  a tab and its probability. On standard input it takes the picture's path, a tab and the question.
   A language model prints the prompt and goes on with it, word by word as they come.";
 
 /// `unfold run`.
@@ -66,7 +70,7 @@ OUTPUT
 pub(crate) struct Run {
     /// Folder of a finished run, or a model.safetensors file
     pub(crate) run: PathBuf,
-    /// Texts, or files of pictures, to classify; without any, each line of standard input is one
+    /// Texts, or files of pictures, or a picture and questions about it; without any, each line of standard input is one
     #[arg(value_name = "TEXT")]
     pub(crate) text: Vec<String>,
     #[command(flatten)]
@@ -81,7 +85,7 @@ pub(crate) struct Run {
 
 /// How a language model writes.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Language models")]
+#[command(next_help_heading = "Language models and captioners")]
 pub(crate) struct Writing {
     /// The text to go on with; may be empty
     #[arg(long, value_name = "TEXT", conflicts_with = "text")]

@@ -65,12 +65,14 @@ pub(crate) struct TrainImage {
 
 const TRAIN_CAPTION_EXAMPLES: &str = "\
 DATA
+  builtin:scenes         coloured shapes with sentences, drawn by the program
   a folder or archive    pictures, and a table with the columns image and caption (CSV, TSV, JSON Lines), COCO's captions or
                          Karpathy's dataset_*.json; lists of names in files called *train*, *dev* or *valid*, and *test* are
                          taken as the split, else it is made by picture; pictures in a tar file are read in place
   a dataset.toml         which says what is where: pictures, captions, train, valid, test
 
 EXAMPLES
+  unfold train caption builtin:scenes
   unfold train caption flickr8k/ --recipe recipes/flickr8k-lstm.toml --from efficientnet-lite0.safetensors
   unfold train caption photos/ --from runs/image-flowers --set model.kind=attention
   unfold train caption photos/ --out runs/photos --resume      go on after Ctrl-C, a crash or a power cut";
@@ -89,12 +91,14 @@ pub(crate) struct TrainCaption {
 
 const TRAIN_VQA_EXAMPLES: &str = "\
 DATA
+  builtin:scenes         coloured shapes with questions, drawn by the program
   a folder or archive    pictures, and questions with answers: JSON of the VQA challenge or of easy-VQA, pairs of lines as
                          DAQUAR has them, or a table with the columns question, answer and image; files or folders called
                          *train*, *val* and *test* are taken as the split, else it is made by picture
   a dataset.toml         which says what is where: pictures, questions, answers, train, valid, test
 
 EXAMPLES
+  unfold train vqa builtin:scenes
   unfold train vqa easy-vqa.tar.gz --recipe recipes/easy-vqa.toml
   unfold train vqa vqa/ --recipe recipes/daquar.toml --from efficientnet-lite0.safetensors
   unfold train vqa questions.json --set model.kind=language      how far the questions alone go";

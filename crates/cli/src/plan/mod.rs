@@ -123,7 +123,7 @@ fn check_data(data: &str) -> Result<()> {
     }
     Err(unusable(
         format!("{data}: there is no such file or folder"),
-        "check the path, or try the bundled builtin:spam (texts with labels), builtin:moby-dick (running text) or \
-         builtin:digits (pictures with labels)",
+        "check the path, or try the bundled builtin:spam (texts with labels), builtin:moby-dick (running text), \
+         builtin:digits (pictures with labels) or builtin:scenes (pictures with captions and questions)",
     ))
 }

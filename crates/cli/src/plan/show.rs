@@ -35,10 +35,12 @@ pub(crate) enum Pictures {
     Language(Language),
     /// What an image classifier shows.
     Image(Image),
-    /// The curves, and a picture with its captions if one is named.
-    Caption(Option<PathBuf>),
-    /// The curves, and a picture with the answers to a question if there are both.
-    Answer(Option<(PathBuf, String)>),
+    /// A picture with its captions.
+    Caption(PathBuf),
+    /// A picture with the answers to a question.
+    Answer(PathBuf, String),
+    /// The curves, and one of the last two if there is a picture.
+    Seen(Option<Box<Pictures>>),
 }
 
 /// What to show of an image classifier.
@@ -195,8 +197,11 @@ fn number(layer: &str) -> Result<usize> {
 fn caption_pictures(show: &flags::Show) -> Result<Pictures> {
     match (show.picture, &show.file) {
         (Some(Picture::Curves), _) => Ok(Pictures::Curves),
-        (None, file) => Ok(Pictures::Caption(file.clone())),
-        (Some(Picture::Caption), Some(file)) => Ok(Pictures::Caption(Some(file.clone()))),
+        (None, file) => {
+            let caption = file.clone().map(|file| Box::new(Pictures::Caption(file)));
+            Ok(Pictures::Seen(caption))
+        }
+        (Some(Picture::Caption), Some(file)) => Ok(Pictures::Caption(file.clone())),
         (Some(Picture::Caption), None) => Err(unusable(
             "caption: there is nothing to look at",
             "name a picture with --picture FILE",
@@ -210,10 +215,11 @@ fn caption_pictures(show: &flags::Show) -> Result<Pictures> {
 
 fn answer_pictures(show: &flags::Show) -> Result<Pictures> {
     let asked = show.file.clone().zip(show.text.clone());
-    match (show.picture, asked) {
+    let answer = asked.map(|(file, question)| Pictures::Answer(file, question));
+    match (show.picture, answer) {
         (Some(Picture::Curves), _) => Ok(Pictures::Curves),
-        (None | Some(Picture::Answer), Some(asked)) => Ok(Pictures::Answer(Some(asked))),
-        (None, None) => Ok(Pictures::Answer(None)),
+        (None, answer) => Ok(Pictures::Seen(answer.map(Box::new))),
+        (Some(Picture::Answer), Some(answer)) => Ok(answer),
         (Some(Picture::Answer), None) => Err(unusable(
             "answer: there is no picture or no question",
             "name a picture with --picture FILE and ask with --text '…'",

@@ -29,7 +29,7 @@ pub(super) fn caption(run: &Path, file: &Path) -> Result<Canvas> {
     let best = &captions[0];
     let others = captions.iter().take(TOLD).map(|caption| {
         let mean = caption.log_probability / (caption.words.len() + 1) as f64;
-        format!("{} ({mean:.2} nats a word)", caption.text())
+        format!("{mean:.2}  {}", caption.text())
     });
     let mut sections = vec![Section {
         title: String::new(),
@@ -51,7 +51,7 @@ pub(super) fn caption(run: &Path, file: &Path) -> Result<Canvas> {
             tiles: tiles.collect(),
         });
     }
-    let about = format!("{}: the likeliest first", see::name(file));
+    let about = format!("{}: ln p a word, and what the model says", see::name(file));
     Ok(mosaic::draw(&best.text(), &about, &sections))
 }
 
