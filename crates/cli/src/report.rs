@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 use serde::Serialize;
+use unfold::metrics::Recall;
 use unfold::tasks::ScoreReport;
+use unfold::tasks::align::AlignReport;
 use unfold::tasks::caption::CaptionReport;
 use unfold::tasks::image::ImageReport;
 use unfold::tasks::language::LanguageReport;
@@ -102,6 +104,23 @@ pub(crate) fn of_caption(report: &CaptionReport) -> String {
     rows.push(("CIDEr".into(), format!("{:.1}", 100.0 * scores.cider_d)));
     let nats = format!("{:.4}", report.nats_per_word);
     rows.push(("nats per word".into(), nats));
+    let title = title(&report.split, report.examples, "picture", report.seconds);
+    lines(&title, &rows) + &unread(&report.damaged)
+}
+
+/// The figures of an alignment model's report, a line each.
+pub(crate) fn of_align(report: &AlignReport) -> String {
+    let mut rows = Vec::new();
+    let mut add = |what: &str, recall: &Recall| {
+        for (k, share) in [(1, recall.r1), (5, recall.r5), (10, recall.r10)] {
+            rows.push((format!("{what} among the first {k}"), percent(share)));
+        }
+        let rank = count(recall.median_rank as u64);
+        rows.push((format!("{what}, median rank"), format!("{rank}  ")));
+    };
+    add("a picture's sentence", &report.sentences);
+    add("a sentence's picture", &report.pictures);
+    rows.push(("sentences".into(), count(report.captions as u64) + "  "));
     let title = title(&report.split, report.examples, "picture", report.seconds);
     lines(&title, &rows) + &unread(&report.damaged)
 }

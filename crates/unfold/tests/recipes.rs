@@ -6,6 +6,7 @@ use std::path::Path;
 
 use unfold::ErrorKind;
 use unfold::nn::network::Outline;
+use unfold::tasks::align::AlignRecipe;
 use unfold::tasks::caption::CaptionRecipe;
 use unfold::tasks::image::ImageRecipe;
 use unfold::tasks::language::LanguageRecipe;
@@ -112,6 +113,8 @@ fn the_projects_recipes_can_be_read() {
                 checked::<LanguageRecipe>(&text, name);
             } else if task("caption") {
                 checked::<CaptionRecipe>(&text, name);
+            } else if task("align") {
+                checked::<AlignRecipe>(&text, name);
             } else if task("vqa") {
                 checked::<VqaRecipe>(&text, name);
             } else if task("image") {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde::Serialize;
+use unfold::tasks::align::AlignModel;
 use unfold::tasks::caption::CaptionModel;
 use unfold::tasks::image::ImageModel;
 use unfold::tasks::language::LanguageModel;
@@ -24,12 +25,10 @@ pub(super) fn eval(plan: &Eval) -> Result<()> {
         return tell(plan, &report, || report::of_score(&report));
     }
     match task_of(&plan.run)? {
-        TaskKind::Text | TaskKind::Image | TaskKind::Caption | TaskKind::Vqa if plan.int8 => {
-            Err(unusable(
-                "--int8: only language models can be rounded",
-                "leave it out",
-            ))
-        }
+        kind if plan.int8 && kind != TaskKind::Language => Err(unusable(
+            "--int8: only language models can be rounded",
+            "leave it out",
+        )),
         TaskKind::Text => {
             let report = TextModel::load(&plan.run)?.evaluate(&plan.data)?;
             tell(plan, &report, || report::of_text(&report))
@@ -48,6 +47,11 @@ pub(super) fn eval(plan: &Eval) -> Result<()> {
             let model = CaptionModel::load(&plan.run)?;
             let report = with_reporter(|reporter| model.evaluate(&plan.data, reporter))?;
             tell(plan, &report, || report::of_caption(&report))
+        }
+        TaskKind::Align => {
+            let model = AlignModel::load(&plan.run)?;
+            let report = with_reporter(|reporter| model.evaluate(&plan.data, reporter))?;
+            tell(plan, &report, || report::of_align(&report))
         }
         TaskKind::Language => {
             let mut model = LanguageModel::load(&plan.run)?;

@@ -3,6 +3,7 @@
 mod bench;
 mod completions;
 mod eval;
+mod find;
 mod import;
 mod lab;
 mod run;
@@ -23,6 +24,7 @@ pub(crate) fn act(plan: Plan) -> Result<()> {
         Plan::TrainImage(train) => train::image(&train),
         Plan::TrainVqa(train) => train::vqa(&train),
         Plan::TrainCaption(train) => train::caption(&train),
+        Plan::TrainAlign(train) => train::align(&train),
         Plan::Eval(eval) => eval::eval(&eval),
         Plan::Run(run) => run::run(&run),
         Plan::Import(import) => import::import(&import),

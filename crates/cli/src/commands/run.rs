@@ -9,7 +9,7 @@ use unfold::tasks::Prediction;
 use unfold::tasks::text::TextModel;
 use unfold::tasks::{TaskKind, task_of};
 
-use super::{see, write};
+use super::{find, see, write};
 use crate::failure::unusable;
 use crate::output;
 use crate::plan::{Input, Run};
@@ -29,8 +29,10 @@ pub(super) fn run(plan: &Run) -> Result<()> {
         (TaskKind::Vqa, Input::Texts(texts)) => see::ask(plan, texts),
         (TaskKind::Vqa, Input::Lines) => see::ask_lines(plan),
         (TaskKind::Caption, Input::Lines) => see::caption(plan, None),
+        (TaskKind::Align, Input::Texts(texts)) => find::find(plan, Some(texts)),
+        (TaskKind::Align, Input::Lines) => find::find(plan, None),
         (
-            TaskKind::Text | TaskKind::Image | TaskKind::Caption | TaskKind::Vqa,
+            TaskKind::Text | TaskKind::Image | TaskKind::Caption | TaskKind::Vqa | TaskKind::Align,
             Input::Prompt(_) | Input::Interactive,
         ) => Err(unusable(
             format!("{}: this model goes on with no text", plan.run.display()),

@@ -41,7 +41,7 @@ pub(super) fn show(plan: &Show) -> Result<()> {
                 return Ok(());
             }
         }
-        Pictures::Caption(_) | Pictures::Answer(..) => {
+        Pictures::Caption(_) | Pictures::Answer(..) | Pictures::Alignment(..) => {
             drawn.push(draw_seen(&plan.run, &plan.pictures)?);
         }
         Pictures::Seen(seen) => {
@@ -85,6 +85,9 @@ fn draw_seen(run: &Path, pictures: &Pictures) -> Result<(&'static str, Canvas)> 
     Ok(match pictures {
         Pictures::Answer(file, question) => ("answer", composed::answer(run, file, question)?),
         Pictures::Caption(file) => ("caption", composed::caption(run, file)?),
+        Pictures::Alignment(file, sentence) => {
+            ("alignment", composed::alignment(run, file, sentence)?)
+        }
         _ => unreachable!("nothing else is said of a picture"),
     })
 }

@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 use unfold::files::write_atomic;
 use unfold::tasks::RunOptions;
+use unfold::tasks::align::{self, AlignRecipe};
 use unfold::tasks::caption::{self, CaptionRecipe};
 use unfold::tasks::image::{self, ImageRecipe};
 use unfold::tasks::language::{self, LanguageRecipe};
@@ -60,6 +61,17 @@ pub(super) fn vqa(plan: &Training<VqaRecipe>) -> Result<()> {
         &report,
         report::of_vqa(&report),
         "PICTURE 'a question'",
+    )
+}
+
+/// Trains a model that aligns pictures and sentences.
+pub(super) fn align(plan: &Training<AlignRecipe>) -> Result<()> {
+    let report = watched(plan, align::train)?;
+    finish(
+        plan,
+        &report,
+        report::of_align(&report),
+        "--among DATA 'a sentence'",
     )
 }
 

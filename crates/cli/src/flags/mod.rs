@@ -17,11 +17,11 @@ pub(crate) use import::Import;
 pub(crate) use lab::{
     Clipping, Lab, LabConvolution, LabFilters, LabMemory, LabPooling, Laboratory,
 };
-pub(crate) use run::{Eval, Run, Writing};
+pub(crate) use run::{Eval, Finding, Run, Writing};
 pub(crate) use show::{Method, Picture, Show, name};
 pub(crate) use train::{
-    Seeing, Train, TrainCaption, TrainImage, TrainLanguage, TrainTask, TrainText, TrainVqa,
-    Training,
+    Seeing, Train, TrainAlign, TrainCaption, TrainImage, TrainLanguage, TrainTask, TrainText,
+    TrainVqa, Training,
 };
 
 /// Train and use convolutional and recurrent networks on a CPU.
@@ -50,6 +50,7 @@ EXAMPLES
   unfold run runs/image-digits seven.png           use it
   unfold train caption builtin:scenes              train a network that describes pictures
   unfold train vqa builtin:scenes                  train one that answers questions about them
+  unfold train align flickr8k/                     train one that finds pictures by sentences
   unfold lab memory --quick                        see which recurrent cells remember for how long
 
 EXIT STATUS

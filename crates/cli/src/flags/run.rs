@@ -55,6 +55,8 @@ EXAMPLES
   find photos -name '*.jpg' | unfold run runs/image-flowers --json
   unfold run runs/caption-photos dog.jpg --beam 3
   unfold run runs/vqa-photos dog.jpg 'What color is the dog?'
+  unfold run runs/align-photos --among photos/ 'a dog runs on the beach'
+  unfold run runs/align-photos --among photos/ dog.jpg
 
 OUTPUT
   A text classifier prints one line for each text: the label, a tab, and its probability. With --json one
@@ -62,6 +64,8 @@ OUTPUT
   An image classifier does so for each file, whose path stands before the label, or as \"picture\" in the object.
   A captioner prints the path, a tab and the caption; a model that answers questions prints the question, a tab, the answer,
   a tab and its probability. On standard input it takes the picture's path, a tab and the question.
+  A model that aligns pictures and sentences prints what it finds among those of --among, the best first: the sentence or the
+  picture that was asked for, a tab, the picture or sentence found, a tab, and how well they fit.
   A language model prints the prompt and goes on with it, word by word as they come.";
 
 /// `unfold run`.
@@ -70,7 +74,7 @@ OUTPUT
 pub(crate) struct Run {
     /// Folder of a finished run, or a model.safetensors file
     pub(crate) run: PathBuf,
-    /// Texts, or files of pictures, or a picture and questions about it; without any, each line of standard input is one
+    /// Texts, pictures, a picture and questions, or what to find; without any, each line of standard input is one
     #[arg(value_name = "TEXT")]
     pub(crate) text: Vec<String>,
     #[command(flatten)]
@@ -78,9 +82,23 @@ pub(crate) struct Run {
     /// Print answers as one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) finding: Finding,
     // The last one, for its heading holds from here on.
     #[command(flatten)]
     pub(crate) writing: Writing,
+}
+
+/// What is looked for where.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Models that align pictures and sentences")]
+pub(crate) struct Finding {
+    /// Find among the pictures of DATA, and their captions if it has some
+    #[arg(long, value_name = "DATA")]
+    pub(crate) among: Option<String>,
+    /// Print so many that fit best
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) top: usize,
 }
 
 /// How a language model writes.

@@ -37,6 +37,7 @@ PICTURES
   mistakes     pictures of --data that are taken for another class, the surest first
   caption      --picture with its captions, and where a model with attention looked for each word (captioners)
   answer       --picture with the answers to --text, and where a model with attention looked (visual question answering)
+  alignment    the words of --text beside the places of --picture that they are about (alignment)
 
 Each picture is written as SVG and as PNG, and several also together as index.html; the paths are printed.";
 
@@ -49,7 +50,7 @@ pub(crate) struct Show {
     /// What to draw, by its name below [default: all that there is something to draw for]
     #[arg(hide_possible_values = true)]
     pub(crate) picture: Option<Picture>,
-    /// The text to read (words, surprise, states, gates, gradients), or the question (answer)
+    /// The text to read (words, surprise, states, gates, gradients), the question (answer), or the sentence (alignment)
     #[arg(long)]
     pub(crate) text: Option<String>,
     /// How to find out what a word contributed (words)
@@ -64,7 +65,7 @@ pub(crate) struct Show {
     /// Which recurrent layer, from 1 [default: the last] (states, gates); which layer by its name (filters, maps, gradcam)
     #[arg(long, value_name = "LAYER")]
     pub(crate) layer: Option<String>,
-    /// The picture to look at (maps, saliency, gradcam, occlusion, caption, answer)
+    /// The picture to look at (maps, saliency, gradcam, occlusion, caption, answer, alignment)
     #[arg(long = "picture", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// Count on this labelled data instead of the run's own test split (confusion, mistakes)
@@ -114,6 +115,8 @@ pub(crate) enum Picture {
     Caption,
     /// A picture with the answers to a question
     Answer,
+    /// The words of a text beside the places of a picture
+    Alignment,
 }
 
 /// The name of a picture on the command line.

@@ -27,6 +27,8 @@ pub(crate) enum TrainTask {
     Caption(TrainCaption),
     /// Learn to answer questions about pictures
     Vqa(TrainVqa),
+    /// Learn to find pictures by sentences and sentences by pictures
+    Align(TrainAlign),
 }
 
 const TRAIN_IMAGE_EXAMPLES: &str = "\
@@ -108,6 +110,28 @@ EXAMPLES
 #[command(after_help = TRAIN_VQA_EXAMPLES, arg_required_else_help = true)]
 pub(crate) struct TrainVqa {
     /// Pictures with questions and answers: a folder, an archive or a file of questions
+    pub(crate) data: String,
+    #[command(flatten)]
+    pub(crate) seeing: Seeing,
+    #[command(flatten)]
+    pub(crate) training: Training,
+}
+
+const TRAIN_ALIGN_EXAMPLES: &str = "\
+DATA
+  pictures with captions, as for `unfold train caption`
+
+EXAMPLES
+  unfold train align builtin:scenes
+  unfold train align flickr8k/ --recipe recipes/flickr8k-align.toml --from efficientnet-lite0.safetensors
+  unfold run runs/align-flickr8k --among photos/ 'two children play in the snow'
+  unfold show runs/align-flickr8k --picture dog.jpg --text 'a brown dog runs through tall grass'";
+
+/// `unfold train align`.
+#[derive(Debug, Args)]
+#[command(after_help = TRAIN_ALIGN_EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct TrainAlign {
+    /// Pictures with captions: a folder, an archive or a table
     pub(crate) data: String,
     #[command(flatten)]
     pub(crate) seeing: Seeing,

@@ -3,6 +3,7 @@
 //! A picture is a [`Canvas`](canvas::Canvas): a list of shapes that is written as SVG (with real, selectable
 //! text) or as PNG (with the glyphs of a bundled font). The other modules turn numbers into shapes.
 
+pub(crate) mod bars;
 pub(crate) mod canvas;
 pub(crate) mod chart;
 pub(crate) mod colour;

@@ -54,6 +54,17 @@ pub(crate) fn draw(title: &str, subtitle: &str, sections: &[Section]) -> Canvas 
     canvas
 }
 
+/// What is free beside the tiles of the first section, where they fill less than a row.
+pub(crate) fn beside(first: &Section) -> Rect {
+    let taken = first.tiles.len() as f32 * (first.side + GAP);
+    Rect {
+        x: MARGIN + taken + GAP,
+        y: HEAD,
+        width: WIDTH - taken - GAP,
+        height: height_of(first),
+    }
+}
+
 /// How many tiles stand beside each other.
 fn columns(section: &Section) -> usize {
     (((WIDTH + GAP) / (section.side + GAP)) as usize).max(1)

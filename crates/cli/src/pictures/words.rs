@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::bars;
 use super::canvas::{Anchor, Canvas, Rect, Stroke, Text};
-use super::colour::{BLUE, Colour, GRID, INK, MUTED, diverging, ink_on, mix};
+use super::colour::{Colour, GRID, MUTED, diverging, ink_on};
 use super::flow::{self, Flow};
 use super::font::{self, Weight};
 
@@ -28,7 +29,6 @@ const TEXT_SIZE: f32 = 14.0;
 const LINE_HEIGHT: f32 = 24.0;
 const MOST_LINES: usize = 40;
 const MOST_BARS: usize = 8;
-const BAR_HEIGHT: f32 = 24.0;
 
 /// Draws the text above the class probabilities and the words that weigh most.
 pub(crate) fn draw(words: &Words<'_>) -> Canvas {
@@ -52,7 +52,11 @@ pub(crate) fn draw(words: &Words<'_>) -> Canvas {
     let bars_top = text_top + text_height + 44.0;
     let bars = probabilities.len().max(strongest.len()).max(1) as f32;
     let title = title(words);
-    let mut canvas = Canvas::new(WIDTH, bars_top + bars * BAR_HEIGHT + MARGIN, title.as_str());
+    let mut canvas = Canvas::new(
+        WIDTH,
+        bars_top + bars * bars::HEIGHT + MARGIN,
+        title.as_str(),
+    );
     canvas.text(
         Text::new(
             MARGIN,
@@ -81,17 +85,14 @@ pub(crate) fn draw(words: &Words<'_>) -> Canvas {
     );
 
     let half = (WIDTH - 2.0 * MARGIN) / 2.0 - 20.0;
-    draw_probabilities(
-        &mut canvas,
-        &probabilities,
-        words.label,
-        Rect {
-            x: MARGIN,
-            y: bars_top,
-            width: half,
-            height: 0.0,
-        },
-    );
+    let left = Rect {
+        x: MARGIN,
+        y: bars_top,
+        width: half,
+        height: 0.0,
+    };
+    let title = "Class probabilities";
+    bars::draw(&mut canvas, title, &probabilities, words.label, left);
     let right = Rect {
         x: WIDTH - MARGIN - half,
         y: bars_top,
@@ -109,21 +110,9 @@ fn title(words: &Words<'_>) -> String {
         .find(|(label, _)| label == words.label)
     {
         Some((label, probability)) => {
-            format!("“{label}” with probability {}", percent(*probability))
+            format!("“{label}” with probability {}", bars::percent(*probability))
         }
         None => format!("“{}”", words.label),
-    }
-}
-
-/// A probability in percent that shows how far from certain it is.
-fn percent(probability: f32) -> String {
-    let percent = f64::from(probability) * 100.0;
-    match percent {
-        p if p > 99.99 => "> 99.99 %".to_owned(),
-        p if p > 99.0 => format!("{p:.2} %"),
-        p if p > 0.095 => format!("{p:.1} %"),
-        p if p >= 0.005 => format!("{p:.2} %"),
-        _ => "< 0.01 %".to_owned(),
     }
 }
 
@@ -243,57 +232,6 @@ fn draw_legend(canvas: &mut Canvas, label: &str, y: f32) {
     );
 }
 
-/// Space for the name of a bar and, behind the bar, for its value.
-const NAME_ROOM: f32 = 120.0;
-const VALUE_ROOM: f32 = 74.0;
-
-fn bar_name(canvas: &mut Canvas, area: Rect, baseline: f32, name: &str) {
-    let name = font::shorten(name, 12.0, Weight::Regular, NAME_ROOM);
-    canvas.text(Text::new(area.x + NAME_ROOM, baseline, name).anchor(Anchor::End));
-}
-
-fn draw_probabilities(canvas: &mut Canvas, probabilities: &[(&str, f32)], label: &str, area: Rect) {
-    canvas.text(
-        Text::new(area.x, area.y - 10.0, "Class probabilities")
-            .size(13.0)
-            .bold(),
-    );
-    let room = area.width - NAME_ROOM - VALUE_ROOM - 10.0;
-    for (i, (name, probability)) in probabilities.iter().enumerate() {
-        let y = area.y + i as f32 * BAR_HEIGHT;
-        bar_name(canvas, area, y + 16.0, name);
-        let x = area.x + NAME_ROOM + 10.0;
-        canvas.rect(
-            Rect {
-                x,
-                y: y + 4.0,
-                width: room,
-                height: 16.0,
-            },
-            3.0,
-            mix(GRID, diverging(0.0), 0.5),
-        );
-        let fill = if *name == label {
-            BLUE
-        } else {
-            mix(BLUE, diverging(0.0), 0.5)
-        };
-        let width = (room * probability).max(1.5);
-        canvas.rect(
-            Rect {
-                x,
-                y: y + 4.0,
-                width,
-                height: 16.0,
-            },
-            3.0,
-            fill,
-        );
-        let value = Text::new(area.x + area.width, y + 16.0, percent(*probability));
-        canvas.text(value.anchor(Anchor::End).colour(INK));
-    }
-}
-
 fn draw_strongest(canvas: &mut Canvas, strongest: &[(String, f32)], area: Rect) {
     canvas.text(
         Text::new(area.x, area.y - 10.0, "Words that weigh most")
@@ -311,8 +249,8 @@ fn draw_strongest(canvas: &mut Canvas, strongest: &[(String, f32)], area: Rect) 
         );
     }
     let largest = largest(strongest.iter().map(|(_, weight)| *weight));
-    let room = area.width - NAME_ROOM - VALUE_ROOM - 10.0;
-    let left = area.x + NAME_ROOM + 10.0;
+    let room = area.width - bars::NAME_ROOM - bars::VALUE_ROOM - 10.0;
+    let left = area.x + bars::NAME_ROOM + 10.0;
     // Zero stands in the middle when both signs occur, else at the side the bars grow from.
     let any = |sign: f32| strongest.iter().any(|(_, weight)| weight * sign > 0.0);
     let (zero, reach) = match (any(-1.0), any(1.0)) {
@@ -321,8 +259,8 @@ fn draw_strongest(canvas: &mut Canvas, strongest: &[(String, f32)], area: Rect) 
         _ => (left, room),
     };
     for (i, (word, weight)) in strongest.iter().enumerate() {
-        let y = area.y + i as f32 * BAR_HEIGHT;
-        bar_name(canvas, area, y + 16.0, word);
+        let y = area.y + i as f32 * bars::HEIGHT;
+        bars::name(canvas, area, y + 16.0, word);
         let width = (weight.abs() / largest * reach).max(1.5);
         let x = if *weight < 0.0 { zero - width } else { zero };
         canvas.rect(
@@ -343,7 +281,7 @@ fn draw_strongest(canvas: &mut Canvas, strongest: &[(String, f32)], area: Rect) 
         canvas.text(value.anchor(Anchor::End));
     }
     if !strongest.is_empty() {
-        let bottom = area.y + strongest.len() as f32 * BAR_HEIGHT;
+        let bottom = area.y + strongest.len() as f32 * bars::HEIGHT;
         canvas.line((zero, area.y), (zero, bottom), Stroke::solid(MUTED, 1.0));
     }
 }
@@ -360,13 +298,6 @@ mod tests {
             strongest(text, &weights),
             [("ham".to_owned(), -1.0), ("free".to_owned(), 0.75)]
         );
-    }
-
-    #[test]
-    fn probabilities_do_not_overstate() {
-        assert_eq!(percent(0.999_99), "> 99.99 %");
-        assert_eq!(percent(0.9812), "98.1 %");
-        assert_eq!(percent(0.0), "< 0.01 %");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod train;
 use std::path::Path;
 
 use anyhow::Result;
+use unfold::tasks::align::AlignRecipe;
 use unfold::tasks::caption::CaptionRecipe;
 use unfold::tasks::image::ImageRecipe;
 use unfold::tasks::language::LanguageRecipe;
@@ -37,6 +38,8 @@ pub(crate) enum Plan {
     TrainVqa(Box<Training<VqaRecipe>>),
     /// Train a captioner.
     TrainCaption(Box<Training<CaptionRecipe>>),
+    /// Train a model that aligns pictures and sentences.
+    TrainAlign(Box<Training<AlignRecipe>>),
     /// Measure a model.
     Eval(Eval),
     /// Answer texts.
@@ -80,6 +83,7 @@ impl Plan {
                 }
                 TrainTask::Image(flags) => Self::TrainImage(Box::new(train::image(flags)?)),
                 TrainTask::Vqa(flags) => Self::TrainVqa(Box::new(train::vqa(flags)?)),
+                TrainTask::Align(flags) => Self::TrainAlign(Box::new(train::align(flags)?)),
                 TrainTask::Caption(flags) => Self::TrainCaption(Box::new(train::caption(flags)?)),
             },
             Command::Eval(flags) => Self::Eval(Eval::new(flags)?),

@@ -41,6 +41,10 @@ pub(crate) enum Input {
 pub(crate) struct Run {
     pub(crate) run: PathBuf,
     pub(crate) input: Input,
+    /// Where an alignment model finds.
+    pub(crate) among: Option<String>,
+    /// As many as fit best are told.
+    pub(crate) top: usize,
     pub(crate) writing: Writing,
     pub(crate) json: bool,
 }
@@ -94,9 +98,13 @@ impl Run {
             None if flags.text.is_empty() => Input::Lines,
             None => Input::Texts(flags.text),
         };
+        let flags::Finding { among, top } = flags.finding;
+        among.as_deref().map_or(Ok(()), check_data)?;
         Ok(Run {
             run: flags.run,
             input,
+            among,
+            top,
             writing: Writing::new(flags.writing)?,
             json: flags.json,
         })

@@ -39,7 +39,9 @@ pub(crate) enum Pictures {
     Caption(PathBuf),
     /// A picture with the answers to a question.
     Answer(PathBuf, String),
-    /// The curves, and one of the last two if there is a picture.
+    /// A sentence beside the places of a picture.
+    Alignment(PathBuf, String),
+    /// The curves, and one of the last three if there is a picture.
     Seen(Option<Box<Pictures>>),
 }
 
@@ -96,6 +98,7 @@ impl Show {
             Ok(TaskKind::Image) => image_pictures(&show)?,
             Ok(TaskKind::Caption) => caption_pictures(&show)?,
             Ok(TaskKind::Vqa) => answer_pictures(&show)?,
+            Ok(TaskKind::Align) => alignment_pictures(&show)?,
             // A run that is not finished has no model yet; its curves can be drawn.
             Ok(TaskKind::Text) | Err(_) => text_pictures(&show, method)?,
         };
@@ -229,6 +232,27 @@ fn answer_pictures(show: &flags::Show) -> Result<Pictures> {
             Err(unusable(
                 format!("{name}: a model that answers questions has no such picture"),
                 "draw curves or answer of this one",
+            ))
+        }
+    }
+}
+
+fn alignment_pictures(show: &flags::Show) -> Result<Pictures> {
+    let both = show.file.clone().zip(show.text.clone());
+    let alignment = both.map(|(file, sentence)| Pictures::Alignment(file, sentence));
+    match (show.picture, alignment) {
+        (Some(Picture::Curves), _) => Ok(Pictures::Curves),
+        (None, alignment) => Ok(Pictures::Seen(alignment.map(Box::new))),
+        (Some(Picture::Alignment), Some(alignment)) => Ok(alignment),
+        (Some(Picture::Alignment), None) => Err(unusable(
+            "alignment: there is no picture or no sentence",
+            "name a picture with --picture FILE and give a sentence with --text '…'",
+        )),
+        (Some(other), _) => {
+            let name = flags::name(other);
+            Err(unusable(
+                format!("{name}: a model that aligns pictures and sentences has no such picture"),
+                "draw curves or alignment of this one",
             ))
         }
     }

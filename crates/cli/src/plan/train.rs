@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use unfold::ErrorKind;
 use unfold::tasks::Recipe;
+use unfold::tasks::align::AlignRecipe;
 use unfold::tasks::caption::CaptionRecipe;
 use unfold::tasks::encoder::EncoderConfig;
 use unfold::tasks::image::ImageRecipe;
@@ -93,6 +94,17 @@ pub(super) fn vqa(flags: flags::TrainVqa) -> Result<Training<VqaRecipe>> {
     let seeing = flags.seeing;
     let strict = seeing.strict;
     let mut plan = training(flags.data, flags.training, |recipe: &mut VqaRecipe| {
+        see_with(&mut recipe.encoder, seeing);
+        recipe.data.strict |= strict;
+    })?;
+    find_model(&mut plan.recipe.encoder, &plan.data)?;
+    Ok(plan)
+}
+
+pub(super) fn align(flags: flags::TrainAlign) -> Result<Training<AlignRecipe>> {
+    let seeing = flags.seeing;
+    let strict = seeing.strict;
+    let mut plan = training(flags.data, flags.training, |recipe: &mut AlignRecipe| {
         see_with(&mut recipe.encoder, seeing);
         recipe.data.strict |= strict;
     })?;

@@ -117,10 +117,10 @@ fn a_trained_network_sees_for_another() {
     let desk = Desk::new();
     photos(&desk, 40);
     crate::image::folder(&desk, "stripes", 20);
-    let classify = "train image stripes --set model.channels=[6,8] --set train.epochs=3 \
+    let classify = "train image stripes --set model.channels=[6,8] --set train.epochs=10 \
                     --set train.batch_size=8 --out classes";
     desk.unfold(&line(classify, &[])).ended(0);
-    let describe = "train caption photos --from classes --set words.min_count=1 --set train.epochs=25 \
+    let describe = "train caption photos --from classes --set words.min_count=1 --set train.epochs=30 \
                     --set train.batch_size=16 --set train.learning_rate=0.02 --set train.schedule.warmup=5 \
                     --set encoder.cache=\"seen\"";
     for kind in ["first-input", "multimodal", "attention"] {
@@ -251,11 +251,79 @@ fn from_questions_to_answers() {
     }
 }
 
+const ALIGN: &str = "train align photos --set encoder.network.channels=[6,8] --set words.min_count=1 \
+                     --set model.hidden_size=12 --set model.embedding_size=12 --set model.joint_size=24 \
+                     --set model.dropout=0 --set train.epochs=15 --set train.batch_size=12 \
+                     --set train.learning_rate=0.01 --set train.schedule.warmup=5";
+
+/// Every picture fits half of the sentences, so ranks say little; which way the stripes go decides what is found.
+#[test]
+fn pictures_are_found_by_sentences_and_sentences_by_pictures() {
+    let desk = Desk::new();
+    photos(&desk, 60);
+    let said = desk
+        .unfold(&line(ALIGN, &["--out", "run", "--json"]))
+        .ended(0);
+    let report = said
+        .complained(&["a sentence's picture", "median rank"])
+        .json();
+    for direction in ["sentences", "pictures"] {
+        for key in ["r1", "r5", "r10", "median_rank"] {
+            assert!(report[direction][key].is_number(), "{key}: {report}");
+        }
+    }
+    assert!(report["sentences"]["r5"].as_f64() > Some(0.9), "{report}");
+    let run = |more: &[&str]| desk.unfold(&[&["run", "run", "--among", "photos"], more].concat());
+    for (sentence, rest) in [
+        ("There are stripes down!", 0),
+        ("Bright stripes go across.", 1),
+    ] {
+        let found = run(&[sentence, "--top", "3", "--json"]).ended(0).json();
+        let pictures = found["pictures"].as_array().unwrap();
+        assert_eq!(pictures.len(), 3, "{found}");
+        for picture in pictures {
+            let number: usize = picture["found"].as_str().unwrap()[..3].parse().unwrap();
+            assert_eq!(number % 2, rest, "{sentence}: {found}");
+        }
+    }
+    let down = "photos/pictures/006.bmp";
+    let found = run(&[down]).ended(0).out;
+    assert_eq!(found.lines().count(), 5, "{found}");
+    assert!(found.lines().all(|line| line.contains("down")), "{found}");
+    // Pictures alone will do to find among, and lines of standard input to ask.
+    let bare = ["run", "run", "--among", "photos/pictures"];
+    let typed = desk.unfold_reading(&bare, b"stripes down\n").ended(0).out;
+    assert!(
+        typed.starts_with("stripes down\t") && typed.contains(".bmp\t"),
+        "{typed}"
+    );
+    desk.unfold(&[&bare[..], &[down]].concat())
+        .ended(2)
+        .complained(&["has no sentences"]);
+    run(&["giraffes go down"])
+        .ended(0)
+        .complained(&["giraffes"]);
+    run(&["quo vadis"]).ended(2).complained(&["knows no word"]);
+    run(&["none.jpg"]).ended(2).complained(&["no such picture"]);
+    let flags = ["run", "run", "stripes down"];
+    desk.unfold(&flags).ended(2).complained(&["--among"]);
+    let shown = ["show", "run", "alignment", "--picture", down];
+    desk.unfold(&shown).ended(2).complained(&["no sentence"]);
+    let sentence = ["--text", "Bright stripes go down."];
+    let drawn = desk.unfold(&[&shown[..], &sentence].concat()).ended(0);
+    assert!(drawn.out.contains("alignment.png"));
+    assert!(desk.read("run/pictures/alignment.svg").contains("stripes"));
+    let json = desk.unfold(&["eval", "run", "photos", "--json"]).ended(0);
+    let json = json.json();
+    assert_eq!(json["split"], "test", "{json}");
+    assert_eq!(json["pictures"], report["pictures"], "{json}");
+}
+
 #[test]
 fn the_same_seed_gives_the_same_model_with_any_number_of_threads() {
     let desk = Desk::new();
     photos(&desk, 24);
-    for (task, flags) in [("caption", CAPTION), ("vqa", VQA)] {
+    for (task, flags) in [("caption", CAPTION), ("vqa", VQA), ("align", ALIGN)] {
         let train = |threads: &str| {
             let out = format!("{task}-{threads}");
             let more = [

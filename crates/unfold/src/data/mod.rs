@@ -50,6 +50,7 @@ pub use batch::bucketed_batches;
 pub(crate) use captions::caption_references;
 pub use captions::{
     CaptionData, CaptionSet, CaptionSource, caption_words, read_captions, read_captions_split,
+    read_pictures_and_captions,
 };
 pub use codec::Codec;
 pub use corpus::{Corpus, CorpusPart, CorpusSource, Ends, Watch};

@@ -10,6 +10,7 @@ mod classes;
 mod contractions;
 mod log_loss;
 mod ngrams;
+mod recall;
 mod rouge;
 mod vqa;
 
@@ -18,5 +19,6 @@ pub use captions::{CaptionScores, Captioned};
 pub use cider::{cider, cider_d};
 pub use classes::{Averages, Confusion, Scores};
 pub use log_loss::log_loss;
+pub use recall::Recall;
 pub use rouge::rouge_l;
 pub use vqa::{Answered, VqaScores, normalise_answer, vqa_accuracy};

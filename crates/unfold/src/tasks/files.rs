@@ -73,6 +73,7 @@ pub fn task_of(path: &Path) -> Result<TaskKind> {
         TaskKind::Image,
         TaskKind::Caption,
         TaskKind::Vqa,
+        TaskKind::Align,
     ];
     let found = known.into_iter().find(|kind| kind.name() == task);
     found.ok_or_else(|| {

@@ -1,5 +1,6 @@
 //! The jobs that Unfold does, from raw files to a trained model and its answers.
 
+pub mod align;
 mod beam;
 pub mod caption;
 mod cell;
@@ -12,6 +13,8 @@ pub mod loss;
 mod prediction;
 pub mod recipe;
 mod score;
+mod sentences;
+mod sizes;
 pub mod text;
 pub mod vqa;
 

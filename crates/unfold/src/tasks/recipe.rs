@@ -20,6 +20,8 @@ pub enum TaskKind {
     Caption,
     /// Visual question answering.
     Vqa,
+    /// Alignment of pictures and sentences.
+    Align,
 }
 
 impl TaskKind {
@@ -31,6 +33,7 @@ impl TaskKind {
             TaskKind::Image => "image",
             TaskKind::Caption => "caption",
             TaskKind::Vqa => "vqa",
+            TaskKind::Align => "align",
         }
     }
 }

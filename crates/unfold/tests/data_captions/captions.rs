@@ -5,6 +5,7 @@ use std::path::Path;
 
 use unfold::data::{
     CaptionData, CaptionSet, CaptionSource, caption_words, read_captions, read_captions_split,
+    read_pictures_and_captions,
 };
 
 use crate::data_support::{folder, gzip, write};
@@ -327,4 +328,25 @@ fn words_of_words_are_the_same_words() {
             prop_assert!(words.iter().all(|word| !word.is_empty() && !word.contains(char::is_whitespace)));
         }
     });
+}
+
+/// Everything is read to find among: all parts, pictures without captions, and folders without any caption.
+#[test]
+fn pictures_without_captions_are_there_to_be_found() {
+    let both = folder();
+    pictures(&both, "pictures/", COUNT);
+    write(&both, "captions.csv", csv("image,caption\n", ".png"));
+    write(&both, "pictures/alone.png", picture(77));
+    let read = |path: &Path| {
+        let read = read_pictures_and_captions(path, &CaptionSource::default());
+        read.unwrap_or_else(|error| panic!("{error}")).0
+    };
+    let all = read(both.path());
+    assert_eq!(all.pictures.len(), usize::from(COUNT) + 1);
+    let alone = all.names.iter().position(|name| name.contains("alone"));
+    let without = all.captions.iter().position(Vec::is_empty);
+    assert!(alone.is_some() && alone == without, "{:?}", all.names);
+    let bare = read(&both.path().join("pictures"));
+    assert_eq!(bare.pictures.len(), usize::from(COUNT) + 1);
+    assert!(bare.captions.iter().all(Vec::is_empty));
 }

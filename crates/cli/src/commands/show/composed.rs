@@ -5,18 +5,22 @@ use std::path::Path;
 use anyhow::Result;
 use unfold::Tensor;
 use unfold::data::Picture as Pixels;
+use unfold::tasks::align::AlignModel;
 use unfold::tasks::caption::CaptionModel;
 use unfold::tasks::vqa::VqaModel;
 
 use super::photograph::{heated, photograph};
 use crate::commands::see;
-use crate::pictures::canvas::Canvas;
+use crate::failure::unusable;
+use crate::pictures::bars;
+use crate::pictures::canvas::{Canvas, Rect};
 use crate::pictures::colour::sequential;
 use crate::pictures::mosaic::{self, Section, Tile};
-use crate::wording::percent;
 
 /// As many captions and answers are told.
 const TOLD: usize = 5;
+/// The widest that bars are drawn.
+const WIDEST: f32 = 480.0;
 
 /// A picture with its captions and, for models that look, where they looked for each word.
 pub(super) fn caption(run: &Path, file: &Path) -> Result<Canvas> {
@@ -64,12 +68,7 @@ pub(super) fn answer(run: &Path, file: &Path, question: &str) -> Result<Canvas> 
         Some(form) => form.apply(&pixels),
         None => pixels,
     };
-    let answers = reply.prediction.probabilities.iter().take(TOLD);
-    let lines = answers.map(|(answer, p)| format!("{:>8}  {answer}", percent(f64::from(*p))));
-    let mut tiles = vec![Tile {
-        raster: photograph(&fitted),
-        captions: lines.collect(),
-    }];
+    let mut tiles = vec![Tile::plain(photograph(&fitted))];
     if let Some(heat) = &reply.looked {
         tiles.push(place(&fitted, "where it looked", heat));
     }
@@ -78,8 +77,58 @@ pub(super) fn answer(run: &Path, file: &Path, question: &str) -> Result<Canvas> 
         side: 320.0,
         tiles,
     };
-    let title = format!("{question} {}", reply.prediction.label);
-    Ok(mosaic::draw(&title, &see::name(file), &[section]))
+    let label = &reply.prediction.label;
+    let title = format!("{question} {label}");
+    let free = mosaic::beside(&section);
+    let mut canvas = mosaic::draw(&title, &see::name(file), &[section]);
+    let answers = reply.prediction.probabilities.iter().take(TOLD);
+    let answers: Vec<(&str, f32)> = answers.map(|(answer, p)| (&answer[..], *p)).collect();
+    let area = Rect {
+        y: free.y + 24.0,
+        width: free.width.min(WIDEST),
+        ..free
+    };
+    bars::draw(&mut canvas, "Answers", &answers, label, area);
+    Ok(canvas)
+}
+
+/// The words of a sentence beside the places of a picture that they are about.
+pub(super) fn alignment(run: &Path, file: &Path, sentence: &str) -> Result<Canvas> {
+    let model = AlignModel::load(run)?;
+    let pixels = see::read(&file.display().to_string())?;
+    let phrases = model.align(&pixels, sentence, model.answer().smoothing);
+    if phrases.is_empty() {
+        let problem = format!("--text '{sentence}': there is no word in it");
+        return Err(unusable(problem, "give a sentence about the picture"));
+    }
+    let fitted = model.form().apply(&pixels);
+    let told = phrases.iter().map(|phrase| {
+        let whole = match phrase.place {
+            Some(_) => "",
+            None => "  (the picture as a whole)",
+        };
+        format!("{:.2}  {}{whole}", phrase.score, phrase.words.join(" "))
+    });
+    let picture = Section {
+        title: String::new(),
+        side: 320.0,
+        tiles: vec![Tile {
+            raster: photograph(&fitted),
+            captions: told.collect(),
+        }],
+    };
+    let tiles = phrases.iter().map(|phrase| {
+        let words = phrase.words.join(" ");
+        let positive = phrase.heat.relu();
+        place(&fitted, &words, &positive)
+    });
+    let places = Section {
+        title: "where each phrase fits".into(),
+        side: 200.0,
+        tiles: tiles.collect(),
+    };
+    let about = format!("{}: how well each phrase fits its place", see::name(file));
+    Ok(mosaic::draw(sentence, &about, &[picture, places]))
 }
 
 /// The picture with where a model looked.

@@ -94,6 +94,13 @@ pub(super) fn collect(
     Ok(all)
 }
 
+/// Whether DATA has captions, as far as is seen without reading them.
+pub(super) fn has_captions(dataset: &Dataset, source: &CaptionSource) -> bool {
+    let named = source.captions.is_some() || dataset.lone.is_some();
+    let found = |candidate: &Candidate| !matches!(holds_captions(candidate), Holds::Others);
+    named || source.parts().next().is_some() || dataset.candidates().iter().any(found)
+}
+
 /// The files of captions among all texts, with the parts that their names say.
 fn find(
     dataset: &Dataset,

@@ -7,7 +7,9 @@ mod read;
 mod references;
 mod source;
 
-pub use read::{CaptionData, CaptionSet, read_captions, read_captions_split};
+pub use read::{
+    CaptionData, CaptionSet, read_captions, read_captions_split, read_pictures_and_captions,
+};
 pub(crate) use references::caption_references;
 pub use source::CaptionSource;
 

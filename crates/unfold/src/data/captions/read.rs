@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::layout::{Described, collect};
+use super::layout::{Described, collect, has_captions};
 use super::source::CaptionSource;
 use crate::data::dataset::{Dataset, Gallery, Shared, manifest, measured, share, tally};
 use crate::data::parts::Part;
@@ -18,7 +18,7 @@ pub struct CaptionSet {
     pub pictures: PictureSet,
     /// What the captions call each picture.
     pub names: Vec<String>,
-    /// The captions of each picture, at least one, as raw text; see [`caption_words`](crate::data::caption_words).
+    /// The captions of each picture as raw text; see [`caption_words`](crate::data::caption_words).
     pub captions: Vec<Vec<String>>,
 }
 
@@ -49,7 +49,7 @@ pub struct CaptionData {
 /// # Errors
 /// When the data cannot be read or cannot be used for training; the message says what to do.
 pub fn read_captions(path: &Path, source: &CaptionSource, seed: u64) -> Result<CaptionData> {
-    let mut collection = Collection::open(path, source)?;
+    let mut collection = Collection::open(path, source, false)?;
     let Shared { train, valid, test } = collection.share(seed)?;
     Ok(CaptionData {
         train: collection.set(&train),
@@ -69,13 +69,27 @@ pub fn read_captions_split(
     path: &Path,
     source: &CaptionSource,
 ) -> Result<(CaptionSet, Vec<String>)> {
-    let mut collection = Collection::open(path, source)?;
+    let mut collection = Collection::open(path, source, false)?;
     let parts: Vec<_> = collection.items.iter().map(|item| item.part).collect();
     let items = measured(&parts, || {
         let seed = collection.source.seed;
         seed.map(|seed| collection.share(seed)).transpose()
     })?;
     Ok((collection.set(&items), collection.notes))
+}
+
+/// Finds all pictures of DATA, whichever part they are in, with the captions that they have: none where DATA has none.
+/// Also says what was done to the data.
+///
+/// # Errors
+/// When the data cannot be read, or there is no picture.
+pub fn read_pictures_and_captions(
+    path: &Path,
+    source: &CaptionSource,
+) -> Result<(CaptionSet, Vec<String>)> {
+    let collection = Collection::open(path, source, true)?;
+    let all: Vec<usize> = (0..collection.items.len()).collect();
+    Ok((collection.set(&all), collection.notes))
 }
 
 /// A picture that is there, and its captions.
@@ -97,7 +111,8 @@ struct Collection {
 }
 
 impl Collection {
-    fn open(path: &Path, source: &CaptionSource) -> Result<Collection> {
+    /// What DATA holds: pictures with captions, or where `bare` holds those without, too.
+    fn open(path: &Path, source: &CaptionSource, bare: bool) -> Result<Collection> {
         let dataset = Dataset::open(path, false)?;
         let source = match manifest(&dataset)? {
             Some(below) => source.over(below),
@@ -105,7 +120,10 @@ impl Collection {
         };
         source.plan().check()?;
         let mut notes = dataset.notes().to_vec();
-        let mut all = collect(&dataset, &source, &mut notes)?;
+        let mut all = match bare && !has_captions(&dataset, &source) {
+            true => Vec::new(),
+            false => collect(&dataset, &source, &mut notes)?,
+        };
         let mut blank = Vec::new();
         for described in &mut all {
             let before = described.captions.len();
@@ -120,12 +138,12 @@ impl Collection {
         let name = dataset.name.clone();
         let pictures = dataset.pictures(source.pictures.as_deref())?;
         let Some(pictures) = pictures else {
+            let problem = match all.is_empty() {
+                true => "holds no pictures",
+                false => "the captions have no pictures beside them",
+            };
             let remedy = "name their folder or archive with `pictures`";
-            return Err(Error::data(
-                name,
-                "the captions have no pictures beside them",
-                remedy,
-            ));
+            return Err(Error::data(name, problem, remedy));
         };
         let mut collection = Collection {
             name,
@@ -135,12 +153,17 @@ impl Collection {
             notes,
             damaged: Vec::new(),
         };
-        collection.add(all)?;
+        if !all.is_empty() || !bare {
+            collection.add(all, bare)?;
+        }
+        if bare {
+            collection.add_others();
+        }
         Ok(collection)
     }
 
     /// Finds the pictures of captions, and says which are not there.
-    fn add(&mut self, all: Vec<Described>) -> Result<()> {
+    fn add(&mut self, all: Vec<Described>, bare: bool) -> Result<()> {
         let names = all
             .iter()
             .map(|described| (described.name.as_str(), described.text.as_str()));
@@ -161,7 +184,7 @@ impl Collection {
             } = described;
             let Some(picture) = picture else { continue };
             used[picture] = true;
-            if split && part.is_none() {
+            if split && part.is_none() && !bare {
                 outside.push(name);
             } else if let Some(&item) = known.get(&picture) {
                 let item: &mut Item = &mut self.items[item];
@@ -181,10 +204,12 @@ impl Collection {
         }
         let missing = "with captions but not there left out";
         self.notes.extend(tally(&found.missing, "picture", missing));
-        let others = (0..self.gallery.len()).filter(|&picture| !used[picture]);
-        let others: Vec<&str> = others.map(|picture| self.gallery.path(picture)).collect();
-        self.notes
-            .extend(tally(&others, "picture", "without a caption left out"));
+        if !bare {
+            let others = (0..self.gallery.len()).filter(|&picture| !used[picture]);
+            let others: Vec<&str> = others.map(|picture| self.gallery.path(picture)).collect();
+            self.notes
+                .extend(tally(&others, "picture", "without a caption left out"));
+        }
         self.notes
             .extend(tally(&outside, "picture", "outside the split left out"));
         let twice = "in several parts of the split, of which the first counts";
@@ -201,6 +226,22 @@ impl Collection {
             return Err(Error::data(&self.name, problem, remedy));
         }
         Ok(())
+    }
+
+    /// Adds the pictures that no caption is about.
+    fn add_others(&mut self) {
+        let mut known = vec![false; self.gallery.len()];
+        self.items
+            .iter()
+            .for_each(|item| known[item.picture] = true);
+        for picture in (0..known.len()).filter(|&picture| !known[picture]) {
+            self.items.push(Item {
+                part: None,
+                picture,
+                name: self.gallery.path(picture).to_owned(),
+                captions: Vec::new(),
+            });
+        }
     }
 
     fn share(&mut self, seed: u64) -> Result<Shared> {

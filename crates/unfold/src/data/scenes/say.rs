@@ -70,31 +70,27 @@ pub(super) fn questions(shapes: &[Shape], key: Key) -> Vec<(String, String)> {
     let mut ask = |question: String, answer: &str| all.push((question, answer.to_owned()));
     let yes = |holds: bool| if holds { "yes" } else { "no" };
     ask("how many shapes are there?".into(), NUMBERS[shapes.len()]);
-    let one = shapes[key.below(0, shapes.len())];
-    ask(
-        format!("what color is the {}?", one.form.name()),
-        one.colour(),
-    );
-    let alike = shapes
-        .iter()
-        .filter(|shape| shape.colour == one.colour)
-        .count();
-    if alike == 1 {
-        ask(format!("what shape is {}?", one.colour()), one.form.name());
+    for shape in shapes {
+        let (form, colour) = (shape.form.name(), shape.colour());
+        ask(format!("what color is the {form}?"), colour);
+        ask(format!("where is the {form}?"), corner(*shape));
+        let alike = shapes.iter().filter(|other| other.colour == shape.colour);
+        if alike.count() == 1 {
+            ask(format!("what shape is {colour}?"), form);
+        }
     }
-    // Something that is there as often as something that is not.
+    // Something that is there, and something that mostly is not.
+    let one = shapes[key.below(0, shapes.len())];
     let form = FORMS[key.below(1, 3)];
     let colour = COLOURS[key.below(2, COLOURS.len())].0;
-    let [form, colour] = match key.below(3, 2) {
-        0 => [one.form.name(), one.colour()],
-        _ => [form.name(), colour],
-    };
-    let is_there = |shape: &Shape| shape.form.name() == form && shape.colour() == colour;
-    let there = yes(shapes.iter().any(is_there));
-    ask(format!("is there a {colour} {form}?"), there);
-    ask(format!("where is the {}?", one.form.name()), corner(one));
-    if let [first, second, ..] = *shapes {
-        let asked = ["above", "below", "left of", "right of"][key.below(4, 4)];
+    for [form, colour] in [[one.form.name(), one.colour()], [form.name(), colour]] {
+        let is_there = |shape: &Shape| shape.form.name() == form && shape.colour() == colour;
+        let there = yes(shapes.iter().any(is_there));
+        ask(format!("is there a {colour} {form}?"), there);
+    }
+    for (pair, draw) in shapes.windows(2).zip(4..) {
+        let [first, second] = [pair[0], pair[1]];
+        let asked = ["above", "below", "left of", "right of"][key.below(draw, 4)];
         let holds = match asked {
             "above" => first.row < second.row,
             "below" => first.row > second.row,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::tasks::CellName;
 use crate::tasks::encoder::Features;
+use crate::tasks::sizes::check_sizes;
 
 /// The network that writes, chosen by `kind`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -168,25 +169,6 @@ impl CaptionConfig {
                 (sizes, config.dropout)
             }
         };
-        for (key, value) in sizes {
-            if !(1..=LARGEST).contains(&value) {
-                return Err(Error::recipe(
-                    format!("model.{key}"),
-                    format!("is {value}"),
-                    format!("choose a whole number in 1..={LARGEST}"),
-                ));
-            }
-        }
-        match (0.0..1.0).contains(&dropout) {
-            true => Ok(()),
-            false => Err(Error::recipe(
-                "model.dropout",
-                format!("is {dropout}"),
-                "choose a share from 0 and below 1",
-            )),
-        }
+        check_sizes(&sizes, dropout)
     }
 }
-
-/// The largest size of anything here.
-const LARGEST: usize = 1 << 16;

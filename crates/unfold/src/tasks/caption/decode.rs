@@ -3,11 +3,11 @@
 use super::model::CaptionModel;
 use super::network::{Memory, Step};
 use super::recipe::AnswerConfig;
-use super::sentences::{BOUNDARY, UNKNOWN};
 use crate::nn::{Params, Pass};
 use crate::random::Key;
 use crate::tasks::beam::{Beam, Continuation};
 use crate::tasks::language::{Sampler, Sampling};
+use crate::tasks::sentences::{BOUNDARY, UNKNOWN};
 use crate::tensor::Tensor;
 
 /// A caption that a model found.
@@ -44,8 +44,9 @@ pub(super) fn search(
     let (width, pictures) = (answer.beam, features.dim(0));
     let classes = model.card.words.len();
     let pass = Pass::evaluation(params);
-    let mut memory = model.network.begin(&pass, &repeated(features, width));
     let streams = pictures * width;
+    let own: Vec<u32> = (0..streams).map(|stream| (stream / width) as u32).collect();
+    let mut memory = model.network.begin(&pass, features, &own);
     let mut step = model
         .network
         .step(&pass, &vec![BOUNDARY; streams], &mut memory);
@@ -87,37 +88,53 @@ pub(super) fn search(
     captions.collect()
 }
 
-/// A caption of a picture with these features, `[1, ..]`, drawn word by word.
+/// A caption of each of B pictures with these features, `[B, ..]`, drawn word by word, with a key for each.
 pub(super) fn sample(
     model: &CaptionModel,
     features: &Tensor,
     temperature: f64,
-    key: Key,
-) -> Caption {
+    keys: &[Key],
+) -> Vec<Caption> {
     let mut sampler = Sampler::new(Sampling {
         temperature,
         ..Sampling::default()
     });
     let pass = Pass::evaluation(&model.params);
-    let mut memory = model.network.begin(&pass, features);
-    let (mut words, mut log_probability, mut word) = (Vec::new(), 0.0, BOUNDARY);
+    let own: Vec<u32> = (0..keys.len() as u32).collect();
+    let mut memory = model.network.begin(&pass, features, &own);
+    let mut last = vec![BOUNDARY; keys.len()];
+    let mut drawn = vec![(Vec::new(), 0.0); keys.len()];
+    let mut going = vec![true; keys.len()];
     for number in 0..=model.card.max_length {
-        let step = model.network.step(&pass, &[word], &mut memory);
-        word = sampler.draw(step.logits.data(), &[], &[UNKNOWN], key, number as u64);
-        words.push(word);
-        log_probability += f64::from(step.logits.log_softmax().data()[word as usize]);
-        if word == BOUNDARY {
+        let logits = model.network.step(&pass, &last, &mut memory).logits;
+        let (classes, shares) = (logits.dim(1), logits.log_softmax());
+        for stream in 0..keys.len() {
+            if !going[stream] {
+                continue;
+            }
+            let row = stream * classes..(stream + 1) * classes;
+            let scores = &logits.data()[row.clone()];
+            let word = sampler.draw(scores, &[], &[UNKNOWN], keys[stream], number as u64);
+            let (words, log_probability) = &mut drawn[stream];
+            words.push(word);
+            *log_probability += f64::from(shares.data()[row][word as usize]);
+            going[stream] = word != BOUNDARY;
+            last[stream] = word;
+        }
+        if !going.contains(&true) {
             break;
         }
     }
-    caption(model, &words, log_probability)
+    let each = drawn.into_iter();
+    each.map(|(words, log_probability)| caption(model, &words, log_probability))
+        .collect()
 }
 
 /// Where the model looks in a picture with these features, `[1, ..]`, as it writes these words, `[1, L]` for each and for the end;
 /// nothing for models that do not look.
 pub(super) fn looked(model: &CaptionModel, features: &Tensor, words: &[String]) -> Vec<Tensor> {
     let pass = Pass::evaluation(&model.params);
-    let mut memory: Memory = model.network.begin(&pass, features);
+    let mut memory: Memory = model.network.begin(&pass, features, &[0]);
     let number = |word: &String| model.card.words.id(word).unwrap_or(UNKNOWN);
     let read = std::iter::once(BOUNDARY).chain(words.iter().map(number));
     let look = |word: u32| -> Option<Tensor> {
@@ -135,15 +152,4 @@ fn caption(model: &CaptionModel, numbers: &[u32], log_probability: f64) -> Capti
         words: words.map(str::to_owned).collect(),
         log_probability,
     }
-}
-
-/// Each picture's features so many times in a row: `[B, ..]` to `[B times, ..]`.
-fn repeated(features: &Tensor, times: usize) -> Tensor {
-    let dims = features.dims();
-    let size = features.len() / dims[0].max(1);
-    let rows = features.data().chunks_exact(size.max(1));
-    let values: Vec<f32> = rows.flat_map(|row| row.repeat(times)).collect();
-    let mut shape = dims.to_vec();
-    shape[0] *= times;
-    Tensor::from_vec(values, &shape[..])
 }

@@ -5,27 +5,25 @@ mod decode;
 mod model;
 mod network;
 mod recipe;
-mod sentences;
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::time::Instant;
 
 pub use config::{AttentionConfig, CaptionConfig, FirstInputConfig, MultimodalConfig};
 pub use decode::Caption;
 pub use model::{CaptionModel, CaptionReport, Captioned};
-pub use recipe::{AnswerConfig, CaptionRecipe, WordConfig};
+pub use recipe::{AnswerConfig, CaptionRecipe};
 
 use self::model::Card;
 use self::network::Network;
-use self::sentences::{Batch, Sentences};
-use crate::data::{CaptionData, CaptionSet, Count, Vocabulary, caption_words, read_captions};
+use crate::data::read_captions;
 use crate::error::{Error, Result};
 use crate::nn::{Params, Pass};
 use crate::random::Key;
-use crate::tasks::damage::damage_notes;
-use crate::tasks::encoder::{Encoder, Gallery};
+use crate::tasks::encoder::{Encoder, Features};
 use crate::tasks::files::{Card as _, hash};
+pub use crate::tasks::sentences::WordConfig;
+use crate::tasks::sentences::{Batch, Part, Parts, Sentences, vocabulary};
 use crate::tasks::{Recipe as _, RunOptions};
 use crate::tensor::Tensor;
 use crate::train::{self, Evaluation, Observer, RunFolder, Stage, Start, Task, Unit};
@@ -44,20 +42,13 @@ pub fn train(
     let began = Instant::now();
     recipe.check()?;
     observer.stage(Stage::Reading, None);
-    let CaptionData {
-        train,
-        valid,
-        test,
-        mut notes,
-        damaged,
-    } = read_captions(Path::new(data), &recipe.data, recipe.seed)?;
-    notes.extend(damage_notes(&damaged, "the data"));
-    let words = vocabulary(&train, recipe.words.min_count);
+    let collection = read_captions(Path::new(data), &recipe.data, recipe.seed)?;
+    let words = vocabulary(&collection.train, recipe.words.min_count);
     let mut params = Params::new(recipe.seed);
     let encoder = Encoder::begin(
         &recipe.encoder,
         recipe.model.features(),
-        &train.pictures,
+        &collection.train.pictures,
         recipe.seed,
         &mut params,
     )?;
@@ -72,7 +63,7 @@ pub fn train(
         answer: recipe.answer.clone(),
         source: recipe.data.clone(),
         seed: recipe.seed,
-        trained_on: train.pictures.fingerprint(),
+        trained_on: collection.train.pictures.fingerprint(),
     };
     let mut model = CaptionModel {
         card,
@@ -80,55 +71,38 @@ pub fn train(
         encoder,
         network,
     };
-    let mut seen = |set: &CaptionSet, part: &str, learns: bool| -> Result<(Sentences, Gallery)> {
-        let pictures = set.pictures.clone();
-        let (strict, cache) = (recipe.data.strict, recipe.encoder.cache.as_deref());
-        let gallery = match learns && recipe.encoder.learns() {
-            true => Gallery::of_pixels(
-                &model.encoder,
-                pictures,
-                recipe.encoder.augment.clone(),
-                strict,
-            )?,
-            false => model
-                .encoder
-                .gallery(&model.params, pictures, cache, strict, observer)?,
-        };
-        let damaged: Vec<_> = gallery.damaged().cloned().collect();
-        notes.extend(damage_notes(&damaged, &format!("the {part} part")));
-        let sentences = Sentences::of(set, &gallery, |caption| model.encode(caption));
-        Ok((sentences, gallery))
-    };
-    let (sentences, gallery) = seen(&train, "training", true)?;
-    let valid = valid
-        .map(|set| seen(&set, "validation", false))
-        .transpose()?;
-    let test = match test {
-        Some(set) => Some((seen(&set, "test", false)?.1, set)),
-        None => None,
-    };
-    if sentences.len() == 0 {
+    let Parts {
+        train,
+        valid,
+        test,
+        notes,
+    } = model
+        .preparation(recipe.encoder.cache.as_deref(), recipe.data.strict)
+        .parts(collection, &recipe.encoder.augment, observer)?;
+    if train.sentences.len() == 0 {
         let problem = "there is no caption to learn from";
         return Err(Error::data(data, problem, "give pictures with captions"));
     }
-    begin_with_frequencies(&mut model, &sentences);
+    begin_with_frequencies(&mut model, &train.sentences);
     let mut folder = RunFolder::open(&run.out, run.resume)?;
     folder.keep_recipe(&recipe.to_toml())?;
     let mut params = model.params.clone();
     let training = Training {
         batch_size: recipe.train.batch_size,
-        seen_anew: recipe.encoder.learns(),
+        by_picture: recipe.encoder.learns() || recipe.model.features() == Features::Grid,
         fingerprint: course(recipe, model.card.trained_on),
-        sentences,
-        gallery,
+        train,
         valid,
         model: &model,
     };
     observer.start(&Start {
         unit: Unit::Examples,
-        examples: training.sentences.len(),
-        valid_examples: training.valid.as_ref().map_or(0, |(s, _)| s.len()),
-        test_examples: test.as_ref().map_or(0, |(gallery, _)| gallery.len()),
+        examples: training.train.sentences.len(),
+        valid_examples: training
+            .valid
+            .as_ref()
+            .map_or(0, |part| part.sentences.len()),
+        test_examples: test.as_ref().map_or(0, |part| part.gallery.len()),
         classes: model.card.words.len(),
         parameters: params.len(),
         steps: training.steps() * recipe.train.epochs,
@@ -144,27 +118,15 @@ pub fn train(
         run.resume,
         observer,
     )?;
-    let Training { gallery, .. } = training;
+    let Training { train, .. } = training;
     model.params = params;
     model.save(&folder.model())?;
     let report = match &test {
-        Some((gallery, set)) => model.report(set, gallery, "test", began, observer)?,
-        None => model.report(&train, &gallery, "train", began, observer)?,
+        Some(test) => model.report(test, "test", began, observer)?,
+        None => model.report(&train, "train", began, observer)?,
     };
     folder.log("report", &report)?;
     Ok(report)
-}
-
-/// The words met at least so often in the captions of a set.
-fn vocabulary(set: &CaptionSet, min_count: usize) -> Vocabulary {
-    let mut counts: HashMap<String, Count> = HashMap::new();
-    for caption in set.captions.iter().flatten() {
-        for word in caption_words(caption) {
-            let count = counts.entry(word).or_default();
-            count.total += 1;
-        }
-    }
-    Vocabulary::build(counts, min_count, 0)
 }
 
 /// Lets the scores begin as what words are likely anywhere: the head's bias is ln of their shares.
@@ -182,11 +144,10 @@ fn begin_with_frequencies(model: &mut CaptionModel, sentences: &Sentences) {
 struct Training<'a> {
     model: &'a CaptionModel,
     batch_size: usize,
-    /// Whether pictures are seen anew in each step, because the encoder learns.
-    seen_anew: bool,
-    sentences: Sentences,
-    gallery: Gallery,
-    valid: Option<(Sentences, Gallery)>,
+    /// Whether all captions of a picture stand together, because looking at it costs much.
+    by_picture: bool,
+    train: Part,
+    valid: Option<Part>,
     fingerprint: u64,
 }
 
@@ -194,15 +155,19 @@ impl Task for Training<'_> {
     type Batch = Batch;
 
     fn steps(&self) -> usize {
-        self.sentences.len().div_ceil(self.batch_size)
+        self.train.sentences.len().div_ceil(self.batch_size)
     }
 
     fn order(&self, key: Key) -> Vec<Vec<usize>> {
-        self.sentences.order(self.batch_size, self.seen_anew, key)
+        let Training { train, .. } = self;
+        train.sentences.order(self.batch_size, self.by_picture, key)
     }
 
     fn batch(&self, captions: &[usize], key: Key) -> Result<Batch> {
-        self.sentences.batch(captions, &self.gallery, Some(key))
+        let Part {
+            sentences, gallery, ..
+        } = &self.train;
+        sentences.batch(captions, gallery, Some(key))
     }
 
     fn size(&self, batch: &Batch) -> usize {
@@ -213,8 +178,14 @@ impl Task for Training<'_> {
         let CaptionModel {
             encoder, network, ..
         } = self.model;
-        let features = encoder.see_for(pass, &batch.sight, &batch.pictures);
-        let written = network.forward(pass, &features, &batch.words, &batch.sequences);
+        let features = encoder.see(pass, &batch.sight);
+        let Batch {
+            pictures,
+            words,
+            sequences,
+            ..
+        } = batch;
+        let written = network.forward(pass, &features, pictures, words, sequences);
         let loss = written
             .logits
             .cross_entropy(&batch.next, &Default::default());
@@ -227,7 +198,7 @@ impl Task for Training<'_> {
     fn validate(&self, params: &Params<f32>) -> Result<Option<Evaluation>> {
         let valid = self.valid.as_ref();
         valid
-            .map(|(sentences, gallery)| self.model.measure(params, sentences, gallery))
+            .map(|part| self.model.measure(params, part))
             .transpose()
     }
 

@@ -9,17 +9,14 @@ use super::config::CaptionConfig;
 use super::decode::{self, Caption};
 use super::network::Network;
 use super::recipe::AnswerConfig;
-use super::sentences::{Sentences, UNKNOWN};
-use crate::data::{
-    CaptionSet, CaptionSource, Picture, PictureForm, Vocabulary, caption_words, read_captions,
-    read_captions_split,
-};
+use crate::data::{CaptionSource, Picture, PictureForm, Vocabulary, caption_words};
 use crate::error::{Error, Result};
 use crate::metrics::{self, CaptionScores};
 use crate::nn::{Params, Pass};
 use crate::random::Key;
-use crate::tasks::encoder::{Encoder, EncoderCard, Gallery};
+use crate::tasks::encoder::{Encoder, EncoderCard};
 use crate::tasks::files::{self, Card as _};
+use crate::tasks::sentences::{Batch, Part, Preparation, held_out};
 use crate::tensor::Tensor;
 use crate::tensors;
 use crate::train::{Evaluation, Observer, Stage};
@@ -170,22 +167,17 @@ impl CaptionModel {
     /// [`Sampling`](crate::tasks::language::Sampling).
     pub fn sample(&self, pictures: &[Picture], temperature: f64, seed: u64) -> Vec<Caption> {
         let looker = self.encoder.looker(&self.params);
-        let each = pictures.iter().enumerate().map(|(i, picture)| {
-            let key = Key::new(seed).named("captions").child(i as u64);
-            decode::sample(self, &looker.look(picture), temperature, key)
-        });
-        each.collect()
-    }
-
-    /// The words of a caption as numbers, cut to the longest one; never empty where the caption is not.
-    pub(super) fn encode(&self, caption: &str) -> Vec<u32> {
-        let words = caption_words(caption);
-        let number = |word: &String| self.card.words.id(word).unwrap_or(UNKNOWN);
-        words
-            .iter()
-            .take(self.card.max_length)
-            .map(number)
-            .collect()
+        let key = Key::new(seed).named("captions");
+        let mut drawn = Vec::with_capacity(pictures.len());
+        for some in pictures.chunks(CAPTIONED_TOGETHER) {
+            let each: Vec<Tensor> = some.iter().map(|picture| looker.look(picture)).collect();
+            let features = Tensor::concat(&each.iter().collect::<Vec<_>>(), 0);
+            let first = drawn.len();
+            let keys = (first..first + some.len()).map(|picture| key.child(picture as u64));
+            let keys: Vec<Key> = keys.collect();
+            drawn.extend(decode::sample(self, &features, temperature, &keys));
+        }
+        drawn
     }
 
     /// Measures the model on captioned pictures: on the test split that the training would use where it is the very data that
@@ -195,8 +187,8 @@ impl CaptionModel {
     /// When the data cannot be read.
     pub fn evaluate(&self, data: &str, observer: &mut dyn Observer) -> Result<CaptionReport> {
         let began = Instant::now();
-        let (split, set, gallery) = self.held_out(data, observer)?;
-        self.report(&set, &gallery, split, began, observer)
+        let (split, part) = self.held_out(data, observer)?;
+        self.report(&part, split, began, observer)
     }
 
     /// The pictures of `data` with the model's captions and people's, chosen as for [`CaptionModel::evaluate`].
@@ -204,62 +196,58 @@ impl CaptionModel {
     /// # Errors
     /// As there.
     pub fn captions(&self, data: &str, observer: &mut dyn Observer) -> Result<Vec<Captioned>> {
-        let (_, set, gallery) = self.held_out(data, observer)?;
-        self.all_captions(&set, &gallery, observer)
+        let (_, part) = self.held_out(data, observer)?;
+        self.all_captions(&part, observer)
     }
 
-    fn held_out(
-        &self,
-        data: &str,
-        observer: &mut dyn Observer,
-    ) -> Result<(&'static str, CaptionSet, Gallery)> {
+    fn held_out(&self, data: &str, observer: &mut dyn Observer) -> Result<(&'static str, Part)> {
         observer.stage(Stage::Reading, None);
-        let path = Path::new(data);
-        let whole = read_captions(path, &self.card.source, self.card.seed);
-        let (split, set) = match whole {
-            Ok(whole)
-                if whole.train.pictures.fingerprint() == self.card.trained_on
-                    && whole.test.is_some() =>
-            {
-                ("test", whole.test.expect("just seen"))
-            }
-            _ => {
-                let (set, _) = read_captions_split(path, &self.card.source)?;
-                ("given", set)
-            }
-        };
-        let gallery = self.gallery(&set, None, observer)?;
-        Ok((split, set, gallery))
+        let Card {
+            source,
+            seed,
+            trained_on,
+            ..
+        } = &self.card;
+        let (split, set) = held_out(Path::new(data), source, *seed, *trained_on)?;
+        let part = self.preparation(None, source.strict).part(set, observer)?;
+        Ok((split, part))
     }
 
-    /// The pictures of a set, to be seen by the encoder as it is.
-    pub(super) fn gallery(
-        &self,
-        set: &CaptionSet,
-        cache: Option<&Path>,
-        observer: &mut dyn Observer,
-    ) -> Result<Gallery> {
-        let strict = self.card.source.strict;
-        let pictures = set.pictures.clone();
-        self.encoder
-            .gallery(&self.params, pictures, cache, strict, observer)
+    /// How it sees and reads.
+    pub(super) fn preparation<'a>(
+        &'a self,
+        cache: Option<&'a Path>,
+        strict: bool,
+    ) -> Preparation<'a> {
+        Preparation {
+            encoder: &self.encoder,
+            params: &self.params,
+            cache,
+            strict,
+            words: &self.card.words,
+            max_length: self.card.max_length,
+        }
     }
 
     /// Mean -ln p of the words of sentences, in nats, under the given parameters.
-    pub(super) fn measure(
-        &self,
-        params: &Params<f32>,
-        sentences: &Sentences,
-        gallery: &Gallery,
-    ) -> Result<Evaluation> {
+    pub(super) fn measure(&self, params: &Params<f32>, part: &Part) -> Result<Evaluation> {
+        let Part {
+            sentences, gallery, ..
+        } = part;
         let (mut sum, mut count) = (0.0, 0);
         for some in sentences.like_lengths(MEASURED_TOGETHER) {
             let batch = sentences.batch(&some, gallery, None)?;
             let pass = Pass::evaluation(params);
-            let features = self.encoder.see_for(&pass, &batch.sight, &batch.pictures);
+            let features = self.encoder.see(&pass, &batch.sight);
+            let Batch {
+                pictures,
+                words,
+                sequences,
+                ..
+            } = &batch;
             let written = self
                 .network
-                .forward(&pass, &features, &batch.words, &batch.sequences);
+                .forward(&pass, &features, pictures, words, sequences);
             let loss = written
                 .logits
                 .cross_entropy(&batch.next, &Default::default());
@@ -273,12 +261,8 @@ impl CaptionModel {
     }
 
     /// The captions of all pictures of a set that can be seen.
-    fn all_captions(
-        &self,
-        set: &CaptionSet,
-        gallery: &Gallery,
-        observer: &mut dyn Observer,
-    ) -> Result<Vec<Captioned>> {
+    fn all_captions(&self, part: &Part, observer: &mut dyn Observer) -> Result<Vec<Captioned>> {
+        let Part { set, gallery, .. } = part;
         let shown: Vec<usize> = (0..gallery.len()).filter(|p| gallery.shows(*p)).collect();
         let mut all = Vec::with_capacity(shown.len());
         for some in shown.chunks(CAPTIONED_TOGETHER) {
@@ -303,13 +287,12 @@ impl CaptionModel {
     /// Measures the model on pictures.
     pub(super) fn report(
         &self,
-        set: &CaptionSet,
-        gallery: &Gallery,
+        part: &Part,
         split: &str,
         began: Instant,
         observer: &mut dyn Observer,
     ) -> Result<CaptionReport> {
-        let all = self.all_captions(set, gallery, observer)?;
+        let all = self.all_captions(part, observer)?;
         if all.is_empty() {
             let problem = "there is no picture with captions to measure on";
             return Err(Error::data("", problem, "give some"));
@@ -322,14 +305,13 @@ impl CaptionModel {
             references,
         });
         let scores = CaptionScores::of(&pairs.collect::<Vec<_>>());
-        let sentences = Sentences::of(set, gallery, |caption| self.encode(caption));
         Ok(CaptionReport {
             task: Card::TASK,
             split: split.to_string(),
             scores,
-            nats_per_word: self.measure(&self.params, &sentences, gallery)?.loss,
+            nats_per_word: self.measure(&self.params, part)?.loss,
             examples: all.len(),
-            damaged: gallery.damaged().map(ToString::to_string).collect(),
+            damaged: part.gallery.damaged().map(ToString::to_string).collect(),
             seconds: began.elapsed().as_secs_f64(),
         })
     }

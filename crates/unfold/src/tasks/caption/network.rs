@@ -102,28 +102,36 @@ impl Network {
         }
     }
 
-    /// The scores after each word `[N]` of sentences about pictures with these features, `[B, ..]`, in the order of the
-    /// sentences.
+    /// The scores after each word `[N]` of sentences, of which the one of number b is about the picture `pictures[b]` of those
+    /// with these features, `[P, ..]`.
     pub(super) fn forward(
         &self,
         pass: &Pass<f32>,
         features: &Tensor,
+        pictures: &[u32],
         words: &[u32],
         sequences: &Ragged,
     ) -> Written {
         match self {
-            Network::Multimodal(network) => network.forward(pass, features, words, sequences),
-            Network::FirstInput(network) => network.forward(pass, features, words, sequences),
-            Network::Attention(network) => network.forward(pass, features, words, sequences),
+            Network::Multimodal(network) => {
+                network.forward(pass, features, pictures, words, sequences)
+            }
+            Network::FirstInput(network) => {
+                network.forward(pass, features, pictures, words, sequences)
+            }
+            Network::Attention(network) => {
+                network.forward(pass, features, pictures, words, sequences)
+            }
         }
     }
 
-    /// Streams that have seen their pictures, `[R, ..]`, and no word.
-    pub(super) fn begin(&self, pass: &Pass<f32>, features: &Tensor) -> Memory {
+    /// Streams that have seen their pictures and no word: the stream r the picture `pictures[r]` of those with these features,
+    /// `[P, ..]`.
+    pub(super) fn begin(&self, pass: &Pass<f32>, features: &Tensor, pictures: &[u32]) -> Memory {
         match self {
-            Network::Multimodal(network) => network.begin(pass, features),
-            Network::FirstInput(network) => network.begin(pass, features),
-            Network::Attention(network) => network.begin(pass, features),
+            Network::Multimodal(network) => network.begin(pass, features, pictures),
+            Network::FirstInput(network) => network.begin(pass, features, pictures),
+            Network::Attention(network) => network.begin(pass, features, pictures),
         }
     }
 
@@ -218,13 +226,15 @@ mod tests {
                 order,
             } = pack(&sentences);
             let all = features(3, &shape); // in the order of the batch
-            let together = network.forward(&pass, &all, &items, &sequences).logits;
+            let together = network
+                .forward(&pass, &all, &[0, 1, 2], &items, &sequences)
+                .logits;
             for (b, &sentence) in order.iter().enumerate() {
                 let own = Tensor::from_slice(
                     &all.data()[b * all.len() / 3..][..all.len() / 3],
                     &[&[1], &shape[..]].concat()[..],
                 );
-                let mut memory = network.begin(&pass, &own);
+                let mut memory = network.begin(&pass, &own, &[0]);
                 for (t, &word) in sentences[sentence].iter().enumerate() {
                     let step = network.step(&pass, &[word], &mut memory).logits;
                     let expected = &together.data()[sequences.row(t, b) * CLASSES..][..CLASSES];
@@ -247,7 +257,7 @@ mod tests {
             let packed = pack::<u32>(&[&[0, 3, 7], &[0, 4, 9]]);
             let pass = Pass::training(&params, Key::new(1));
             let seen = features(2, &shape).watch();
-            let written = network.forward(&pass, &seen, &packed.items, &packed.sequences);
+            let written = network.forward(&pass, &seen, &[0, 1], &packed.items, &packed.sequences);
             let last = written.logits.narrow(0, 4, 2).square().sum();
             let gradients = params.backward(&pass, &last);
             let by_picture = gradients.get(&seen).expect("the picture counts");

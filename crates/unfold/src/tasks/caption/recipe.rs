@@ -7,6 +7,7 @@ use crate::data::CaptionSource;
 use crate::error::{Error, Result};
 use crate::nn::{AdamW, OptimizerConfig, Schedule};
 use crate::tasks::encoder::EncoderConfig;
+use crate::tasks::sentences::WordConfig;
 use crate::tasks::{Recipe, TaskKind};
 use crate::train::{Select, TrainConfig};
 
@@ -50,25 +51,6 @@ pub struct CaptionRecipe {
     pub answer: AnswerConfig,
 }
 
-/// Which words a captioner learns.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct WordConfig {
-    /// Words met less often in training captions are unknown.
-    pub min_count: usize,
-    /// Longer captions are cut to so many words.
-    pub max_length: usize,
-}
-
-impl Default for WordConfig {
-    fn default() -> WordConfig {
-        WordConfig {
-            min_count: 5,
-            max_length: 30,
-        }
-    }
-}
-
 /// How captions are found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -91,9 +73,6 @@ impl Default for AnswerConfig {
 
 /// The widest search.
 const WIDEST: usize = 1000;
-/// The longest caption.
-const LONGEST: usize = 1000;
-
 impl AnswerConfig {
     pub(super) fn check(&self) -> Result<()> {
         if !(1..=WIDEST).contains(&self.beam) {
@@ -154,13 +133,6 @@ impl Recipe for CaptionRecipe {
         self.model.check()?;
         self.train.check()?;
         self.answer.check()?;
-        match (1..=LONGEST).contains(&self.words.max_length) {
-            true => Ok(()),
-            false => Err(Error::recipe(
-                "words.max_length",
-                format!("is {}", self.words.max_length),
-                format!("choose a whole number in 1..={LONGEST}"),
-            )),
-        }
+        self.words.check()
     }
 }

@@ -202,16 +202,6 @@ impl Encoder {
         }
     }
 
-    /// As [`Encoder::see`] for examples of which several may be about one picture: the features of the picture `pictures[b]` of
-    /// those that were looked at, for each b.
-    pub(super) fn see_for(&self, pass: &Pass<f32>, sight: &Sight, pictures: &[u32]) -> Tensor {
-        let each = self.see(pass, sight); // [pictures, ..]
-        let mut dims = each.dims().to_vec();
-        let rows = each.reshape([dims[0], each.len() / dims[0].max(1)]);
-        dims[0] = pictures.len();
-        rows.gather(pictures).reshape(&dims[..])
-    }
-
     /// `[B, H, W, C]` as `[B, L, C]`.
     fn shaped(&self, y: Tensor) -> Tensor {
         match *y.dims() {
@@ -264,6 +254,14 @@ impl Encoder {
             mix(state, &bits.collect::<Vec<u8>>())
         })
     }
+}
+
+/// What `[P, ..]` is about each of P pictures, for examples about the pictures of these numbers: `[B, ..]`.
+pub(super) fn spread(each: &Tensor, pictures: &[u32]) -> Tensor {
+    let mut dims = each.dims().to_vec();
+    let rows = each.reshape([dims[0], each.len() / dims[0].max(1)]);
+    dims[0] = pictures.len();
+    rows.gather(pictures).reshape(&dims[..])
 }
 
 impl Looker<'_> {

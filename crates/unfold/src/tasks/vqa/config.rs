@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::tasks::CellName;
 use crate::tasks::encoder::Features;
+use crate::tasks::sizes::check_sizes;
 
 /// The network that reads and answers, chosen by `kind`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,6 +77,9 @@ pub struct DeeperConfig {
     pub joint_size: usize,
     /// Units between q ⊙ v and the answers.
     pub answer_size: usize,
+    /// Whether the picture's vector is that of all places of its grid, one after the other, which keeps what is where; else the
+    /// network's own one, mostly a mean over places.
+    pub places: bool,
     /// Whether the picture's vector is brought to length 1.
     pub normalise: bool,
     /// The share of the values of every layer's input that is left out while training.
@@ -91,6 +95,7 @@ impl Default for DeeperConfig {
             embedding_size: 300,
             joint_size: 1024,
             answer_size: 1000,
+            places: false,
             normalise: true,
             dropout: 0.5,
         }
@@ -98,7 +103,7 @@ impl Default for DeeperConfig {
 }
 
 /// q = the last state of a GRU, v = Σ_l α_l v_l with α = softmax over places l of w · tanh(W_k v_l + W_q q), and answers from two
-/// layers on relu(W q) ⊙ relu(W v), each with a probability of its own.
+/// layers on relu(W q) ⊙ relu(W v).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AttentionConfig {
@@ -112,6 +117,9 @@ pub struct AttentionConfig {
     pub attention_size: usize,
     /// Length of what is multiplied, and units before the answers.
     pub joint_size: usize,
+    /// Whether each answer has a probability of its own, learned from how many people gave it; else all of them have one
+    /// together, learned from the answer that most gave.
+    pub soft: bool,
     /// The share of the values of every layer's input that is left out while training.
     pub dropout: f64,
 }
@@ -124,6 +132,7 @@ impl Default for AttentionConfig {
             embedding_size: 300,
             attention_size: 256,
             joint_size: 512,
+            soft: true,
             dropout: 0.5,
         }
     }
@@ -134,14 +143,14 @@ impl VqaConfig {
     pub(super) fn features(&self) -> Option<Features> {
         match self {
             VqaConfig::Prior(_) | VqaConfig::Language(_) => None,
-            VqaConfig::Deeper(_) => Some(Features::Vector),
-            VqaConfig::Attention(_) => Some(Features::Grid),
+            VqaConfig::Deeper(config) if !config.places => Some(Features::Vector),
+            VqaConfig::Deeper(_) | VqaConfig::Attention(_) => Some(Features::Grid),
         }
     }
 
     /// Whether each answer has a probability of its own, and not all of them one together.
     pub(super) fn is_soft(&self) -> bool {
-        matches!(self, VqaConfig::Attention(_))
+        matches!(self, VqaConfig::Attention(config) if config.soft)
     }
 
     /// Checks what the types cannot: that numbers make sense.
@@ -176,25 +185,6 @@ impl VqaConfig {
                 (sizes, config.dropout)
             }
         };
-        for (key, value) in sizes {
-            if !(1..=LARGEST).contains(&value) {
-                return Err(Error::recipe(
-                    format!("model.{key}"),
-                    format!("is {value}"),
-                    format!("choose a whole number in 1..={LARGEST}"),
-                ));
-            }
-        }
-        match (0.0..1.0).contains(&dropout) {
-            true => Ok(()),
-            false => Err(Error::recipe(
-                "model.dropout",
-                format!("is {dropout}"),
-                "choose a share from 0 and below 1",
-            )),
-        }
+        check_sizes(&sizes, dropout)
     }
 }
-
-/// The largest size of anything here.
-const LARGEST: usize = 1 << 16;

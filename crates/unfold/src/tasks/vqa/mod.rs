@@ -23,7 +23,7 @@ use crate::metrics::normalise_answer;
 use crate::nn::{Params, Pass};
 use crate::random::Key;
 use crate::tasks::damage::damage_notes;
-use crate::tasks::encoder::{Encoder, Gallery};
+use crate::tasks::encoder::{Encoder, Features, Gallery};
 use crate::tasks::files::{Card as _, hash};
 use crate::tasks::{Recipe as _, RunOptions};
 use crate::tensor::Tensor;
@@ -132,7 +132,8 @@ pub fn train(
     let mut params = model.params.clone();
     let training = Training {
         batch_size: recipe.train.batch_size,
-        seen_anew: gallery.is_some() && recipe.encoder.learns(),
+        by_picture: gallery.is_some()
+            && (recipe.encoder.learns() || recipe.model.features() == Some(Features::Grid)),
         fingerprint: course(recipe, model.card.trained_on),
         questions,
         gallery,
@@ -233,8 +234,8 @@ fn begin_with_frequencies(model: &mut VqaModel, questions: &Questions) {
 struct Training<'a> {
     model: &'a VqaModel,
     batch_size: usize,
-    /// Whether pictures are seen anew in each step, because the encoder learns.
-    seen_anew: bool,
+    /// Whether all questions about a picture stand together, because looking at it costs much.
+    by_picture: bool,
     questions: Questions,
     gallery: Option<Gallery>,
     valid: Option<(QuestionSet, Questions, Option<Gallery>)>,
@@ -249,7 +250,7 @@ impl Task for Training<'_> {
     }
 
     fn order(&self, key: Key) -> Vec<Vec<usize>> {
-        self.questions.order(self.batch_size, self.seen_anew, key)
+        self.questions.order(self.batch_size, self.by_picture, key)
     }
 
     fn batch(&self, questions: &[usize], key: Key) -> Result<Batch> {

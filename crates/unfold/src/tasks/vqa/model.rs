@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::config::VqaConfig;
-use super::network::{Answers, Network};
+use super::network::{Answers, Network, Seen};
 use super::questions::{Batch, Questions};
 use crate::data::{
     Picture, PictureForm, QuestionSet, QuestionSource, Vocabulary, question_words, read_questions,
@@ -186,9 +186,11 @@ impl VqaModel {
         };
         let pass = Pass::evaluation(&self.params);
         let one = crate::Ragged::new(&[numbers.len()]);
-        let Answers { logits, alpha } =
-            self.network
-                .forward(&pass, &numbers, &one, features.as_ref());
+        let seen = features.as_ref().map(|features| Seen {
+            features,
+            pictures: &[0],
+        });
+        let Answers { logits, alpha } = self.network.forward(&pass, &numbers, &one, seen);
         let grid = self.encoder.as_ref().and_then(Encoder::grid);
         let prediction = match self.card.model.is_soft() {
             true => Prediction::of_each(&self.card.answers, logits.data()),
@@ -265,13 +267,14 @@ impl VqaModel {
     /// The scores of all answers, `[B, V]`, in the order of the batch.
     pub(super) fn logits(&self, pass: &Pass<f32>, batch: &Batch) -> Tensor {
         let sight = batch.sight.as_ref().zip(self.encoder.as_ref());
-        let see =
-            |(sight, encoder): (&Sight, &Encoder)| encoder.see_for(pass, sight, &batch.pictures);
+        let see = |(sight, encoder): (&Sight, &Encoder)| encoder.see(pass, sight);
         let features = sight.map(see);
+        let seen = features.as_ref().map(|features| Seen {
+            features,
+            pictures: &batch.pictures,
+        });
         let (words, questions) = (&batch.words, &batch.questions);
-        self.network
-            .forward(pass, words, questions, features.as_ref())
-            .logits
+        self.network.forward(pass, words, questions, seen).logits
     }
 
     /// The mean loss over the questions of a batch that have an answer.

@@ -35,6 +35,15 @@ pub(super) struct Answers {
     pub(super) alpha: Option<Tensor>,
 }
 
+/// The pictures that questions are about.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'a> {
+    /// The features of P pictures, `[P, ..]`.
+    pub(super) features: &'a Tensor,
+    /// Which of them each question is about, `[B]`.
+    pub(super) pictures: &'a [u32],
+}
+
 impl Network {
     /// Adds the network's parameters to `params`, for so many words and answers, and pictures of `features` `[L, C]`.
     pub(super) fn new(
@@ -46,14 +55,15 @@ impl Network {
     ) -> Network {
         let mut scope = params.scope("answerer");
         let scope = &mut scope;
-        let channels = features.map_or(0, |[_, channels]| channels);
+        let [places, channels] = features.unwrap_or_default();
         match config {
             VqaConfig::Prior(_) => Network::Prior(scope.add("bias", [answers], Init::Zeros)),
             VqaConfig::Language(config) => {
                 Network::Language(Language::new(scope, config, words, answers))
             }
             VqaConfig::Deeper(config) => {
-                Network::Deeper(Deeper::new(scope, config, channels, words, answers))
+                let seen = places * channels;
+                Network::Deeper(Deeper::new(scope, config, seen, words, answers))
             }
             VqaConfig::Attention(config) => {
                 Network::Attention(Attention::new(scope, config, channels, words, answers))
@@ -72,19 +82,18 @@ impl Network {
         }
     }
 
-    /// The scores of all answers to questions of these words, about pictures with these features, `[B, ..]`, in the order of the
-    /// questions.
+    /// The scores of all answers to questions of these words.
     ///
     /// # Panics
-    /// When the network looks and there are no features.
+    /// When the network looks and nothing was seen.
     pub(super) fn forward(
         &self,
         pass: &Pass<f32>,
         words: &[u32],
         questions: &Ragged,
-        features: Option<&Tensor>,
+        seen: Option<Seen<'_>>,
     ) -> Answers {
-        let seen = || features.expect("the features of pictures");
+        let seen = || seen.expect("the features of pictures");
         let blind = |logits| Answers {
             logits,
             alpha: None,

@@ -90,8 +90,8 @@ impl Questions {
     }
 
     /// Batches of one epoch: questions of like lengths together, or all about a picture.
-    pub(super) fn order(&self, batch_size: usize, seen_anew: bool, key: Key) -> Vec<Vec<usize>> {
-        if seen_anew {
+    pub(super) fn order(&self, batch_size: usize, together: bool, key: Key) -> Vec<Vec<usize>> {
+        if together {
             let pictures = self.all.iter().map(|asked| asked.picture.unwrap_or(0));
             return by_picture(&pictures.collect::<Vec<_>>(), batch_size, key);
         }

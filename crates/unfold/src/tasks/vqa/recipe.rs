@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::config::{DeeperConfig, VqaConfig};
+use super::config::{AttentionConfig, VqaConfig};
 use crate::data::QuestionSource;
 use crate::error::{Error, Result};
 use crate::nn::{Anneal, Schedule};
 use crate::tasks::encoder::EncoderConfig;
+use crate::tasks::image::{CnnConfig, ModelConfig};
 use crate::tasks::{CellName, Recipe, TaskKind};
 use crate::train::TrainConfig;
 
@@ -85,7 +86,7 @@ impl Default for AnswersConfig {
 }
 
 impl Default for VqaRecipe {
-    /// A small form of the deeper network with a GRU, and a convolutional network that learns with it.
+    /// A small network with attention, and a convolutional network that learns with it.
     fn default() -> VqaRecipe {
         VqaRecipe {
             task: TaskKind::Vqa,
@@ -93,21 +94,26 @@ impl Default for VqaRecipe {
             data: QuestionSource::default(),
             words: WordConfig::default(),
             answers: AnswersConfig::default(),
-            encoder: EncoderConfig::default(),
-            model: VqaConfig::Deeper(DeeperConfig {
+            encoder: EncoderConfig {
+                network: ModelConfig::Cnn(CnnConfig {
+                    channels: vec![8, 16, 32],
+                    ..CnnConfig::default()
+                }),
+                ..EncoderConfig::default()
+            },
+            model: VqaConfig::Attention(AttentionConfig {
                 cell: CellName::Gru,
-                hidden_size: 128,
-                layers: 1,
+                hidden_size: 64,
                 embedding_size: 32,
+                attention_size: 64,
                 joint_size: 128,
-                answer_size: 128,
-                normalise: false,
+                soft: false,
                 dropout: 0.0,
             }),
             train: TrainConfig {
-                epochs: 15,
+                epochs: 34,
                 batch_size: 64,
-                learning_rate: 3e-3,
+                learning_rate: 2e-3,
                 schedule: Schedule::OneCycle {
                     rise: 0.25,
                     start: 0.1,

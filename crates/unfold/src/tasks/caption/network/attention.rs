@@ -7,6 +7,7 @@ use crate::nn::{
 use crate::ops::{Attended, Cell};
 use crate::ragged::Ragged;
 use crate::tasks::caption::config::AttentionConfig;
+use crate::tasks::encoder::spread;
 use crate::tensor::Tensor;
 
 pub(in crate::tasks::caption) struct Attention {
@@ -66,17 +67,21 @@ impl Attention {
         &self.head
     }
 
-    /// The places of pictures with features `[B, L, C]`, and the first states.
-    fn look(&self, pass: &Pass<f32>, features: &Tensor) -> (Places, States) {
+    /// The places of pictures with features `[P, L, C]`, and the first states, for sentences about those of these numbers.
+    fn look(&self, pass: &Pass<f32>, features: &Tensor, pictures: &[u32]) -> (Places, States) {
         let values = self.dropout.forward(pass, features);
-        let values = self.places.forward(pass, &values).relu(); // [B, L, Z]
-        let keys = self.keys.forward(pass, &values); // [B, L, K]
-        let mean = values.mean_axis(1); // [B, Z]
-        let mut states = self.recurrent.zero_states(mean.dim(0));
-        states.h = vec![self.first_h.forward(pass, &mean).tanh()];
-        let c = self.first_c.as_ref();
-        states.c = c.map_or_else(Vec::new, |c| vec![c.forward(pass, &mean).tanh()]);
-        (Places { keys, values }, states)
+        let values = self.places.forward(pass, &values).relu(); // [P, L, Z]
+        let keys = self.keys.forward(pass, &values); // [P, L, K]
+        let mean = values.mean_axis(1); // [P, Z]
+        let first = |layer: &Linear| spread(&layer.forward(pass, &mean).tanh(), pictures);
+        let mut states = self.recurrent.zero_states(pictures.len());
+        states.h = vec![first(&self.first_h)];
+        states.c = self.first_c.iter().map(first).collect();
+        let places = Places {
+            keys: spread(&keys, pictures),
+            values: spread(&values, pictures),
+        };
+        (places, states)
     }
 
     /// A step of the first R sequences with word vectors `[R, C]` from states `[R, D]`: z_t, α_t, and h_t with the new states.
@@ -102,10 +107,11 @@ impl Attention {
         &self,
         pass: &Pass<f32>,
         features: &Tensor,
+        pictures: &[u32],
         words: &[u32],
         sequences: &Ragged,
     ) -> Written {
-        let (places, mut states) = self.look(pass, features);
+        let (places, mut states) = self.look(pass, features, pictures);
         let x = self.dropout.forward(pass, &self.table.forward(pass, words)); // [N, C]
         let (mut outputs, mut looked) = (Vec::new(), Vec::new());
         for t in 0..sequences.steps() {
@@ -123,12 +129,13 @@ impl Attention {
         let wanted = pass.is_training() && self.evenness > 0.0;
         Written {
             logits: self.head.forward(pass, &self.dropout.forward(pass, &y)),
-            penalty: wanted.then(|| self.unevenness(&looked, sequences.batch())),
+            penalty: wanted.then(|| self.unevenness(&looked, sequences)),
         }
     }
 
-    /// λ / B Σ_b Σ_l (1 - Σ_t α_tl)².
-    fn unevenness(&self, looked: &[Tensor], batch: usize) -> Tensor {
+    /// λ / N Σ_b Σ_l (1 - Σ_t α_tl)², with N words: the loss beside it is a mean over words.
+    fn unevenness(&self, looked: &[Tensor], sequences: &Ragged) -> Tensor {
+        let batch = sequences.batch();
         let places = looked[0].dim(1);
         let padded = looked.iter().map(|alpha| match batch - alpha.dim(0) {
             0 => alpha.clone(),
@@ -136,11 +143,11 @@ impl Attention {
         });
         let sum = padded.reduce(|sum, alpha| sum.add(&alpha)).expect("a step");
         let uneven = sum.affine(-1.0, 1.0).square().sum();
-        uneven.affine(self.evenness / batch as f64, 0.0)
+        uneven.affine(self.evenness / sequences.rows() as f64, 0.0)
     }
 
-    pub(super) fn begin(&self, pass: &Pass<f32>, features: &Tensor) -> Memory {
-        let (Places { keys, values }, states) = self.look(pass, features);
+    pub(super) fn begin(&self, pass: &Pass<f32>, features: &Tensor, pictures: &[u32]) -> Memory {
+        let (Places { keys, values }, states) = self.look(pass, features, pictures);
         Memory {
             states,
             seen: Seen::Places { keys, values },

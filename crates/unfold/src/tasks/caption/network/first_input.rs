@@ -4,6 +4,7 @@ use super::{Memory, SPREAD, Seen, Step, Written, one_step};
 use crate::nn::{Dropout, Embedding, Linear, Pass, Recurrent, RecurrentConfig, Scope};
 use crate::ragged::Ragged;
 use crate::tasks::caption::config::FirstInputConfig;
+use crate::tasks::encoder::spread;
 use crate::tensor::Tensor;
 
 pub(in crate::tasks::caption) struct FirstInput {
@@ -44,12 +45,13 @@ impl FirstInput {
         &self,
         pass: &Pass<f32>,
         features: &Tensor,
+        pictures: &[u32],
         words: &[u32],
         sequences: &Ragged,
     ) -> Written {
         let (n, b) = (words.len(), sequences.batch());
         let drop = |x: &Tensor| self.dropout.forward(pass, x);
-        let first = self.picture.forward(pass, features); // [B, C]
+        let first = self.see(pass, features, pictures); // [B, C]
         let x = self.table.forward(pass, words); // [N, C]
         // The rows of the first step come first.
         let x = drop(&Tensor::concat(&[&first, &x], 0)); // [B + N, C]
@@ -64,9 +66,14 @@ impl FirstInput {
         }
     }
 
-    pub(super) fn begin(&self, pass: &Pass<f32>, features: &Tensor) -> Memory {
-        let first = self.picture.forward(pass, features);
-        let one = one_step(features.dim(0));
+    /// What is read before the first word.
+    fn see(&self, pass: &Pass<f32>, features: &Tensor, pictures: &[u32]) -> Tensor {
+        spread(&self.picture.forward(pass, features), pictures)
+    }
+
+    pub(super) fn begin(&self, pass: &Pass<f32>, features: &Tensor, pictures: &[u32]) -> Memory {
+        let first = self.see(pass, features, pictures);
+        let one = one_step(pictures.len());
         Memory {
             states: self.recurrent.forward(pass, &first, &one, None).states,
             seen: Seen::Nothing,

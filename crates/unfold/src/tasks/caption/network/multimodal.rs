@@ -6,6 +6,7 @@ use crate::nn::{RecurrentConfig, RecurrentInit};
 use crate::ops::Cell;
 use crate::ragged::Ragged;
 use crate::tasks::caption::config::MultimodalConfig;
+use crate::tasks::encoder::spread;
 use crate::tensor::Tensor;
 
 pub(in crate::tasks::caption) struct Multimodal {
@@ -70,13 +71,15 @@ impl Multimodal {
         &self,
         pass: &Pass<f32>,
         features: &Tensor,
+        pictures: &[u32],
         words: &[u32],
         sequences: &Ragged,
     ) -> Written {
         let b = sequences.batch();
         let drop = |x: &Tensor| self.dropout.forward(pass, x);
         let x = drop(&self.table.forward(pass, words)); // [N, C]
-        let picture = self.picture.forward(pass, &drop(features)); // [B, D]
+        let picture = self.picture.forward(pass, &drop(features)); // [P, D]
+        let picture = spread(&picture, pictures); // [B, D]
         let h = self.first(pass, &x.narrow(0, 0, b), &picture);
         // Sentences of one step have no second one.
         let later: Vec<usize> = sequences.lengths().iter().map(|len| len - 1).collect();
@@ -96,10 +99,11 @@ impl Multimodal {
         }
     }
 
-    pub(super) fn begin(&self, pass: &Pass<f32>, features: &Tensor) -> Memory {
+    pub(super) fn begin(&self, pass: &Pass<f32>, features: &Tensor, pictures: &[u32]) -> Memory {
+        let picture = self.picture.forward(pass, features);
         Memory {
-            states: self.recurrent.zero_states(features.dim(0)),
-            seen: Seen::Added(self.picture.forward(pass, features)),
+            states: self.recurrent.zero_states(pictures.len()),
+            seen: Seen::Added(spread(&picture, pictures)),
         }
     }
 

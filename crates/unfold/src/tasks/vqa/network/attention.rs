@@ -1,9 +1,10 @@
 //! A GRU that looks at the places of the picture once (after Teney et al. 2018).
 
-use super::{Answers, Reader};
+use super::{Answers, Reader, Seen};
 use crate::nn::{Dropout, Init, Linear, ParamId, Pass, Scope};
 use crate::ops::Attended;
 use crate::ragged::Ragged;
+use crate::tasks::encoder::spread;
 use crate::tasks::vqa::config::AttentionConfig;
 use crate::tensor::Tensor;
 
@@ -62,12 +63,13 @@ impl Attention {
         pass: &Pass<f32>,
         words: &[u32],
         questions: &Ragged,
-        features: &Tensor,
+        Seen { features, pictures }: Seen<'_>,
     ) -> Answers {
         let drop = |x: &Tensor| self.dropout.forward(pass, x);
         let q = self.reader.read(pass, words, questions).last(); // [B, D]
-        let values = self.places.forward(pass, &drop(features)).relu(); // [B, L, J]
-        let keys = self.keys.forward(pass, &values); // [B, L, K]
+        let values = self.places.forward(pass, &drop(features)).relu(); // [P, L, J]
+        let keys = spread(&self.keys.forward(pass, &values), pictures); // [B, L, K]
+        let values = spread(&values, pictures); // [B, L, J]
         let query = self.query.forward(pass, &q); // [B, K]
         let Attended { context, alpha } = query.attention(&keys, &pass.param(self.score), &values);
         let asked = self.question.forward(pass, &drop(&q)).relu(); // [B, J]

@@ -1,9 +1,10 @@
 //! The deeper LSTM with a normalised picture (Antol et al. 2015, section 4.2; Goyal et al. 2017, section 4).
 
-use super::Reader;
+use super::{Reader, Seen};
 use crate::nn::{Dropout, Linear, Pass, Scope};
 use crate::ops::Cell;
 use crate::ragged::Ragged;
+use crate::tasks::encoder::spread;
 use crate::tasks::vqa::config::DeeperConfig;
 use crate::tensor::Tensor;
 
@@ -24,7 +25,7 @@ impl Deeper {
     pub(super) fn new(
         scope: &mut Scope<'_, f32>,
         config: &DeeperConfig,
-        channels: usize,
+        seen: usize,
         words: usize,
         answers: usize,
     ) -> Deeper {
@@ -36,7 +37,7 @@ impl Deeper {
         Deeper {
             reader: Reader::new(scope, config.cell, sizes, config.dropout),
             question: Linear::new(&mut scope.scope("question"), states, joint),
-            picture: Linear::new(&mut scope.scope("picture"), channels, joint),
+            picture: Linear::new(&mut scope.scope("picture"), seen, joint),
             hidden: Linear::new(&mut scope.scope("hidden"), joint, config.answer_size),
             normalise: config.normalise,
             dropout: Dropout::new(config.dropout),
@@ -53,22 +54,21 @@ impl Deeper {
         pass: &Pass<f32>,
         words: &[u32],
         questions: &Ragged,
-        features: &Tensor,
+        Seen { features, pictures }: Seen<'_>,
     ) -> Tensor {
         let drop = |x: &Tensor| self.dropout.forward(pass, x);
         let states = self.reader.read(pass, words, questions);
         let all: Vec<&Tensor> = states.h.iter().chain(&states.c).collect();
         let read = Tensor::concat(&all, 1);
         let q = self.question.forward(pass, &drop(&read)).tanh(); // [B, J]
-        let seen = match self.normalise {
-            true => {
-                let squares = features.square().sum_axis(1).affine(1.0, TINY);
-                let length = squares.sqrt().reshape([features.dim(0), 1]);
-                features.div(&length)
-            }
-            false => features.clone(),
-        };
-        let v = self.picture.forward(pass, &drop(&seen)).tanh(); // [B, J]
+        let p = features.dim(0);
+        let mut seen = features.reshape([p, features.len() / p]); // [P, C] or [P, L C]
+        if self.normalise {
+            let squares = seen.square().sum_axis(1).affine(1.0, TINY);
+            seen = seen.div(&squares.sqrt().reshape([p, 1]));
+        }
+        let v = self.picture.forward(pass, &drop(&seen)).tanh(); // [P, J]
+        let v = spread(&v, pictures); // [B, J]
         let h = self.hidden.forward(pass, &drop(&q.mul(&v))).tanh();
         self.head.forward(pass, &drop(&h))
     }

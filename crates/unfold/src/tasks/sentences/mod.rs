@@ -1,6 +1,15 @@
-//! Captions as numbers, and batches of them with their pictures.
+//! Captions as numbers, and batches of them with their pictures: what models that write captions and models that compare
+//! them with pictures are given.
 
-use crate::data::{CaptionSet, Vocabulary, bucketed_batches};
+mod config;
+mod parts;
+
+use std::collections::HashMap;
+
+pub use config::WordConfig;
+pub(super) use parts::{Part, Parts, Preparation, held_out};
+
+use crate::data::{CaptionSet, Count, Vocabulary, bucketed_batches, caption_words};
 use crate::error::Result;
 use crate::ragged::{Packed, Ragged, pack};
 use crate::random::Key;
@@ -27,6 +36,34 @@ pub(super) struct Batch {
     pub(super) words: Vec<u32>,
     /// The words that follow each, the boundary last, `[N]`.
     pub(super) next: Vec<u32>,
+    pub(super) sequences: Ragged,
+}
+
+/// The words met at least so often in the captions of a set.
+pub(super) fn vocabulary(set: &CaptionSet, min_count: usize) -> Vocabulary {
+    let mut counts: HashMap<String, Count> = HashMap::new();
+    for caption in set.captions.iter().flatten() {
+        for word in caption_words(caption) {
+            let count = counts.entry(word).or_default();
+            count.total += 1;
+        }
+    }
+    Vocabulary::build(counts, min_count, 0)
+}
+
+/// The words of a caption as numbers, cut to the longest one; never empty where the caption is not.
+pub(super) fn encode(words: &Vocabulary, caption: &str, max_length: usize) -> Vec<u32> {
+    let number = |word: &String| words.id(word).unwrap_or(UNKNOWN);
+    let all = caption_words(caption);
+    all.iter().take(max_length).map(number).collect()
+}
+
+/// Some captions, longest first, time by time, each with its picture.
+pub(super) struct Pairs {
+    /// What the network gets of their pictures, in the order of the captions.
+    pub(super) sight: Sight,
+    /// The words, `[N]`.
+    pub(super) words: Vec<u32>,
     pub(super) sequences: Ragged,
 }
 
@@ -65,8 +102,8 @@ impl Sentences {
     }
 
     /// Batches of one epoch: captions of like lengths together, or all of a picture.
-    pub(super) fn order(&self, batch_size: usize, seen_anew: bool, key: Key) -> Vec<Vec<usize>> {
-        if seen_anew {
+    pub(super) fn order(&self, batch_size: usize, together: bool, key: Key) -> Vec<Vec<usize>> {
+        if together {
             let pictures: Vec<usize> = self.all.iter().map(|(picture, _)| *picture).collect();
             return by_picture(&pictures, batch_size, key);
         }
@@ -78,6 +115,54 @@ impl Sentences {
         let mut order: Vec<usize> = (0..self.len()).collect();
         order.sort_by_key(|&i| std::cmp::Reverse(self.all[i].1.len()));
         order.chunks(batch_size).map(<[usize]>::to_vec).collect()
+    }
+
+    /// Batches of one epoch in each of which every picture is once: one caption of each picture, then another one.
+    pub(super) fn rounds(&self, batch_size: usize, key: Key) -> Vec<Vec<usize>> {
+        let mut groups: Vec<(usize, Vec<usize>)> = Vec::new();
+        for (i, (picture, _)) in self.all.iter().enumerate() {
+            match groups.last_mut() {
+                Some((last, group)) if last == picture => group.push(i),
+                _ => groups.push((*picture, vec![i])),
+            }
+        }
+        let longest = groups.iter().map(|(_, group)| group.len()).max();
+        let orders: Vec<Vec<usize>> = groups
+            .iter()
+            .map(|(picture, group)| key.child(*picture as u64).permutation(group.len()))
+            .collect();
+        let mut batches = Vec::new();
+        for round in 0..longest.unwrap_or(0) {
+            let taken = |group: usize| Some(groups[group].1[*orders[group].get(round)?]);
+            let order = key
+                .named("round")
+                .child(round as u64)
+                .permutation(groups.len());
+            let row: Vec<usize> = order.into_iter().filter_map(taken).collect();
+            batches.extend(row.chunks(batch_size).map(<[usize]>::to_vec));
+        }
+        batches
+    }
+
+    /// These captions with their pictures; with a key pictures are changed at random.
+    pub(super) fn pairs(
+        &self,
+        numbers: &[usize],
+        gallery: &Gallery,
+        key: Option<Key>,
+    ) -> Result<Pairs> {
+        let words: Vec<&[u32]> = numbers.iter().map(|&i| &self.all[i].1[..]).collect();
+        let Packed {
+            items,
+            sequences,
+            order,
+        } = pack(&words);
+        let pictures = order.iter().map(|&place| self.all[numbers[place]].0);
+        Ok(Pairs {
+            sight: gallery.look(&pictures.collect::<Vec<_>>(), key)?,
+            words: items,
+            sequences,
+        })
     }
 
     /// A batch of these captions; with a key pictures are changed at random.
