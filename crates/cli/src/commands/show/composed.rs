@@ -119,11 +119,13 @@ pub(super) fn alignment(run: &Path, file: &Path, sentence: &str) -> Result<Canva
     };
     let tiles = phrases.iter().map(|phrase| {
         let words = phrase.words.join(" ");
-        let positive = phrase.heat.relu();
-        place(&fitted, &words, &positive)
+        // Products have no zero of their own: what counts is where a phrase fits better than elsewhere.
+        let mean = f64::from(phrase.heat.mean().item());
+        let better = phrase.heat.affine(1.0, -mean).relu();
+        place(&fitted, &words, &better)
     });
     let places = Section {
-        title: "where each phrase fits".into(),
+        title: "where each phrase fits better than elsewhere".into(),
         side: 200.0,
         tiles: tiles.collect(),
     };
