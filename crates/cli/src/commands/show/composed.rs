@@ -78,7 +78,8 @@ pub(super) fn answer(run: &Path, file: &Path, question: &str) -> Result<Canvas> 
         tiles,
     };
     let label = &reply.prediction.label;
-    let title = format!("{question} {label}");
+    let asked = question.trim_end().trim_end_matches('?');
+    let title = format!("{asked}? {label}");
     let free = mosaic::beside(&section);
     let mut canvas = mosaic::draw(&title, &see::name(file), &[section]);
     let answers = reply.prediction.probabilities.iter().take(TOLD);
