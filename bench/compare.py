@@ -128,7 +128,7 @@ class Results:
 
 def length(name):
     """The steps of all sequences of a workload of many steps (lstm_t3200_train) or sequences (lstm_b256_train)."""
-    found = re.fullmatch(r"lstm_([tb])(\d+)_.*", name)
+    found = re.fullmatch(r"lstm_([tb])(\d+)(?:_checkpoint)?_train", name)
     return found and int(found[2]) * {"t": 16, "b": 50}[found[1]]
 
 

@@ -178,6 +178,27 @@ fn a_trained_network_sees_for_another() {
         svg.contains("where it looked for each word"),
         "no attention in the picture"
     );
+    // One cache under the other's name is refused, and kept.
+    let files = std::fs::read_dir(desk.path("seen")).unwrap();
+    let files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    std::fs::copy(&files[0], &files[1]).unwrap();
+    let left = std::fs::read(&files[1]).unwrap();
+    let refused = ["first-input", "attention"].map(|kind| {
+        let kind_is = format!("model.kind={kind}");
+        let flags = line(describe, &["--set", &kind_is, "--out", "never"]);
+        let ended = desk.unfold(&flags);
+        if ended.status == Some(0) {
+            return false;
+        }
+        ended.ended(2).complained(&[
+            ".features",
+            "holds no features of this network",
+            "encoder.cache",
+        ]);
+        true
+    });
+    assert_eq!(refused.iter().filter(|refused| **refused).count(), 1);
+    assert!(std::fs::read(&files[1]).unwrap() == left);
 }
 
 const VQA: &str = "train vqa photos --set encoder.network.channels=[6,8] --set train.epochs=12 \
