@@ -13,9 +13,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use crate::denormals::Flush;
 use crate::shared::Shared;
 
-/// Turns of the wait loop before a thread sleeps: some tenths of a millisecond. A wake-up takes as long as much of a small
-/// network's answer, so a thread stays awake between the jobs of one.
-const SPINS: u32 = 20_000;
+/// Turns of the wait loop before a thread sleeps: some microseconds, about what a wake-up costs.
+const SPINS: u32 = 2000;
 
 /// What the workers see of a job. It lives on the caller's stack for as long as a worker may look.
 struct Job {
@@ -31,8 +30,6 @@ struct State {
     places: usize,
     /// Workers started so far.
     workers: usize,
-    /// Those of them that sleep.
-    asleep: usize,
 }
 
 // SAFETY: the pointer is followed only between `join` and `leave`, while the caller of the job waits.
@@ -42,7 +39,6 @@ static STATE: Mutex<State> = Mutex::new(State {
     job: None,
     places: 0,
     workers: 0,
-    asleep: 0,
 });
 static WAKE: Condvar = Condvar::new();
 static DONE: Condvar = Condvar::new();
@@ -110,7 +106,7 @@ fn run_on_pool(tasks: usize, threads: usize, f: &(dyn Fn(usize) + Sync)) {
         next: AtomicUsize::new(0),
         panic: Mutex::new(None),
     };
-    let asleep = {
+    {
         let mut state = lock(&STATE);
         while state.workers < threads - 1 {
             let worker = std::thread::Builder::new()
@@ -124,14 +120,11 @@ fn run_on_pool(tasks: usize, threads: usize, f: &(dyn Fn(usize) + Sync)) {
         state.job = Some(&raw const job);
         state.places = threads - 1;
         POSTED.fetch_add(1, Ordering::Release);
-        state.asleep
-    };
-    if asleep > 0 {
-        if threads == 2 {
-            WAKE.notify_one();
-        } else {
-            WAKE.notify_all();
-        }
+    }
+    if threads == 2 {
+        WAKE.notify_one();
+    } else {
+        WAKE.notify_all();
     }
 
     job.claim();
@@ -195,11 +188,7 @@ fn work() {
                     ACTIVE.fetch_add(1, Ordering::Relaxed);
                     break job;
                 }
-                _ => {
-                    state.asleep += 1;
-                    state = WAKE.wait(state).unwrap_or_else(PoisonError::into_inner);
-                    state.asleep -= 1;
-                }
+                _ => state = WAKE.wait(state).unwrap_or_else(PoisonError::into_inner),
             }
         };
         drop(state);
