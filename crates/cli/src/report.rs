@@ -85,6 +85,11 @@ pub(crate) fn of_vqa(report: &VqaReport) -> String {
         let share = report.out_of_reach as f64 / report.examples.max(1) as f64;
         rows.push(("answer not known".into(), percent(share)));
     }
+    if let Some(scores) = &report.counter_examples {
+        rows.push(("counter-examples found".into(), percent(scores.found)));
+        rows.push(("  the nearest picture".into(), percent(scores.nearest)));
+        rows.push(("  at random".into(), percent(scores.chance)));
+    }
     let title = title(&report.split, report.examples, "question", report.seconds);
     lines(&title, &rows) + &unread(&report.damaged)
 }

@@ -8,12 +8,13 @@ use serde::Serialize;
 use unfold::data::{Picture, decode};
 use unfold::tasks::caption::{AnswerConfig, Caption, CaptionModel};
 use unfold::tasks::image::ImageModel;
-use unfold::tasks::vqa::VqaModel;
+use unfold::tasks::vqa::{Among, CounterExample, VqaModel};
 
 use super::run::{Answer, Lines, one_line};
 use crate::failure::unusable;
 use crate::output;
 use crate::plan::Run;
+use crate::progress::with_reporter;
 use crate::tell::tell;
 
 /// Reads a picture.
@@ -87,6 +88,7 @@ pub(super) fn caption(plan: &Run, files: Option<&Vec<String>>) -> Result<()> {
 /// Answers questions about pictures: each text that is a file is the picture that the questions after it are about.
 pub(super) fn ask(plan: &Run, texts: &[String]) -> Result<()> {
     let model = VqaModel::load(&plan.run)?;
+    let among = among(plan, &model)?;
     let mut picture: Option<(&str, Picture)> = None;
     let mut asked = false;
     for text in texts {
@@ -95,7 +97,7 @@ pub(super) fn ask(plan: &Run, texts: &[String]) -> Result<()> {
             continue;
         }
         asked = true;
-        reply(plan, &model, picture.as_ref(), text)?;
+        reply(plan, &model, among.as_ref(), picture.as_ref(), text)?;
     }
     match asked {
         true => Ok(()),
@@ -109,6 +111,7 @@ pub(super) fn ask(plan: &Run, texts: &[String]) -> Result<()> {
 /// Answers questions on standard input, each with the path of its picture and a tab before it.
 pub(super) fn ask_lines(plan: &Run) -> Result<()> {
     let model = VqaModel::load(&plan.run)?;
+    let among = among(plan, &model)?;
     if std::io::stdin().is_terminal() {
         tell!("type the path of a picture, a tab and a question, and press Enter; Ctrl-D ends");
     }
@@ -125,16 +128,26 @@ pub(super) fn ask_lines(plan: &Run) -> Result<()> {
                     ));
                 }
             };
-            reply(plan, &model, picture.as_ref(), question)?;
+            reply(plan, &model, among.as_ref(), picture.as_ref(), question)?;
         }
     }
     Ok(())
 }
 
-/// Prints the answer to a question.
+/// The pictures to find counter-examples among, where some are named.
+fn among<'m>(plan: &Run, model: &'m VqaModel) -> Result<Option<Among<'m>>> {
+    let opened = plan.among.as_ref().map(|data| {
+        let pictures = with_reporter(|reporter| model.among(data, reporter))?;
+        Ok(pictures)
+    });
+    opened.transpose()
+}
+
+/// Prints the answer to a question, and pictures to which another one is right.
 fn reply(
     plan: &Run,
     model: &VqaModel,
+    among: Option<&Among<'_>>,
     picture: Option<&(&str, Picture)>,
     question: &str,
 ) -> Result<()> {
@@ -144,6 +157,11 @@ fn reply(
         tell!("note: the model does not know: {words}");
     }
     let prediction = &reply.prediction;
+    let examples = match (among, picture) {
+        (Some(among), Some((_, picture))) => among.counter_examples(picture, question)?,
+        _ => Vec::new(),
+    };
+    let examples = &examples[..plan.top.min(examples.len())];
     let line = match plan.json {
         true => serde_json::to_string(&Replied {
             picture: picture.map(|(file, _)| *file),
@@ -152,13 +170,21 @@ fn reply(
             probability: prediction.probability,
             answers: prediction.probabilities.iter().take(TOLD).collect(),
             unknown: &reply.unknown,
+            counter_examples: among.map(|_| examples.iter().map(told).collect()),
         })?,
-        false => format!(
-            "{}\t{}\t{:.4}",
-            one_line(question),
-            one_line(&prediction.label),
-            prediction.probability
-        ),
+        false => {
+            let answer = format!(
+                "{}\t{}\t{:.4}",
+                one_line(question),
+                one_line(&prediction.label),
+                prediction.probability
+            );
+            let each = examples.iter().map(|example| {
+                let (name, answer) = (one_line(&example.name), one_line(&example.answer.label));
+                format!("\n\t{name}\t{answer}\t{:.4}", example.score)
+            });
+            each.fold(answer, |all, line| all + &line)
+        }
     };
     output::print(&(line + "\n"))
 }
@@ -178,6 +204,25 @@ struct Replied<'a> {
     answers: Vec<&'a (String, f32)>,
     /// Words that the model does not know.
     unknown: &'a [String],
+    /// Pictures to which another answer is right, where some were looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counter_examples: Option<Vec<Told<'a>>>,
+}
+
+/// A counter-example as an object.
+#[derive(Serialize)]
+struct Told<'a> {
+    picture: &'a str,
+    answer: &'a str,
+    score: f32,
+}
+
+fn told(example: &CounterExample) -> Told<'_> {
+    Told {
+        picture: &example.name,
+        answer: &example.answer.label,
+        score: example.score,
+    }
 }
 
 /// A picture's captions as an object, likeliest first.

@@ -55,6 +55,7 @@ EXAMPLES
   find photos -name '*.jpg' | unfold run runs/image-flowers --json
   unfold run runs/caption-photos dog.jpg --beam 3
   unfold run runs/vqa-photos dog.jpg 'What color is the dog?'
+  unfold run runs/vqa-photos dog.jpg 'What color is the dog?' --among photos/
   unfold run runs/align-photos --among photos/ 'a dog runs on the beach'
   unfold run runs/align-photos --among photos/ dog.jpg
 
@@ -64,6 +65,8 @@ OUTPUT
   An image classifier does so for each file, whose path stands before the label, or as \"picture\" in the object.
   A captioner prints the path, a tab and the caption; a model that answers questions prints the question, a tab, the answer,
   a tab and its probability. On standard input it takes the picture's path, a tab and the question.
+  One that learned to find counter-examples then prints, for --among, a line that begins with a tab for each picture like it to
+  which another answer is right, the best first: the picture, a tab, its answer there, a tab, and its score.
   A model that aligns pictures and sentences prints what it finds among those of --among, the best first: the sentence or the
   picture that was asked for, a tab, the picture or sentence found, a tab, and how well they fit.
   A language model prints the prompt and goes on with it, word by word as they come.";
@@ -91,7 +94,7 @@ pub(crate) struct Run {
 
 /// What is looked for where.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Models that align pictures and sentences")]
+#[command(next_help_heading = "Models that align pictures and sentences, or find counter-examples")]
 pub(crate) struct Finding {
     /// Find among the pictures of DATA, and their captions if it has some
     #[arg(long, value_name = "DATA")]

@@ -269,6 +269,74 @@ fn from_questions_to_answers() {
     }
 }
 
+/// Stripes that go one way are a counter-example to what is said of stripes that go the other.
+#[test]
+fn counter_examples_are_learned_and_found() {
+    let desk = Desk::new();
+    photos(&desk, 60);
+    let learn = ["--set", "counter_examples.neighbours=12", "--json", "--out"];
+    for kind in ["deeper", "attention"] {
+        let kind_is = format!("model.kind={kind}");
+        let flags = [&learn[..], &[kind, "--set", &kind_is]].concat();
+        let said = desk.unfold(&line(VQA, &flags)).ended(0);
+        let scores = &said.complained(&["counter-examples found"]).json()["counter_examples"];
+        assert!(scores["questions"].as_u64() > Some(0), "{scores}");
+        let share = |name: &str| scores[name].as_f64().unwrap();
+        assert!(
+            share("found") > 0.9 && share("found") > share("chance"),
+            "{scores}"
+        );
+        let down = "photos/pictures/006.bmp";
+        let ask = [
+            "run",
+            kind,
+            down,
+            "Do they go down?",
+            "--among",
+            "photos/pictures",
+        ];
+        let found = desk.unfold(&[&ask[..], &["--top", "3", "--json"]].concat());
+        let found = found.ended(0).json();
+        assert_eq!(found["answer"], "yes", "{found}");
+        let examples = found["counter_examples"].as_array().unwrap();
+        assert_eq!(examples.len(), 3, "{found}");
+        for example in examples {
+            assert_eq!(example["answer"], "no", "{found}");
+        }
+        let said = desk.unfold(&ask).ended(0).out;
+        assert_eq!(
+            said.lines().filter(|line| line.starts_with('\t')).count(),
+            5,
+            "{said}"
+        );
+    }
+    let never = "train vqa photos --set counter_examples.neighbours=12 --out never --set";
+    desk.unfold(&line(never, &["model.kind=language"]))
+        .ended(2)
+        .complained(&["counter_examples", "does not look at pictures"]);
+    desk.unfold(&line(never, &["counter_examples.margin=-1"]))
+        .ended(2)
+        .complained(&["counter_examples.margin", "above 0"]);
+    desk.unfold(&line(
+        "train vqa photos --set train.epochs=1 --out plain",
+        &[],
+    ))
+    .ended(0);
+    desk.unfold(&[
+        "run",
+        "plain",
+        "photos/pictures/006.bmp",
+        "Do they go down?",
+        "--among",
+        "photos",
+    ])
+    .ended(2)
+    .complained(&[
+        "did not learn to find counter-examples",
+        "counter_examples.neighbours",
+    ]);
+}
+
 const ALIGN: &str = "train align photos --set encoder.network.channels=[6,8] --set words.min_count=1 \
                      --set model.hidden_size=12 --set model.embedding_size=12 --set model.joint_size=24 \
                      --set model.dropout=0 --set train.epochs=15 --set train.batch_size=12 \

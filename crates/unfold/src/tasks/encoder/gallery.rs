@@ -24,6 +24,25 @@ pub(in crate::tasks) enum Sight {
     Pixels(Tensor),
 }
 
+/// Rows and columns of the small copy of a picture by which it is compared with others.
+const SMALL: [usize; 2] = [16, 16];
+
+impl Sight {
+    /// A short vector of each picture, `[B, ..]`, in which like pictures are near each other: the mean of its features over
+    /// places, or a small copy of it.
+    pub(in crate::tasks) fn short(&self) -> Tensor {
+        match self {
+            Sight::Features(features) if features.dims().len() == 3 => features.mean_axis(1),
+            Sight::Features(features) => features.clone(),
+            Sight::Pixels(pixels) => {
+                let small = pixels.adaptive_avg_pool2d(SMALL);
+                let b = small.dim(0);
+                small.reshape([b, small.len() / b.max(1)])
+            }
+        }
+    }
+}
+
 /// The pictures of a set.
 pub(in crate::tasks) struct Gallery {
     held: Held,

@@ -153,7 +153,7 @@ impl Encoder {
 
     /// Refuses a network without a grid where one is needed.
     fn check(&self) -> Result<()> {
-        let shape = self.sight().output();
+        let shape = self.layers().output();
         let fits = match self.card.features {
             Features::Vector => shape.rank() == 1,
             Features::Grid => shape.rank() == 3,
@@ -174,20 +174,20 @@ impl Encoder {
 
     /// What a picture's features are: how many places (1 for a vector), and how many channels each.
     pub(super) fn shape(&self) -> [usize; 2] {
-        let shape = self.sight().output();
+        let shape = self.layers().output();
         [shape.len() / shape.last().max(1), shape.last()]
     }
 
     /// Rows and columns of places, where there is a grid of them.
     pub(super) fn grid(&self) -> Option<[usize; 2]> {
-        match *self.sight().output().dims() {
+        match *self.layers().output().dims() {
             [h, w, _] => Some([h, w]),
             _ => None,
         }
     }
 
     /// The layers that see.
-    fn sight(&self) -> Network {
+    fn layers(&self) -> Network {
         match self.card.features {
             Features::Vector => self.network.clone(),
             Features::Grid => self.network.grid(),
@@ -198,7 +198,7 @@ impl Encoder {
     pub(super) fn see(&self, pass: &Pass<f32>, sight: &Sight) -> Tensor {
         match sight {
             Sight::Features(features) => features.clone(),
-            Sight::Pixels(pixels) => self.shaped(self.sight().forward(pass, pixels)),
+            Sight::Pixels(pixels) => self.shaped(self.layers().forward(pass, pixels)),
         }
     }
 
@@ -210,12 +210,35 @@ impl Encoder {
         }
     }
 
+    /// A picture in the network's form, normalised, `[1, H, W, C]`.
+    fn pixels(&self, picture: &Picture) -> Tensor {
+        let card = &self.card;
+        let fitted = card.form.apply(picture);
+        let mut values = vec![0.0; fitted.pixels.len()];
+        card.normalise.apply(&fitted.pixels, &mut values);
+        let PictureForm {
+            height,
+            width,
+            channels,
+            ..
+        } = card.form;
+        Tensor::from_vec(values, [1, height, width, channels])
+    }
+
+    /// What a [`Gallery`] of this encoder would give of a picture.
+    pub(super) fn sight(&self, params: &Params<f32>, picture: &Picture) -> Sight {
+        match self.card.learned {
+            true => Sight::Pixels(self.pixels(picture)),
+            false => Sight::Features(self.looker(params).look(picture)),
+        }
+    }
+
     /// The encoder as its parameters are, which are its own or among `params`.
     pub(super) fn looker(&self, params: &Params<f32>) -> Looker<'_> {
         let params = self.own.as_ref().unwrap_or(params);
         Looker {
             encoder: self,
-            network: self.sight().frozen(params),
+            network: self.layers().frozen(params),
         }
     }
 
@@ -275,16 +298,6 @@ impl Looker<'_> {
 
     /// The features of one picture, `[1, C]` or `[1, L, C]`.
     pub(super) fn look(&self, picture: &Picture) -> Tensor {
-        let card = &self.encoder.card;
-        let fitted = card.form.apply(picture);
-        let mut values = vec![0.0; fitted.pixels.len()];
-        card.normalise.apply(&fitted.pixels, &mut values);
-        let PictureForm {
-            height,
-            width,
-            channels,
-            ..
-        } = card.form;
-        self.features(&Tensor::from_vec(values, [1, height, width, channels]))
+        self.features(&self.encoder.pixels(picture))
     }
 }

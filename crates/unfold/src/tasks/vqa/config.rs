@@ -148,6 +148,15 @@ impl VqaConfig {
         }
     }
 
+    /// The length of the product of question and picture; nothing where it does not look.
+    pub(super) fn joint_size(&self) -> Option<usize> {
+        match self {
+            VqaConfig::Prior(_) | VqaConfig::Language(_) => None,
+            VqaConfig::Deeper(config) => Some(config.joint_size),
+            VqaConfig::Attention(config) => Some(config.joint_size),
+        }
+    }
+
     /// Whether each answer has a probability of its own, and not all of them one together.
     pub(super) fn is_soft(&self) -> bool {
         matches!(self, VqaConfig::Attention(config) if config.soft)

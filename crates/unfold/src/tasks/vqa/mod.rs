@@ -1,7 +1,10 @@
 //! Visual question answering: from pictures, questions and answers to a model that answers new ones.
 
+mod among;
 mod config;
+mod counter;
 mod model;
+mod neighbours;
 mod network;
 mod questions;
 mod recipe;
@@ -10,11 +13,15 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Instant;
 
+pub use among::{Among, CounterExample};
 pub use config::{AttentionConfig, DeeperConfig, LanguageOnlyConfig, PriorConfig, VqaConfig};
+pub use counter::{CounterExamplesConfig, CounterScores};
 pub use model::{Reply, VqaModel, VqaReport};
 pub use recipe::{AnswersConfig, VqaRecipe, WordConfig};
 
+use self::counter::hinge;
 use self::model::{Card, fingerprint, pictures};
+use self::neighbours::Neighbours;
 use self::network::Network;
 use self::questions::{Batch, Questions};
 use crate::data::{Count, QuestionData, QuestionSet, Vocabulary, question_words, read_questions};
@@ -80,15 +87,18 @@ pub fn train(
         max_length: recipe.words.max_length,
         encoder: encoder.as_ref().map(|encoder| encoder.card().clone()),
         model: recipe.model.clone(),
+        counter_examples: recipe.counter_examples.clone(),
         source: recipe.data.clone(),
         seed: recipe.seed,
         trained_on: fingerprint(&train),
     };
+    let counter = card.counter_head(&mut params);
     let mut model = VqaModel {
         card,
         params,
         encoder,
         network,
+        counter,
     };
     let mut seen = |set: &QuestionSet, part: &str, learns: bool| -> Result<Option<Gallery>> {
         let cache = recipe.encoder.cache.as_deref();
@@ -126,6 +136,26 @@ pub fn train(
             "{left} training questions left out: their answers are not among the {most} most frequent"
         ));
     }
+    let neighbours = match (&recipe.counter_examples, &gallery) {
+        (Some(config), Some(gallery)) => {
+            let neighbours = Neighbours::of(&train, &questions, gallery, config.neighbours)?;
+            let telling = neighbours.telling().len();
+            if telling == 0 {
+                return Err(Error::data(
+                    data,
+                    "no question is asked of two pictures with different answers: there are no counter-examples",
+                    "leave counter_examples out of the recipe",
+                ));
+            }
+            notes.push(format!(
+                "{telling} of {} training questions have counter-examples among the {} nearest pictures",
+                questions.len(),
+                config.neighbours
+            ));
+            Some(neighbours)
+        }
+        _ => None,
+    };
     begin_with_frequencies(&mut model, &questions);
     let mut folder = RunFolder::open(&run.out, run.resume)?;
     folder.keep_recipe(&recipe.to_toml())?;
@@ -136,6 +166,7 @@ pub fn train(
             && (recipe.encoder.learns() || recipe.model.features() == Some(Features::Grid)),
         fingerprint: course(recipe, model.card.trained_on),
         questions,
+        neighbours,
         gallery,
         valid: valid.map(|(gallery, set)| {
             let questions = model.questions(&set, gallery.as_ref());
@@ -237,6 +268,8 @@ struct Training<'a> {
     /// Whether all questions about a picture stand together, because looking at it costs much.
     by_picture: bool,
     questions: Questions,
+    /// Where counter-examples are learned.
+    neighbours: Option<Neighbours>,
     gallery: Option<Gallery>,
     valid: Option<(QuestionSet, Questions, Option<Gallery>)>,
     fingerprint: u64,
@@ -255,7 +288,9 @@ impl Task for Training<'_> {
 
     fn batch(&self, questions: &[usize], key: Key) -> Result<Batch> {
         let (gallery, soft) = (self.gallery.as_ref(), self.model.soft());
-        self.questions.batch(questions, gallery, soft, Some(key))
+        let neighbours = self.neighbours.as_ref();
+        self.questions
+            .batch(questions, gallery, soft, neighbours, Some(key))
     }
 
     fn size(&self, batch: &Batch) -> usize {
@@ -263,8 +298,14 @@ impl Task for Training<'_> {
     }
 
     fn loss(&self, pass: &Pass<f32>, batch: &Batch, _: &mut Vec<Tensor>) -> Tensor {
-        let logits = self.model.logits(pass, batch);
-        self.model.loss(&logits, batch)
+        let (logits, again) = self.model.forward(pass, batch);
+        let loss = self.model.loss(&logits, batch);
+        match (again, &self.model.card.counter_examples) {
+            (Some(scores), Some(config)) => {
+                loss.add(&hinge(&scores, config.margin).affine(config.weight, 0.0))
+            }
+            _ => loss,
+        }
     }
 
     fn validate(&self, params: &Params<f32>) -> Result<Option<Evaluation>> {

@@ -6,6 +6,8 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::config::VqaConfig;
+use super::counter::{Again, CounterExamplesConfig, CounterHead, CounterScores};
+use super::neighbours::Neighbours;
 use super::network::{Answers, Network, Seen};
 use super::questions::{Batch, Questions};
 use crate::data::{
@@ -25,6 +27,8 @@ use crate::train::{Evaluation, Observer, Stage};
 
 /// Questions that are answered together.
 const ANSWERED_TOGETHER: usize = 128;
+/// Questions to which counter-examples are looked for when that is measured, at most.
+const MOST_EXPLAINED: usize = 1000;
 
 /// A model that answers questions about pictures, with everything it needs: vocabulary, answers, the form of its pictures, the
 /// networks that see and answer.
@@ -34,6 +38,8 @@ pub struct VqaModel {
     /// Nothing where it does not look.
     pub(super) encoder: Option<Encoder>,
     pub(super) network: Network,
+    /// Nothing where it did not learn to find counter-examples.
+    pub(super) counter: Option<CounterHead>,
 }
 
 /// What a model file says of itself besides the weights.
@@ -46,6 +52,8 @@ pub(super) struct Card {
     pub(super) max_length: usize,
     pub(super) encoder: Option<EncoderCard>,
     pub(super) model: VqaConfig,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) counter_examples: Option<CounterExamplesConfig>,
     pub(super) source: QuestionSource,
     /// The seed of the split and of the initial values.
     pub(super) seed: u64,
@@ -66,7 +74,27 @@ impl files::Card for Card {
         if self.answers.is_empty() || self.encoder.is_some() != self.model.features().is_some() {
             return Err(Error::recipe("model", "its parts do not fit together", ""));
         }
+        if let Some(config) = &self.counter_examples {
+            config.check()?;
+            if self.model.joint_size().is_none() {
+                return Err(Error::recipe("model", "its parts do not fit together", ""));
+            }
+        }
         self.model.check()
+    }
+}
+
+impl Card {
+    /// The head that finds counter-examples, where there is to be one, with its parameters among `params`.
+    pub(super) fn counter_head(&self, params: &mut Params<f32>) -> Option<CounterHead> {
+        let (config, joint) = (self.counter_examples.as_ref()?, self.model.joint_size()?);
+        let mut scope = params.scope("counter");
+        Some(CounterHead::new(
+            &mut scope,
+            config,
+            joint,
+            self.answers.len(),
+        ))
     }
 }
 
@@ -82,6 +110,9 @@ pub struct VqaReport {
     pub scores: VqaScores,
     /// Mean loss, in nats, over the questions to which the model can give a right answer.
     pub loss: f64,
+    /// How well it finds counter-examples, where it learned to and there are some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counter_examples: Option<CounterScores>,
     /// How many questions were asked.
     pub examples: usize,
     /// How many of them have no right answer that the model can give.
@@ -123,6 +154,7 @@ impl VqaModel {
             card.words.len(),
             card.answers.len(),
         );
+        let counter = card.counter_head(&mut params);
         params
             .restored()
             .map_err(|problem| files::damaged(&file, problem))?;
@@ -131,6 +163,7 @@ impl VqaModel {
             params,
             encoder,
             network,
+            counter,
         })
     }
 
@@ -190,14 +223,10 @@ impl VqaModel {
             features,
             pictures: &[0],
         });
-        let Answers { logits, alpha } = self.network.forward(&pass, &numbers, &one, seen);
+        let Answers { logits, alpha, .. } = self.network.forward(&pass, &numbers, &one, seen);
         let grid = self.encoder.as_ref().and_then(Encoder::grid);
-        let prediction = match self.card.model.is_soft() {
-            true => Prediction::of_each(&self.card.answers, logits.data()),
-            false => Prediction::of(&self.card.answers, logits.data()),
-        };
         Ok(Reply {
-            prediction,
+            prediction: self.predict(logits.data()),
             unknown,
             looked: alpha.zip(grid).map(|(alpha, grid)| alpha.reshape(grid)),
         })
@@ -264,8 +293,9 @@ impl VqaModel {
         Questions::of(set, gallery, |question| self.encode(question), number)
     }
 
-    /// The scores of all answers, `[B, V]`, in the order of the batch.
-    pub(super) fn logits(&self, pass: &Pass<f32>, batch: &Batch) -> Tensor {
+    /// The scores of all answers, `[B, V]`, in the order of the batch; and where questions are asked again, those of their
+    /// pictures as counter-examples, `[2 E]`.
+    pub(super) fn forward(&self, pass: &Pass<f32>, batch: &Batch) -> (Tensor, Option<Tensor>) {
         let sight = batch.sight.as_ref().zip(self.encoder.as_ref());
         let see = |(sight, encoder): (&Sight, &Encoder)| encoder.see(pass, sight);
         let features = sight.map(see);
@@ -274,7 +304,73 @@ impl VqaModel {
             pictures: &batch.pictures,
         });
         let (words, questions) = (&batch.words, &batch.questions);
-        self.network.forward(pass, words, questions, seen).logits
+        let logits = self.network.forward(pass, words, questions, seen).logits;
+        let again = batch.again.as_ref().zip(features.as_ref());
+        let again = again.map(|(again, features)| self.ask_again(pass, features, again).1);
+        (logits, again)
+    }
+
+    /// The scores of all answers, `[B, V]`, to questions about pictures of these features, and those of the pictures as
+    /// counter-examples, `[B]`, in the order in which they were asked.
+    ///
+    /// # Panics
+    /// When the model did not learn to find counter-examples.
+    pub(super) fn ask_again(
+        &self,
+        pass: &Pass<f32>,
+        features: &Tensor,
+        again: &Again,
+    ) -> (Tensor, Tensor) {
+        let head = self.counter.as_ref().expect("a head for counter-examples");
+        let pictures = &again.pictures[..];
+        let seen = Seen { features, pictures };
+        let Answers { logits, joint, .. } =
+            self.network
+                .forward(pass, &again.words, &again.questions, Some(seen));
+        let joint = joint.expect("a network that looks");
+        let scores = head.scores(pass, &joint, &again.answers);
+        (again.in_order(&logits), again.in_order(&scores))
+    }
+
+    /// How well counter-examples are found to the questions of a set; nothing where it was not learned or there are none.
+    fn counter_scores(
+        &self,
+        set: &QuestionSet,
+        questions: &Questions,
+        gallery: Option<&Gallery>,
+        watch: &mut dyn FnMut(f64),
+    ) -> Result<Option<CounterScores>> {
+        let parts = (&self.card.counter_examples, &self.encoder, gallery);
+        let (Some(config), Some(encoder), Some(gallery)) = parts else {
+            return Ok(None);
+        };
+        let neighbours = Neighbours::of(set, questions, gallery, config.neighbours)?;
+        let telling = neighbours.telling();
+        let step = telling.len().div_ceil(MOST_EXPLAINED).max(1);
+        let chosen: Vec<usize> = telling.into_iter().step_by(step).collect();
+        let mut scored = Vec::with_capacity(chosen.len());
+        for (done, &question) in chosen.iter().enumerate() {
+            watch(done as f64 / chosen.len() as f64);
+            let examples = neighbours.examples(question);
+            let pictures: Vec<usize> = examples.iter().map(|example| example.picture).collect();
+            let asked = &questions.all[question];
+            let answer = asked.rightest().expect("a question with an answer");
+            let again = (0..pictures.len() as u32).map(|place| (&asked.words[..], place, answer));
+            let again = Again::of(&again.collect::<Vec<_>>());
+            let pass = Pass::evaluation(&self.params);
+            let features = encoder.see(&pass, &gallery.look(&pictures, None)?);
+            let scores = self.ask_again(&pass, &features, &again).1;
+            scored.push((examples, scores.to_vec()));
+        }
+        Ok(CounterScores::of(scored.into_iter()))
+    }
+
+    /// The answer that the scores of all answers mean.
+    pub(super) fn predict(&self, logits: &[f32]) -> Prediction {
+        match self.card.model.is_soft() {
+            true => Prediction::of_each(&self.card.answers, logits),
+            false => Prediction::of(&self.card.answers, logits),
+        }
     }
 
     /// The mean loss over the questions of a batch that have an answer.
@@ -306,9 +402,9 @@ impl VqaModel {
         let (mut sum, mut count) = (0.0, 0);
         for some in questions.in_order(ANSWERED_TOGETHER) {
             watch(some[0] as f64 / questions.len() as f64);
-            let batch = questions.batch(&some, gallery, self.soft(), None)?;
+            let batch = questions.batch(&some, gallery, self.soft(), None, None)?;
             let pass = Pass::evaluation(params);
-            let logits = self.logits(&pass, &batch);
+            let (logits, _) = self.forward(&pass, &batch);
             let known = batch.answers.iter().filter(|a| **a != IGNORE).count();
             if known > 0 {
                 sum += f64::from(self.loss(&logits, &batch).item()) * known as f64;
@@ -364,12 +460,14 @@ impl VqaModel {
         let mut watch = |share| observer.stage(Stage::Measuring, Some(share));
         let (answers, loss) = self.answer_all(&self.params, &questions, gallery, &mut watch)?;
         let reached = questions.rightest().count();
+        let counter_examples = self.counter_scores(set, &questions, gallery, &mut watch)?;
         let damaged = gallery.into_iter().flat_map(Gallery::damaged);
         Ok(VqaReport {
             task: Card::TASK,
             split: split.to_string(),
             scores: self.scores(set, &questions, &answers),
             loss,
+            counter_examples,
             examples: questions.len(),
             out_of_reach: questions.len() - reached,
             damaged: damaged.map(ToString::to_string).collect(),

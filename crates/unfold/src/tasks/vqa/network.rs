@@ -31,6 +31,8 @@ pub(super) enum Network {
 pub(super) struct Answers {
     /// The scores of all answers, `[B, V]`.
     pub(super) logits: Tensor,
+    /// The product of question and picture that they come from, `[B, J]`, if it looks.
+    pub(super) joint: Option<Tensor>,
     /// Where it looked, `[B, L]`, if it looks.
     pub(super) alpha: Option<Tensor>,
 }
@@ -96,6 +98,7 @@ impl Network {
         let seen = || seen.expect("the features of pictures");
         let blind = |logits| Answers {
             logits,
+            joint: None,
             alpha: None,
         };
         match self {
@@ -104,7 +107,7 @@ impl Network {
                 blind(zeros.add(&pass.param(*bias)))
             }
             Network::Language(network) => blind(network.forward(pass, words, questions)),
-            Network::Deeper(network) => blind(network.forward(pass, words, questions, seen())),
+            Network::Deeper(network) => network.forward(pass, words, questions, seen()),
             Network::Attention(network) => network.forward(pass, words, questions, seen()),
         }
     }

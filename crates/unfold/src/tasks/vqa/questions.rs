@@ -1,5 +1,7 @@
 //! Questions and answers as numbers, and batches of them with their pictures.
 
+use super::counter::Again;
+use super::neighbours::Neighbours;
 use crate::data::{Question, QuestionSet, bucketed_batches};
 use crate::error::Result;
 use crate::metrics::normalise_answer;
@@ -15,11 +17,18 @@ const SHARES: [f32; 4] = [0.0, 0.3, 0.6, 0.9];
 pub(super) struct Asked {
     /// Its number in the set.
     pub(super) number: usize,
-    picture: Option<usize>,
+    pub(super) picture: Option<usize>,
     /// Never empty.
-    words: Vec<u32>,
+    pub(super) words: Vec<u32>,
     /// The answers that the model can give, with how right each is, the rightest first.
     answers: Vec<(u32, f32)>,
+}
+
+impl Asked {
+    /// The rightest answer that the model can give.
+    pub(super) fn rightest(&self) -> Option<u32> {
+        self.answers.first().map(|(answer, _)| *answer)
+    }
 }
 
 /// Questions about pictures that can be seen.
@@ -42,6 +51,8 @@ pub(super) struct Batch {
     pub(super) answers: Vec<u32>,
     /// How right each answer is, `[B, V]`, where it is asked for.
     pub(super) shares: Option<Tensor>,
+    /// Some of the questions, asked about a counter-example each, and then in the same order about another picture each.
+    pub(super) again: Option<Again>,
 }
 
 impl Questions {
@@ -85,8 +96,7 @@ impl Questions {
 
     /// The rightest answers of all questions that have one.
     pub(super) fn rightest(&self) -> impl Iterator<Item = u32> {
-        let first = |asked: &Asked| asked.answers.first().map(|(answer, _)| *answer);
-        self.all.iter().filter_map(first)
+        self.all.iter().filter_map(Asked::rightest)
     }
 
     /// Batches of one epoch: questions of like lengths together, or all about a picture.
@@ -105,13 +115,14 @@ impl Questions {
         all.chunks(batch_size).map(<[usize]>::to_vec).collect()
     }
 
-    /// A batch of these questions; with a key pictures are changed at random. `soft` says how many answers there are where it
-    /// is asked how right each is.
+    /// A batch of these questions; with a key pictures are changed at random, and counter-examples drawn where there are
+    /// neighbours. `soft` says how many answers there are where it is asked how right each is.
     pub(super) fn batch(
         &self,
         numbers: &[usize],
         gallery: Option<&Gallery>,
         soft: Option<usize>,
+        neighbours: Option<&Neighbours>,
         key: Option<Key>,
     ) -> Result<Batch> {
         let words: Vec<&[u32]> = numbers.iter().map(|&i| &self.all[i].words[..]).collect();
@@ -124,8 +135,33 @@ impl Questions {
             .iter()
             .map(|&place| &self.all[numbers[place]])
             .collect();
-        let pictures: Vec<usize> = asked.iter().filter_map(|asked| asked.picture).collect();
-        let (shown, pictures) = each_once(&pictures);
+        let mut pictures: Vec<usize> = asked.iter().filter_map(|asked| asked.picture).collect();
+        let drawn = match (neighbours, key) {
+            (Some(neighbours), Some(key)) => {
+                let about = numbers
+                    .iter()
+                    .filter_map(|&i| Some((i, self.all[i].picture?)));
+                let about: Vec<(usize, usize)> = about.collect();
+                neighbours.draw(&about, key.named("counter-examples"))
+            }
+            _ => Vec::new(),
+        };
+        for side in [0, 1] {
+            pictures.extend(drawn.iter().map(|(_, pair)| pair[side]));
+        }
+        let (shown, mut pictures) = each_once(&pictures);
+        let places = pictures.split_off(asked.len().min(pictures.len()));
+        let again = (!drawn.is_empty()).then(|| {
+            let twice = drawn
+                .iter()
+                .chain(&drawn)
+                .map(|(question, _)| &self.all[*question]);
+            let again = twice.zip(places).map(|(asked, place)| {
+                let answer = asked.rightest().expect("a question with an answer");
+                (&asked.words[..], place, answer)
+            });
+            Again::of(&again.collect::<Vec<_>>())
+        });
         let sight = gallery
             .map(|gallery| gallery.look(&shown, key))
             .transpose()?;
@@ -138,8 +174,9 @@ impl Questions {
             }
             Tensor::from_vec(shares, [asked.len(), classes])
         });
-        let first = |asked: &&Asked| asked.answers.first().map(|(answer, _)| *answer);
-        let answers = asked.iter().map(|a| first(a).unwrap_or(crate::ops::IGNORE));
+        let answers = asked
+            .iter()
+            .map(|a| a.rightest().unwrap_or(crate::ops::IGNORE));
         Ok(Batch {
             sight,
             pictures,
@@ -148,6 +185,7 @@ impl Questions {
             questions: sequences,
             order,
             shares,
+            again,
         })
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::config::{AttentionConfig, VqaConfig};
+use super::counter::CounterExamplesConfig;
 use crate::data::QuestionSource;
 use crate::error::{Error, Result};
 use crate::nn::{Anneal, Schedule};
@@ -47,6 +48,9 @@ pub struct VqaRecipe {
     pub encoder: EncoderConfig,
     /// The network that reads and answers.
     pub model: VqaConfig,
+    /// Whether it also learns to find pictures like the asked one to which another answer is right, and how.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counter_examples: Option<CounterExamplesConfig>,
     /// How it is trained. An example is a question. Where the encoder learns, all questions about a picture go into one
     /// batch, so that it is seen once.
     pub train: TrainConfig,
@@ -110,6 +114,7 @@ impl Default for VqaRecipe {
                 soft: false,
                 dropout: 0.0,
             }),
+            counter_examples: None,
             train: TrainConfig {
                 epochs: 34,
                 batch_size: 64,
@@ -141,6 +146,16 @@ impl Recipe for VqaRecipe {
         self.encoder.check()?;
         self.model.check()?;
         self.train.check()?;
+        if let Some(config) = &self.counter_examples {
+            config.check()?;
+            if self.model.joint_size().is_none() {
+                return Err(Error::recipe(
+                    "counter_examples",
+                    "makes no sense with a model that does not look at pictures",
+                    "leave it out, or choose model.kind = \"deeper\" or \"attention\"",
+                ));
+            }
+        }
         match (1..=LONGEST).contains(&self.words.max_length) {
             true => Ok(()),
             false => Err(Error::recipe(

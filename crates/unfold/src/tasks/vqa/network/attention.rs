@@ -74,9 +74,11 @@ impl Attention {
         let Attended { context, alpha } = query.attention(&keys, &pass.param(self.score), &values);
         let asked = self.question.forward(pass, &drop(&q)).relu(); // [B, J]
         let seen = self.picture.forward(pass, &drop(&context)).relu(); // [B, J]
-        let h = self.hidden.forward(pass, &drop(&asked.mul(&seen))).relu();
+        let joint = asked.mul(&seen);
+        let h = self.hidden.forward(pass, &drop(&joint)).relu();
         Answers {
             logits: self.head.forward(pass, &drop(&h)),
+            joint: Some(joint),
             alpha: Some(alpha),
         }
     }

@@ -1,6 +1,6 @@
 //! The deeper LSTM with a normalised picture (Antol et al. 2015, section 4.2; Goyal et al. 2017, section 4).
 
-use super::{Reader, Seen};
+use super::{Answers, Reader, Seen};
 use crate::nn::{Dropout, Linear, Pass, Scope};
 use crate::ops::Cell;
 use crate::ragged::Ragged;
@@ -55,7 +55,7 @@ impl Deeper {
         words: &[u32],
         questions: &Ragged,
         Seen { features, pictures }: Seen<'_>,
-    ) -> Tensor {
+    ) -> Answers {
         let drop = |x: &Tensor| self.dropout.forward(pass, x);
         let states = self.reader.read(pass, words, questions);
         let all: Vec<&Tensor> = states.h.iter().chain(&states.c).collect();
@@ -69,7 +69,12 @@ impl Deeper {
         }
         let v = self.picture.forward(pass, &drop(&seen)).tanh(); // [P, J]
         let v = spread(&v, pictures); // [B, J]
-        let h = self.hidden.forward(pass, &drop(&q.mul(&v))).tanh();
-        self.head.forward(pass, &drop(&h))
+        let joint = q.mul(&v);
+        let h = self.hidden.forward(pass, &drop(&joint)).tanh();
+        Answers {
+            logits: self.head.forward(pass, &drop(&h)),
+            joint: Some(joint),
+            alpha: None,
+        }
     }
 }
