@@ -106,9 +106,12 @@ pub(crate) fn of_caption(report: &CaptionReport) -> String {
         rows.push((format!("BLEU-{n}"), format!("{:.1}", 100.0 * share)));
     }
     rows.push(("ROUGE-L".into(), format!("{:.1}", 100.0 * scores.rouge_l)));
-    rows.push(("CIDEr".into(), format!("{:.1}", 100.0 * scores.cider_d)));
+    rows.push(("CIDEr".into(), format!("{:.1}", 100.0 * scores.cider)));
+    rows.push(("CIDEr-D".into(), format!("{:.1}", 100.0 * scores.cider_d)));
     let nats = format!("{:.4}", report.nats_per_word);
     rows.push(("nats per word".into(), nats));
+    let speed = format!("{:.0}  ", report.captions_per_second);
+    rows.push(("captions a second".into(), speed));
     let title = title(&report.split, report.examples, "picture", report.seconds);
     lines(&title, &rows) + &unread(&report.damaged)
 }

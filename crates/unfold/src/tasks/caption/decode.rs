@@ -34,6 +34,9 @@ impl Caption {
     }
 }
 
+/// At most this share of the streams goes on when those that ended are left out: what is kept of pictures has to be copied for it.
+const WORTH_LEAVING: f64 = 0.75;
+
 /// The likeliest captions of pictures with these features, `[B, ..]`: for each as many as the search is wide, best first.
 pub(super) fn search(
     model: &CaptionModel,
@@ -54,11 +57,15 @@ pub(super) fn search(
         .map(|_| Some(Beam::new(width, answer.length_power)))
         .collect();
     let mut found: Vec<Vec<Continuation>> = vec![Vec::new(); pictures];
+    // Whose streams there still are.
+    let mut shown: Vec<usize> = (0..pictures).collect();
     for _ in 0..=model.card.max_length {
+        let streams = shown.len() * width;
         let (mut from, mut words) = ((0..streams).collect::<Vec<_>>(), vec![BOUNDARY; streams]);
-        for (picture, search) in searches.iter_mut().enumerate() {
+        for (place, &picture) in shown.iter().enumerate() {
+            let search = &mut searches[picture];
             let Some(beam) = search else { continue };
-            let first = picture * width;
+            let first = place * width;
             let scores = &step.logits.data()[first * classes..][..width * classes];
             match beam.advance(scores, Some(BOUNDARY), &[UNKNOWN]) {
                 Some(next) => {
@@ -70,10 +77,19 @@ pub(super) fn search(
                 None => found[picture] = search.take().map_or_else(Vec::new, Beam::finish),
             }
         }
-        if searches.iter().all(Option::is_none) {
+        let goes_on = |picture: &usize| searches[*picture].is_some();
+        let going = shown.iter().filter(|picture| goes_on(picture)).count();
+        if going == 0 {
             break;
         }
         memory.select(&from);
+        if going as f64 <= WORTH_LEAVING * shown.len() as f64 {
+            let rows = 0..streams;
+            let rows: Vec<usize> = rows.filter(|row| goes_on(&shown[row / width])).collect();
+            memory.keep(&rows);
+            words = rows.iter().map(|&row| words[row]).collect();
+            shown.retain(goes_on);
+        }
         step = model.network.step(&pass, &words, &mut memory);
     }
     for (found, search) in found.iter_mut().zip(searches) {

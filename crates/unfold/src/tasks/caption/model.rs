@@ -80,6 +80,8 @@ pub struct CaptionReport {
     pub nats_per_word: f64,
     /// How many pictures were captioned.
     pub examples: usize,
+    /// How many captions were written in a second: from features where they are cached, else from pixels.
+    pub captions_per_second: f64,
     /// Pictures that could not be read: where each is and what is wrong with it.
     pub damaged: Vec<String>,
     /// Seconds: of training and testing, or of testing alone.
@@ -292,7 +294,9 @@ impl CaptionModel {
         began: Instant,
         observer: &mut dyn Observer,
     ) -> Result<CaptionReport> {
+        let captioning = Instant::now();
         let all = self.all_captions(part, observer)?;
+        let captioning = captioning.elapsed().as_secs_f64();
         if all.is_empty() {
             let problem = "there is no picture with captions to measure on";
             return Err(Error::data("", problem, "give some"));
@@ -311,6 +315,7 @@ impl CaptionModel {
             scores,
             nats_per_word: self.measure(&self.params, part)?.loss,
             examples: all.len(),
+            captions_per_second: all.len() as f64 / captioning,
             damaged: part.gallery.damaged().map(ToString::to_string).collect(),
             seconds: began.elapsed().as_secs_f64(),
         })

@@ -9,6 +9,7 @@ mod multimodal;
 use super::config::CaptionConfig;
 use crate::nn::{Init, Linear, Params, Pass, States};
 use crate::ragged::Ragged;
+use crate::tasks::encoder::spread;
 use crate::tensor::Tensor;
 
 use attention::Attention;
@@ -57,6 +58,20 @@ impl Memory {
         let rows: Vec<u32> = streams.iter().map(|&stream| stream as u32).collect();
         let all = self.states.h.iter_mut().chain(&mut self.states.c);
         all.for_each(|state| *state = state.gather(&rows));
+    }
+
+    /// The streams with these numbers alone, in this order, of whichever pictures.
+    pub(super) fn keep(&mut self, streams: &[usize]) {
+        self.select(streams);
+        let rows: Vec<u32> = streams.iter().map(|&stream| stream as u32).collect();
+        match &mut self.seen {
+            Seen::Nothing => {}
+            Seen::Added(picture) => *picture = spread(picture, &rows),
+            Seen::Places { keys, values } => {
+                *keys = spread(keys, &rows);
+                *values = spread(values, &rows);
+            }
+        }
     }
 }
 
