@@ -264,6 +264,30 @@ mod tests {
         }
     }
 
+    /// Streams that are kept go on as if the others had never been left out.
+    #[test]
+    fn kept_streams_go_on_as_before() {
+        for (config, shape) in kinds() {
+            let (params, network) = made(&config, &shape);
+            let pass = Pass::evaluation(&params);
+            let mut memory = network.begin(&pass, &features(3, &shape), &[0, 1, 2]);
+            network.step(&pass, &[0, 0, 0], &mut memory);
+            let mut kept = memory.clone();
+            kept.keep(&[2, 0]);
+            let all = network.step(&pass, &[3, 4, 5], &mut memory).logits;
+            let some = network.step(&pass, &[5, 3], &mut kept).logits;
+            for (row, own) in [(0, 2), (1, 0)] {
+                let (row, own) = (some.narrow(0, row, 1), all.narrow(0, own, 1));
+                let off = row
+                    .sub(&own)
+                    .data()
+                    .iter()
+                    .fold(0.0, |off, d| d.abs().max(off));
+                assert!(off < 1e-5, "{config:?}: a stream is off by {off}");
+            }
+        }
+    }
+
     /// Every parameter has a part in the loss, and the picture in every word.
     #[test]
     fn everything_learns() {
