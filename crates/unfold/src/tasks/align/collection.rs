@@ -45,8 +45,7 @@ struct Spoken {
 
 impl<'m> Collection<'m> {
     pub(super) fn of(model: &'m AlignModel, part: Part) -> Collection<'m> {
-        let all = 0..part.gallery.len();
-        let shown: Vec<usize> = all.filter(|p| part.gallery.shows(*p)).collect();
+        let shown = part.gallery.shown();
         let mut sentences = Vec::new();
         for (place, &picture) in shown.iter().enumerate() {
             let captions = part.set.captions[picture].iter();

@@ -265,7 +265,7 @@ impl CaptionModel {
     /// The captions of all pictures of a set that can be seen.
     fn all_captions(&self, part: &Part, observer: &mut dyn Observer) -> Result<Vec<Captioned>> {
         let Part { set, gallery, .. } = part;
-        let shown: Vec<usize> = (0..gallery.len()).filter(|p| gallery.shows(*p)).collect();
+        let shown = gallery.shown();
         let mut all = Vec::with_capacity(shown.len());
         for some in shown.chunks(CAPTIONED_TOGETHER) {
             observer.stage(

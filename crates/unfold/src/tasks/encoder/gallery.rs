@@ -158,6 +158,11 @@ impl Gallery {
         !self.damaged.contains_key(&picture)
     }
 
+    /// The numbers of those that can, in order.
+    pub(in crate::tasks) fn shown(&self) -> Vec<usize> {
+        (0..self.len).filter(|&p| self.shows(p)).collect()
+    }
+
     /// Those that cannot, in order.
     pub(in crate::tasks) fn damaged(&self) -> impl Iterator<Item = &Damage> {
         self.damaged.values()

@@ -50,7 +50,7 @@ impl VqaModel {
         let source = CaptionSource::default();
         let (set, _) = read_pictures_and_captions(Path::new(data), &source)?;
         let gallery = encoder.gallery(&self.params, set.pictures, None, source.strict, observer)?;
-        let shown: Vec<usize> = (0..gallery.len()).filter(|&p| gallery.shows(p)).collect();
+        let shown = gallery.shown();
         Ok(Among {
             model: self,
             like: Likeness::of(&shown, &gallery)?,

@@ -138,7 +138,9 @@ pub fn train(
     }
     let neighbours = match (&recipe.counter_examples, &gallery) {
         (Some(config), Some(gallery)) => {
-            let neighbours = Neighbours::of(&train, &questions, gallery, config.neighbours)?;
+            let mut watch = |share| observer.stage(Stage::Encoding, Some(share));
+            let most = config.neighbours;
+            let neighbours = Neighbours::of(&train, &questions, gallery, most, &mut watch)?;
             let telling = neighbours.telling().len();
             if telling == 0 {
                 return Err(Error::data(

@@ -344,7 +344,7 @@ impl VqaModel {
         let (Some(config), Some(encoder), Some(gallery)) = parts else {
             return Ok(None);
         };
-        let neighbours = Neighbours::of(set, questions, gallery, config.neighbours)?;
+        let neighbours = Neighbours::of(set, questions, gallery, config.neighbours, watch)?;
         let telling = neighbours.telling();
         let step = telling.len().div_ceil(MOST_EXPLAINED).max(1);
         let chosen: Vec<usize> = telling.into_iter().step_by(step).collect();

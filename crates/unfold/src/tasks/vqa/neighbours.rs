@@ -29,6 +29,7 @@ pub(super) struct Neighbours {
 impl Neighbours {
     /// The `most` nearest pictures of each question: those of which the same question was asked, then, as in the data of the VQA
     /// challenge where it was asked of two, others, of which none is taken for a counter-example.
+    /// `watch` is told the share that is done.
     ///
     /// # Errors
     /// When a picture cannot be read any more.
@@ -37,9 +38,10 @@ impl Neighbours {
         questions: &Questions,
         gallery: &Gallery,
         most: usize,
+        watch: &mut dyn FnMut(f64),
     ) -> Result<Neighbours> {
         let asked = Asked::of(set, questions);
-        let shown: Vec<usize> = (0..gallery.len()).filter(|&p| gallery.shows(p)).collect();
+        let shown = gallery.shown();
         let mut examples = vec![Vec::new(); questions.len()];
         let mut about = HashMap::<usize, Vec<usize>>::new();
         for (question, group) in asked.group.iter().enumerate() {
@@ -51,7 +53,8 @@ impl Neighbours {
         let pictures: Vec<usize> = (0..shown.len())
             .filter(|&place| about.contains_key(&shown[place]))
             .collect();
-        for some in pictures.chunks(TOGETHER) {
+        for (number, some) in pictures.chunks(TOGETHER).enumerate() {
+            watch((number * TOGETHER) as f64 / pictures.len() as f64);
             let ids: Vec<u32> = some.iter().map(|&place| place as u32).collect();
             let distances = like.distances(&like.rows.gather(&ids));
             for (&place, distances) in some.iter().zip(distances) {
