@@ -93,6 +93,7 @@ pub fn train(
         labels,
         form,
         flip: recipe.answer.flip,
+        shift: recipe.answer.shift,
         source: recipe.data.clone(),
         seed: recipe.seed,
         trained_on,

@@ -41,6 +41,9 @@ pub(super) struct Card {
     pub(super) layers: Vec<LayerConfig>,
     /// Whether a picture and its mirror image answer together.
     pub(super) flip: bool,
+    /// By how many pixels a picture is also moved to answer together with where it was.
+    #[serde(default)]
+    pub(super) shift: usize,
     pub(super) source: PictureSource,
     /// The seed of the split and of the initial values.
     pub(super) seed: u64,
@@ -392,6 +395,18 @@ impl ImageClassifier<'_> {
 
     /// The logits `[B, V]` of normalised pictures `[B, H, W, C]`.
     pub fn logits(&self, x: &Tensor) -> Tensor {
+        let in_place = self.mirrored_logits(x);
+        let shift = self.model.card.shift as isize;
+        if shift == 0 {
+            return in_place;
+        }
+        let [before, after] = [shift, -shift].map(|by| self.mirrored_logits(&moved(x, by)));
+        in_place
+            .affine(0.5, 0.0)
+            .add(&before.add(&after).affine(0.25, 0.0))
+    }
+
+    fn mirrored_logits(&self, x: &Tensor) -> Tensor {
         let logits = self.network.forward(x);
         match self.model.card.flip {
             true => logits
@@ -426,6 +441,25 @@ impl ImageClassifier<'_> {
     }
 }
 
+/// Each picture of `[B, H, W, C]` moved down and right by as many pixels, or up and left where `by` is negative; what
+/// comes in is the reflection at its edge.
+fn moved(x: &Tensor, by: isize) -> Tensor {
+    let (h, w, c) = (x.dim(1), x.dim(2), x.dim(3));
+    let source = |place: usize, side: usize| {
+        let last = side.saturating_sub(1) as isize;
+        let folded = (place as isize - by).rem_euclid((2 * last).max(1));
+        folded.min(2 * last - folded).max(0) as usize
+    };
+    let mut values = Vec::with_capacity(x.len());
+    for picture in x.data().chunks_exact((h * w * c).max(1)) {
+        for row in 0..h {
+            let row = &picture[source(row, h) * w * c..][..w * c];
+            values.extend((0..w).flat_map(|column| &row[source(column, w) * c..][..c]));
+        }
+    }
+    Tensor::from_vec(values, x.shape())
+}
+
 /// Each picture of `[B, H, W, C]` with left and right exchanged.
 fn mirrored(x: &Tensor) -> Tensor {
     let (w, c) = (x.dim(2), x.dim(3));
@@ -434,4 +468,24 @@ fn mirrored(x: &Tensor) -> Tensor {
         values.extend(row.chunks_exact(c).rev().flatten());
     }
     Tensor::from_vec(values, x.shape())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reflection does not repeat the edge; a picture of one row stays, however far it is moved.
+    #[test]
+    fn moved_pictures_are_filled_with_their_reflection() {
+        let x = Tensor::from_vec((0..9).map(|v| v as f32).collect(), [1, 3, 3, 1]);
+        let down = [4., 3., 4., 1., 0., 1., 4., 3., 4.];
+        assert_eq!(moved(&x, 1).data(), down);
+        let up = [4., 5., 4., 7., 8., 7., 4., 5., 4.];
+        assert_eq!(moved(&x, -1).data(), up);
+        let two = Tensor::from_vec(vec![1., 2., 3., 4., 5., 6.], [2, 1, 3, 1]);
+        assert_eq!(moved(&two, 0).data(), two.data());
+        assert_eq!(moved(&two, -1).data(), [2., 3., 2., 5., 6., 5.]);
+        let one = Tensor::from_vec(vec![1., 2.], [1, 1, 1, 2]);
+        assert_eq!(moved(&one, 7).data(), one.data());
+    }
 }

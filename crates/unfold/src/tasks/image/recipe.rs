@@ -120,6 +120,9 @@ pub struct ParameterConfig {
 pub struct AnswerConfig {
     /// Whether a picture and its mirror image answer together: the mean of their logits.
     pub flip: bool,
+    /// By how many pixels a picture is also moved, up and left and down and right, to answer together with where it was: the mean
+    /// of their logits, one half from the picture in place. 0 looks at it in place alone. What it had beyond its edges is its reflection.
+    pub shift: usize,
     /// Batches of training pictures over which the running statistics of batch normalisation are taken anew after training,
     /// as suits averaged parameters (Izmailov et al. 2018); 0 leaves them as training made them.
     pub reestimate: usize,

@@ -107,6 +107,7 @@ fn published_card(kind: &ModelConfig, form: PictureForm, labels: Vec<String>) ->
         form,
         normalise: kind.published_normalise(),
         flip: false,
+        shift: 0,
         source: PictureSource::default(),
         seed: 0,
         trained_on: 0,
