@@ -78,6 +78,7 @@ pub fn train(
         Some(start) => start.form(&recipe.input),
         None => recipe.input.form(&train)?,
     };
+    recipe.answer.check(&form)?;
     let (trained_on, examples) = (train.fingerprint(), train.len());
     let to_measure = match (&test, &valid) {
         (Some(test), _) => ("test", test.clone()),

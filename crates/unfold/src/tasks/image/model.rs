@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{
-    Album, AlbumConfig, AugmentConfig, Batcher, Damage, Normalise, Picture, PictureForm,
+    Album, AlbumConfig, AugmentConfig, Batcher, Border, Damage, Normalise, Picture, PictureForm,
     PictureSet, PictureSource, PictureSplit, read_pictures, read_pictures_split,
 };
 use crate::error::{Error, Result};
@@ -61,7 +61,11 @@ impl files::Card for Card {
 
     fn check(&self) -> Result<()> {
         self.form.check("form")?;
-        if !self.normalise.fits(self.form.channels) || self.labels.is_empty() {
+        let shorter = self.form.height.min(self.form.width);
+        if !self.normalise.fits(self.form.channels)
+            || self.labels.is_empty()
+            || self.shift >= shorter.max(1)
+        {
             return Err(Error::recipe("model", "its sizes cannot be meant", ""));
         }
         let outline = outline(self)?;
@@ -406,6 +410,7 @@ impl ImageClassifier<'_> {
             .add(&before.add(&after).affine(0.25, 0.0))
     }
 
+    /// The logits of pictures as they lie, together with their mirror images' where the model says so.
     fn mirrored_logits(&self, x: &Tensor) -> Tensor {
         let logits = self.network.forward(x);
         match self.model.card.flip {
@@ -446,9 +451,8 @@ impl ImageClassifier<'_> {
 fn moved(x: &Tensor, by: isize) -> Tensor {
     let (h, w, c) = (x.dim(1), x.dim(2), x.dim(3));
     let source = |place: usize, side: usize| {
-        let last = side.saturating_sub(1) as isize;
-        let folded = (place as isize - by).rem_euclid((2 * last).max(1));
-        folded.min(2 * last - folded).max(0) as usize
+        let there = Border::Mirror.place(place as isize - by, side);
+        there.expect("a mirror shows a pixel at every place")
     };
     let mut values = Vec::with_capacity(x.len());
     for picture in x.data().chunks_exact((h * w * c).max(1)) {
@@ -473,6 +477,9 @@ fn mirrored(x: &Tensor) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Fit;
+    use crate::tasks::image::config::ModelConfig;
+    use crate::tasks::image::recipe::AnswerConfig;
 
     /// Reflection does not repeat the edge; a picture of one row stays, however far it is moved.
     #[test]
@@ -487,5 +494,66 @@ mod tests {
         assert_eq!(moved(&two, -1).data(), [2., 3., 2., 5., 6., 5.]);
         let one = Tensor::from_vec(vec![1., 2.], [1, 1, 1, 2]);
         assert_eq!(moved(&one, 7).data(), one.data());
+    }
+
+    fn model(flip: bool, shift: usize) -> ImageModel {
+        let (kind, form) = (ModelConfig::default(), form(8));
+        ImageModel::new(Card {
+            format: 1,
+            task: "image".into(),
+            labels: vec!["a".into(), "b".into(), "c".into()],
+            layers: kind.layers([form.height, form.width], 3),
+            normalise: kind.published_normalise(),
+            form,
+            flip,
+            shift,
+            source: PictureSource::default(),
+            seed: 5,
+            trained_on: 0,
+        })
+        .unwrap()
+    }
+
+    fn form(side: usize) -> PictureForm {
+        PictureForm {
+            height: side,
+            width: side,
+            channels: 3,
+            fit: Fit::default(),
+        }
+    }
+
+    #[test]
+    fn moved_and_mirrored_pictures_answer_with_their_weights() {
+        let values = (0..2 * 8 * 8 * 3).map(|v| (v as f32 * 0.7).sin()).collect();
+        let x = Tensor::from_vec(values, [2, 8, 8, 3]);
+        let plain = model(false, 0);
+        let alone = |x: &Tensor| plain.classifier().logits(x);
+        let pair = |x: &Tensor| alone(x).add(&alone(&mirrored(x))).affine(0.5, 0.0);
+        let sum = pair(&moved(&x, 2)).add(&pair(&moved(&x, -2)));
+        let expected = pair(&x).affine(0.5, 0.0).add(&sum.affine(0.25, 0.0));
+        let found = model(true, 2).classifier().logits(&x);
+        let apart = |y: &Tensor| {
+            let pairs = found.data().iter().zip(y.data());
+            pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        let (in_place, plainly) = (apart(&pair(&x)), apart(&alone(&x)));
+        assert!(
+            apart(&expected) < 1e-5 && in_place > 1e-4 && plainly > 1e-4,
+            "{} {in_place} {plainly}",
+            apart(&expected)
+        );
+    }
+
+    #[test]
+    fn a_picture_cannot_be_moved_by_its_side() {
+        let answer = |shift| AnswerConfig {
+            shift,
+            ..AnswerConfig::default()
+        };
+        assert!(answer(7).check(&form(8)).is_ok());
+        let error = answer(8).check(&form(8)).unwrap_err().to_string();
+        assert!(error.contains("answer.shift"), "{error}");
+        assert!(answer(usize::MAX).check(&form(8)).is_err());
     }
 }

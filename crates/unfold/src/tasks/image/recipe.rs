@@ -121,7 +121,7 @@ pub struct AnswerConfig {
     /// Whether a picture and its mirror image answer together: the mean of their logits.
     pub flip: bool,
     /// By how many pixels a picture is also moved, up and left and down and right, to answer together with where it was: the mean
-    /// of their logits, one half from the picture in place. 0 looks at it in place alone. What it had beyond its edges is its reflection.
+    /// of their logits, one half from the picture in place. 0 looks at it in place alone, any other number three times. Beyond its edge a picture is [mirrored](crate::data::Border::Mirror).
     pub shift: usize,
     /// Batches of training pictures over which the running statistics of batch normalisation are taken anew after training,
     /// as suits averaged parameters (Izmailov et al. 2018); 0 leaves them as training made them.
@@ -169,6 +169,25 @@ impl Recipe for ImageRecipe {
         self.parameters.check()?;
         self.train.check()?;
         self.loss.check()
+    }
+}
+
+impl AnswerConfig {
+    /// # Errors
+    /// When pictures of this form would be moved by a side of theirs or more.
+    pub(super) fn check(&self, form: &PictureForm) -> Result<()> {
+        let shorter = form.height.min(form.width);
+        match self.shift < shorter.max(1) {
+            true => Ok(()),
+            false => Err(Error::recipe(
+                "answer.shift",
+                format!(
+                    "is {}, and the pictures are {} x {}",
+                    self.shift, form.height, form.width
+                ),
+                "choose some pixels, like 1, or 0 to look at pictures in place alone",
+            )),
+        }
     }
 }
 

@@ -27,7 +27,7 @@ impl Border {
     }
 
     /// Which of `n` pixels in a row is shown at place `i`; nothing where a colour is.
-    pub(super) fn place(self, i: isize, n: usize) -> Option<usize> {
+    pub(crate) fn place(self, i: isize, n: usize) -> Option<usize> {
         let last = n as isize - 1;
         let inside = (0..=last).contains(&i);
         match self {
