@@ -156,6 +156,7 @@ fn a_killed_image_classifier_goes_on_with_its_pictures() {
         let words = "train image stripes --set model.channels=[8,8] --set train.epochs=30 --set train.batch_size=8 \
                      --set augment.flip=true --set augment.crop_padding=2 --set augment.cutout=3 \
                      --set augment.cutmix=0.5 --set augment.brightness=0.2 --set train.average_decay=0.9 \
+                     --set train.lookahead.rise=1 \
                      --set answer.reestimate=4 --set train.checkpoint_seconds=0.05 -q --out";
         let words = words.split_whitespace().chain([out]).map(str::to_owned);
         words.collect::<Vec<_>>()

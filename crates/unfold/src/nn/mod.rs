@@ -76,7 +76,9 @@ pub use init::Init;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use locked_dropout::LockedDropout;
-pub use optimizer::{Adadelta, Adam, AdamW, NonMonotone, Optimizer, OptimizerConfig, RmsProp, Sgd};
+pub use optimizer::{
+    Adadelta, Adam, AdamW, Lookahead, NonMonotone, Optimizer, OptimizerConfig, RmsProp, Sgd,
+};
 pub use params::{Entry, ParamId, Params, Scope};
 pub use pass::{Pass, Probe};
 pub use pool::Pool;

@@ -19,7 +19,8 @@ pub use run::RunFolder;
 
 use crate::error::{Error, Result};
 use crate::nn::{
-    self, Goal, NonMonotone, Optimizer, OptimizerConfig, Params, Pass, Schedule, Scheduler,
+    self, Goal, Lookahead, NonMonotone, Optimizer, OptimizerConfig, Params, Pass, Schedule,
+    Scheduler,
 };
 use crate::random::Key;
 use crate::tensor::Tensor;
@@ -47,6 +48,9 @@ pub struct TrainConfig {
     pub patience: usize,
     /// What "better" means.
     pub select: Select,
+    /// Let slow copies of the parameters follow every few steps, and steps begin anew from them (Zhang et al. 2019):
+    /// steadier steps at the same rate. When absent, never.
+    pub lookahead: Option<Lookahead>,
     /// Begin to average the parameters of all later steps once the validation loss is worse than
     /// the best of those more than this many epochs ago (NT-ASGD, Merity et al. 2017; 5 there).
     /// From then on the averages are what is measured and kept. When absent, never.
@@ -65,6 +69,7 @@ impl TrainConfig {
     /// Naming the key and what it may be.
     pub fn check(&self) -> Result<()> {
         self.optimizer.check()?;
+        self.lookahead.map_or(Ok(()), |config| config.check())?;
         let positive = |value: f64| value > 0.0 && value.is_finite();
         let counted = |value: usize| (1..=LARGEST_COUNT).contains(&value);
         let limit = |value: Option<f64>| value.map_or("none".into(), |v| v.to_string());
@@ -154,6 +159,7 @@ impl Default for TrainConfig {
             clip_value: None,
             patience: 0,
             select: Select::Accuracy,
+            lookahead: None,
             average_after: None,
             average_decay: None,
             checkpoint_seconds: 30.0,
@@ -262,6 +268,10 @@ pub fn fit<T: Task>(
         saved: Instant::now(),
         stepping: Stopwatch::default(),
     };
+    if let Some(lookahead) = config.lookahead {
+        let optimizer = &mut training.optimizer;
+        optimizer.look_ahead(params, lookahead, total as u64);
+    }
     if let Some(decay) = config.average_decay {
         training.optimizer.start_moving_average(params, decay);
     }

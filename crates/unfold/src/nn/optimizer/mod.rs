@@ -4,6 +4,7 @@ mod adadelta;
 mod adam;
 mod average;
 mod clock;
+mod lookahead;
 mod non_monotone;
 mod rmsprop;
 mod sgd;
@@ -16,6 +17,8 @@ pub use adadelta::Adadelta;
 pub use adam::{Adam, AdamW};
 use average::Average;
 use clock::Clock;
+pub use lookahead::Lookahead;
+use lookahead::Slow;
 pub use non_monotone::NonMonotone;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
@@ -254,11 +257,13 @@ pub struct Optimizer<E: Float = f32> {
     /// How many values the parameters have.
     len: usize,
     slots: Vec<Buffer<E>>,
+    slow: Option<Slow<E>>,
     average: Option<Average<E>>,
 }
 
-/// Names of parts of the state: how many steps, the average, of how many values it is and how it forgets.
+/// Names of parts of the state: how many steps, slow values, the average, of how many values it is and how it forgets.
 const STEPS: &str = "steps";
+const SLOW: &str = "slow";
 const AVERAGE: &str = "average";
 const AVERAGED: &str = "averaged";
 const DECAY: &str = "average_decay";
@@ -272,6 +277,7 @@ impl<E: Float> Optimizer<E> {
             config,
             steps: Clock::new(0),
             len,
+            slow: None,
             average: None,
         }
     }
@@ -311,9 +317,45 @@ impl<E: Float> Optimizer<E> {
             };
             update_in_parallel(rule, &moment, stretch, &mut self.slots);
         });
+        if let Some(slow) = &mut self.slow {
+            slow.follow(step, params.values_mut());
+        }
         if let Some(average) = &mut self.average {
             average.add(params.values());
         }
+    }
+
+    /// Looks ahead from the values of `params` on, over the `total` steps that this optimizer will have made in all.
+    ///
+    /// ```
+    /// use unfold::nn::{Init, Lookahead, Optimizer, OptimizerConfig, Params, Pass, Sgd};
+    /// use unfold::random::Key;
+    ///
+    /// let mut params = Params::<f32>::new(0);
+    /// let x = params.scope("a").add("x", [1], Init::Ones);
+    /// let mut optimizer = Optimizer::new(OptimizerConfig::Sgd(Sgd::default()), &params);
+    /// optimizer.look_ahead(&params, Lookahead { every: 2, ..Lookahead::default() }, 10);
+    /// for fast_or_slow in [0.5, 0.625] {
+    ///     let pass = Pass::training(&params, Key::new(0));
+    ///     let loss = pass.param(x).square().sum();
+    ///     params.backward(&pass, &loss);
+    ///     drop((pass, loss));
+    ///     optimizer.step(&mut params, 0.25);
+    ///     // After the second step 0.25, brought half of the way back to 1.
+    ///     assert_eq!(params.values(), [fast_or_slow]);
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// When `params` are not laid out as those it was made for.
+    #[track_caller]
+    pub fn look_ahead(&mut self, params: &Params<E>, config: Lookahead, total: u64) {
+        let (expected, got) = (self.len, params.len());
+        assert!(
+            got == expected,
+            "optimizer: expected {expected} values to look ahead from, got {got}"
+        );
+        self.slow = Some(Slow::new(config, params.values(), total));
     }
 
     /// Averages all values (Polyak and Juditsky 1992) from those of `params` on, over the steps that follow:
@@ -369,11 +411,14 @@ impl<E: Float> Optimizer<E> {
         self.average.as_ref().map(|average| &average.values[..])
     }
 
-    /// The state to store: the number of steps, each buffer and the average, with their names.
+    /// The state to store: the number of steps, each buffer, slow values and the average, with their names.
     pub fn state(&self) -> Vec<(&'static str, &[E])> {
         let mut state = vec![(STEPS, &self.steps.digits()[..])];
         let names = self.config.rule::<E>().slots().iter().copied();
         state.extend(names.zip(self.slots.iter().map(|slot| &slot[..])));
+        if let Some(slow) = &self.slow {
+            state.push((SLOW, &slow.values));
+        }
         if let Some(average) = &self.average {
             state.extend([
                 (AVERAGE, &average.values[..]),
@@ -413,6 +458,9 @@ impl<E: Float> Optimizer<E> {
         let slots: Vec<_> = names
             .map(|name| read(name, self.len))
             .collect::<Result<_>>()?;
+        if let Some(slow) = &mut self.slow {
+            slow.values.copy_from_slice(read(SLOW, self.len)?);
+        }
         let average = match find(AVERAGE) {
             Some(_) => Some(Average {
                 values: Buffer::from_slice(read(AVERAGE, self.len)?),

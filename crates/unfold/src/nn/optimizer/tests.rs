@@ -144,6 +144,59 @@ fn a_trigger_goes_on_from_its_state() {
     assert_eq!(rest, whole[4..]);
 }
 
+/// Beside the two copies of all values, kept by hand.
+#[test]
+fn slow_values_follow_and_the_fast_begin_from_them() {
+    for config in configs() {
+        let (mut params, mut plain) = (squares(), squares());
+        let lookahead = Lookahead {
+            every: 3,
+            alpha: 0.4,
+            rise: 2.0,
+        };
+        let mut optimizer = Optimizer::new(config.clone(), &params);
+        optimizer.look_ahead(&params, lookahead, 8);
+        let mut unaided = Optimizer::new(config, &plain);
+        let mut slow = params.values().to_vec();
+        for n in 1..=8 {
+            step(&mut params, &mut optimizer);
+            step(&mut plain, &mut unaided);
+            if [3, 6, 8].contains(&n) {
+                let share = 1.0 - 0.6 * (n as f64 / 8.0).powi(2);
+                for (slow, fast) in slow.iter_mut().zip(plain.values_mut()) {
+                    *slow += share * (*fast - *slow);
+                    *fast = *slow;
+                }
+            }
+            let near = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-12;
+            assert!(params.values().iter().zip(plain.values()).all(near));
+            // Another goes on from its state alone.
+            let mut resumed = Optimizer::new(optimizer.config().clone(), &params);
+            resumed.look_ahead(&params, lookahead, 8);
+            resumed.restore(&optimizer.state()).unwrap();
+            optimizer = resumed;
+        }
+        let mut other = Optimizer::new(optimizer.config().clone(), &params);
+        other.look_ahead(&params, lookahead, 8);
+        let error = other.restore(&unaided.state()).unwrap_err().to_string();
+        assert!(error.contains("`slow`"), "{error}");
+    }
+}
+
+#[test]
+fn a_lookahead_that_cannot_be_meant_is_told() {
+    for (text, expected) in [
+        ("every = 0", "train.lookahead.every"),
+        ("alpha = 0", "above 0 and up to 1"),
+        ("alpha = 1.5", "is 1.5"),
+        ("rise = -1", "at least 0"),
+    ] {
+        let config: Lookahead = toml::from_str(text).unwrap();
+        let error = config.check().unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
 #[test]
 fn every_chunk_is_changed_alike() {
     for config in configs() {
