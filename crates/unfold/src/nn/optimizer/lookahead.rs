@@ -92,7 +92,7 @@ impl<E: Float> Slow<E> {
     /// Follows the values after this step, from 1, if it is time to: always at the end, so that what is kept is slow.
     pub(super) fn follow(&mut self, step: u64, fast: &mut [E]) {
         let Lookahead { every, alpha, rise } = self.config;
-        if step % every as u64 != 0 && step != self.total {
+        if !step.is_multiple_of(every as u64) && step != self.total {
             return;
         }
         let progress = step as f64 / self.total as f64;
