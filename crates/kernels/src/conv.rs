@@ -143,11 +143,82 @@ pub fn conv1d<E: Float>(
     if let Some(bias) = bias {
         assert_eq!(bias.len(), o, "conv1d: expected a bias of {o}");
     }
+    let w = Panels::new(w, &[0], geometry.kernel * c, o, [o, 1]);
+    convolve(x, input, c, &w, bias, geometry, output, y);
+}
+
+/// The weight of a convolution over time in the order in which products read it, for many answers.
+pub struct PackedConv1d<E: Float> {
+    geometry: Conv1d,
+    /// `[K C, O]`
+    weight: Panels<E>,
+}
+
+impl<E: Float> PackedConv1d<E> {
+    /// Packs `w [K, C, O]`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub fn new(w: &[E], [c, o]: [usize; 2], geometry: Conv1d) -> Self {
+        let k = geometry.kernel * c;
+        assert!(
+            w.len() == k * o,
+            "PackedConv1d: expected [{}, {c}, {o}], got {} elements",
+            geometry.kernel,
+            w.len()
+        );
+        PackedConv1d {
+            geometry,
+            weight: Panels::new(w, &[0], k, o, [o, 1]),
+        }
+    }
+
+    /// The geometry that it was packed for.
+    pub fn geometry(&self) -> Conv1d {
+        self.geometry
+    }
+
+    /// Channels in and out.
+    pub fn channels(&self) -> [usize; 2] {
+        let (k, o) = self.weight.shape();
+        [k / self.geometry.kernel.max(1), o]
+    }
+}
+
+/// [`conv1d`] with a weight that is packed for many uses.
+pub fn conv1d_packed<E: Float>(
+    x: &[E],
+    input: &Ragged,
+    w: &PackedConv1d<E>,
+    bias: &[E],
+    output: &Ragged,
+    y: &mut [E],
+) {
+    let ([c, o], (n, m)) = (w.channels(), (input.rows(), output.rows()));
+    assert!(
+        x.len() == n * c && y.len() == m * o && bias.len() == o,
+        "conv1d: expected [{n}, {c}], a bias of {o} and [{m}, {o}], got {}, {} and {} elements",
+        x.len(),
+        bias.len(),
+        y.len()
+    );
+    convolve(x, input, c, &w.weight, Some(bias), w.geometry, output, y);
+}
+
+fn convolve<E: Float>(
+    x: &[E],
+    input: &Ragged,
+    c: usize,
+    w: &Panels<E>,
+    bias: Option<&[E]>,
+    geometry: Conv1d,
+    output: &Ragged,
+    y: &mut [E],
+) {
     let step = |t, tap| geometry.input_step(t, tap);
     let starts = seen(geometry.kernel, input, c, output, step);
     let a = pieces(x, output.rows(), c, &starts);
-    let w = Panels::new(w, &[0], geometry.kernel * c, o, [o, 1]);
-    into_rows(a, &w, bias, o, y);
+    into_rows(a, w, bias, w.shape().1, y);
 }
 
 /// The gradient of [`conv1d`] by its input: `dy [M, O]`, `w [K, C, O]`, `dx [N, C]`.

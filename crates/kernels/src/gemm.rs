@@ -1,9 +1,8 @@
 //! Matrix products.
 //!
-//! A tile of rows and two vectors of columns stays in registers over a block of `KC` steps, while the right factor
-//! comes from panels of the tile's columns (Goto and van de Geijn 2008). The left factor is never packed: rows are
-//! read along, columns across, where they lie. Results do not depend on the number of threads: work is cut by shape
-//! alone, and every element is summed in one order.
+//! A tile of rows and two vectors of columns stays in registers over a block of steps, while the right factor
+//! comes from panels of the tile's columns, and the left one from tiles of its rows if that many columns meet them
+//! (Goto and van de Geijn 2008). Results do not depend on the number of threads: every element is summed in one order.
 
 mod columns;
 mod few;
@@ -13,24 +12,22 @@ mod rows;
 
 use std::ops::Range;
 
-use self::columns::TALL;
 pub(crate) use self::panels::Panels;
 pub(crate) use self::pieces::{NOWHERE, Pieces, Places};
+use self::rows::Left;
 use crate::activation::Activation;
-use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::simd::Vector;
 use crate::threads::parallel;
-use crate::transpose::transpose;
 
-/// Steps summed in registers before a tile is written: a panel of so many stays in the nearest cache.
-const KC: usize = 256;
+/// Most steps summed in registers before a tile is written: its panel stays in a near cache.
+const KC: usize = 512;
 /// Products with fewer multiply-adds run on the calling thread.
 const SMALL: usize = 1 << 16;
-/// Tasks wanted for a large product, so that threads finish together.
-const TASKS: usize = 12;
-/// A right factor that at most so many rows meet is packed at its use: a few panels at a time, never as a whole.
-const FEW_ROWS: usize = 96;
+/// Fewest rows, and most elements of the right factor, for which that is packed once.
+const SHARED: (usize, usize) = (768, 1 << 16);
+/// Fewest rows, columns and elements of a product whose left factor's columns are packed as rows are.
+const TILED: (usize, usize, usize) = (24, 32, 1 << 14);
 
 /// A matrix to read: element `(i, j)` is `data[i * row_stride + j * col_stride]`.
 #[derive(Clone, Copy, Debug)]
@@ -156,6 +153,13 @@ enum Right<'a, E: Float> {
     Plain(Mat<'a, E>),
 }
 
+/// The blocks of steps that are summed in registers: as few as possible, of nearly equal length, and one of no step where
+/// there is none, for the start.
+fn blocks(k: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = k.div_ceil(KC).max(1);
+    (0..count).map(move |i| k * i / count..k * (i + 1) / count)
+}
+
 /// Runs the tasks of a product of so many multiply-adds.
 fn each(size: usize, tasks: usize, f: impl Fn(usize) + Sync) {
     if size < SMALL {
@@ -190,20 +194,20 @@ fn product<E: Float>(
         stride >= n && (m - 1) * stride + n <= len,
         "gemm: c [{m}, {n}] with rows {stride} apart exceeds its {len} elements"
     );
+    let to = Places {
+        picture: stride,
+        starts: &[0],
+    };
+    // A small right factor that many rows meet is packed for all tasks together.
+    let small = m >= SHARED.0 && n * k <= SHARED.1;
+    let panels = small.then(|| Panels::new(b.data, &[0], k, n, [b.row_stride, b.col_stride]));
+    let right = panels.as_ref().map_or(Right::Plain(b), Right::Packed);
     if a.col_stride == 1 || k == 1 {
         if m <= few::ROWS && b.col_stride == 1 {
             return few::product((m, n, k), a, b, start, c);
         }
-        let rows = Pieces::rows(a.data, m, a.row_stride, k);
-        let to = Places {
-            picture: stride,
-            starts: &[0],
-        };
-        if m <= FEW_ROWS {
-            return rows::product(rows, Right::Plain(b), n, start, Finish::NONE, c.data, to);
-        }
-        let b = Panels::new(b.data, &[0], k, n, [b.row_stride, b.col_stride]);
-        return rows::product(rows, Right::Packed(&b), n, start, Finish::NONE, c.data, to);
+        let rows = Left::Rows(Pieces::rows(a.data, m, a.row_stride, k));
+        return rows::product(rows, right, (n, k), start, Finish::NONE, c.data, to);
     }
     assert!(
         a.row_stride == 1 || m == 1,
@@ -211,11 +215,9 @@ fn product<E: Float>(
         a.row_stride,
         a.col_stride
     );
-    if m > TALL && n >= 2 * TALL {
-        // Many rows: a block of B would be packed again for each few of them.
-        let mut rows = Buffer::scratch(m * k);
-        transpose(a.data, a.col_stride, k, &mut rows);
-        return product((m, n, k), Mat::new(&rows, k), b, start, c);
+    if m >= TILED.0 && n >= TILED.1 && m * n >= TILED.2 {
+        let columns = Left::Columns(a, m);
+        return rows::product(columns, right, (n, k), start, Finish::NONE, c.data, to);
     }
     if let Start::Bias(bias) = start {
         let rows = c.data.chunks_mut(stride).take(m);
@@ -260,6 +262,54 @@ pub fn gemm_bias<E: Float>(
     product((m, n, k), a, b, Start::Bias(bias), c);
 }
 
+/// A right factor in the order in which products read it, for many products.
+pub struct PackedMat<E: Float>(Panels<E>);
+
+impl<E: Float> PackedMat<E> {
+    /// Packs `b [k, n]`.
+    ///
+    /// # Panics
+    /// If the matrix exceeds its data.
+    pub fn new(k: usize, n: usize, b: Mat<'_, E>) -> Self {
+        assert!(b.holds(k, n), "PackedMat: [{k}, {n}] exceeds its data");
+        PackedMat(Panels::new(
+            b.data,
+            &[0],
+            k,
+            n,
+            [b.row_stride, b.col_stride],
+        ))
+    }
+}
+
+/// `C = A B + bias` with a packed right factor: rows of `a [m, k]` and of `c [m, n]` follow each other, `bias [n]`.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn gemm_packed<E: Float>(a: &[E], b: &PackedMat<E>, bias: &[E], c: &mut [E]) {
+    let (k, n) = b.0.shape();
+    let m = c.len().checked_div(n).unwrap_or(0);
+    assert!(
+        a.len() == m * k && c.len() == m * n && bias.len() == n,
+        "gemm: expected [{m}, {k}], a bias of {n} and [{m}, {n}], got {}, {} and {} elements",
+        a.len(),
+        bias.len(),
+        c.len()
+    );
+    let to = Places {
+        picture: n,
+        starts: &[0],
+    };
+    rows_product(
+        Pieces::rows(a, m, k, k),
+        &b.0,
+        Some(bias),
+        Finish::NONE,
+        c,
+        to,
+    );
+}
+
 /// `C = finish(A B + bias)`: `a [m, k]` in pieces, a packed `b [k, n]`, `bias [n]`, rows of `c` at their places.
 ///
 /// # Panics
@@ -273,7 +323,15 @@ pub(crate) fn rows_product<E: Float>(
     to: Places<'_>,
 ) {
     let start = bias.map_or(Start::Zero, Start::Bias);
-    rows::product(a, Right::Packed(b), b.n, start, finish, c, to);
+    rows::product(
+        Left::Rows(a),
+        Right::Packed(b),
+        (b.n, b.k),
+        start,
+        finish,
+        c,
+        to,
+    );
 }
 
 /// `C = A^T B`, or `C += A^T B` with `accumulate`: `a [k, m]` in pieces, `b [k, n]` with rows `b_stride` apart,

@@ -51,7 +51,9 @@ pub use adam::{Adam, adam};
 pub use attention::{Attention, attention, attention_backward};
 pub use batch_norm::{BatchNorm, batch_norm, batch_norm_backward, column_moments};
 pub use buffer::{Buffer, Plain, PoolStats, pool_stats, reset_pool_peak};
-pub use conv::{Conv1d, conv1d, conv1d_backward_data, conv1d_backward_weights};
+pub use conv::{
+    Conv1d, PackedConv1d, conv1d, conv1d_backward_data, conv1d_backward_weights, conv1d_packed,
+};
 pub use conv2d::{
     Conv2d, PackedConv2d, conv2d, conv2d_backward_data, conv2d_backward_weights, conv2d_packed,
     set_exact,
@@ -61,7 +63,7 @@ pub use elementwise::{
 };
 pub use embed::{bag, bag_backward, gather, scatter_add};
 pub use float::Float;
-pub use gemm::{Finish, Mat, MatMut, gemm, gemm_bias};
+pub use gemm::{Finish, Mat, MatMut, PackedMat, gemm, gemm_bias, gemm_packed};
 pub use group_norm::{GroupNorm, group_norm, group_norm_backward};
 pub use machine::multiply_add_burst;
 pub use norm::{layer_norm, layer_norm_backward};
@@ -71,7 +73,7 @@ pub use pool::{
 };
 pub use quantized::Quantized;
 pub use reduce::{column_sums, row_sums, sum, sum_sq};
-pub use rnn::{Cell, rnn_backward, rnn_forward, rnn_step};
+pub use rnn::{Cell, PackedRnn, PackedRun, rnn_backward, rnn_forward, rnn_packed, rnn_step};
 pub use rows::Rows;
 pub use seq::{Ragged, seq_max, seq_max_backward, seq_mean, seq_mean_backward};
 pub use simd::simd_level;

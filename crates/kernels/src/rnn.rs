@@ -10,6 +10,7 @@ mod panels;
 mod share;
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use self::cells::{Ahead, Back, backward, forward};
 use self::panels::{Panels, Row, Source, Tile};
@@ -20,7 +21,7 @@ use crate::gemm::{Mat, MatMut, gemm};
 use crate::seq::Ragged;
 use crate::shared::Shared;
 use crate::simd::{Kernel, Vector, places};
-use crate::threads::parallel_rows;
+use crate::threads::{parallel, parallel_rows};
 
 /// The kind of recurrent cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,11 +256,127 @@ pub fn rnn_forward<E: Float>(
         return rnn_step(cell, seq, d, gates, &product, b_hn, h0, c0, y, c, hn);
     }
     let panels = Panels::pack((d, d), d, cell.gates(), Mat::new(w_hh, g));
+    run(cell, seq, reverse, gates, &panels, b_hn, h0, c0, y, c, hn);
+}
+
+/// Recurrent weights in the order in which steps read them, for many sequences.
+pub struct PackedRnn<E: Float> {
+    cell: Cell,
+    panels: Panels<E>,
+}
+
+impl<E: Float> PackedRnn<E> {
+    /// Packs `w_hh [D, G D]`.
+    ///
+    /// # Panics
+    /// If the shape does not fit.
+    pub fn new(cell: Cell, d: usize, w_hh: &[E]) -> Self {
+        let g = cell.gates() * d;
+        check("PackedRnn", &[("w_hh", w_hh.len(), d * g)]);
+        let panels = Panels::pack((d, d), d, cell.gates(), Mat::new(w_hh, g));
+        PackedRnn { cell, panels }
+    }
+}
+
+/// One direction of a recurrent layer for [`rnn_packed`], with lists as [`rnn_forward`] has them.
+pub struct PackedRun<'a, E: Float> {
+    /// The recurrent weights.
+    pub weights: &'a PackedRnn<E>,
+    /// Whether each sequence runs from its own last step to its first.
+    pub reverse: bool,
+    /// `[N, G D]`: the input's share; gets the activated gates.
+    pub gates: &'a mut [E],
+    /// `[D]` for a GRU.
+    pub b_hn: &'a [E],
+    /// `[B, D]`
+    pub h0: &'a [E],
+    /// `[B, D]` for an LSTM.
+    pub c0: &'a [E],
+    /// `[N, D]`: gets the hidden states.
+    pub y: &'a mut [E],
+    /// `[N, D]` for an LSTM: gets the cell states.
+    pub c: &'a mut [E],
+    /// `[N, D]` for a GRU: gets `h W_hn + b_hn`.
+    pub hn: &'a mut [E],
+}
+
+/// Runs the directions of a recurrent layer whose weights are packed: side by side where there are too few sequences to
+/// share them out among threads, else one after the other.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn rnn_packed<E: Float>(seq: &Ragged, directions: Vec<PackedRun<'_, E>>) {
+    let beside = directions.len() > 1 && share::few(seq.batch());
+    let jobs: Vec<_> = directions
+        .into_iter()
+        .map(|run| Mutex::new(Some(run)))
+        .collect();
+    let one = |i: usize| {
+        let job = jobs[i]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let job = job.expect("each direction runs once");
+        let PackedRnn { cell, panels } = job.weights;
+        let (n, batch, d) = (seq.rows(), seq.batch(), panels.d);
+        let (lstm, gru) = (
+            usize::from(*cell == Cell::Lstm),
+            usize::from(*cell == Cell::Gru),
+        );
+        check(
+            "rnn_packed",
+            &[
+                ("gates", job.gates.len(), n * cell.gates() * d),
+                ("b_hn", job.b_hn.len(), gru * d),
+                ("h0", job.h0.len(), batch * d),
+                ("c0", job.c0.len(), lstm * batch * d),
+                ("y", job.y.len(), n * d),
+                ("c", job.c.len(), lstm * n * d),
+                ("hn", job.hn.len(), gru * n * d),
+            ],
+        );
+        if n > 0 && d > 0 {
+            run(
+                *cell,
+                seq,
+                job.reverse,
+                job.gates,
+                panels,
+                job.b_hn,
+                job.h0,
+                job.c0,
+                job.y,
+                job.c,
+                job.hn,
+            );
+        }
+    };
+    if beside {
+        parallel(jobs.len(), one);
+    } else {
+        (0..jobs.len()).for_each(one);
+    }
+}
+
+/// All steps of one direction.
+fn run<E: Float>(
+    cell: Cell,
+    seq: &Ragged,
+    reverse: bool,
+    gates: &mut [E],
+    panels: &Panels<E>,
+    b_hn: &[E],
+    h0: &[E],
+    c0: &[E],
+    y: &mut [E],
+    c: &mut [E],
+    hn: &mut [E],
+) {
     let pass = Forward {
         cell,
         seq,
-        d,
-        panels: &panels,
+        d: panels.d,
+        panels,
         b_hn,
         h0,
         c0,
@@ -268,7 +385,7 @@ pub fn rnn_forward<E: Float>(
         c: Shared::new(c),
         hn: Shared::new(hn),
     };
-    deal(batch, &panels, |share, meet| {
+    deal(seq.batch(), panels, |share, meet| {
         let mut product = Buffer::<E>::scratch(panels.room());
         let mut before = None;
         for t in steps(seq, reverse) {

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::panels::fill;
 use super::pieces::Pieces;
-use super::{KC, Mat, TASKS, each};
+use super::{Mat, each};
 use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::shared::Shared;
@@ -14,8 +14,12 @@ use crate::simd::{Kernel, Vector, prefetch};
 use crate::threads::{parallel, rows_per_task};
 
 /// Most rows and columns of a task that sums over all pictures.
-pub(super) const TALL: usize = 320;
+const TALL: usize = 320;
 const WIDE: usize = 128;
+/// Steps summed in registers before a tile is written: a panel of so many stays in the nearest cache.
+const KC: usize = 256;
+/// Tasks wanted for a large product, so that threads finish together.
+const TASKS: usize = 12;
 
 /// `C = A^T B`: `a [k, m]` in pieces, `b [k, n]` with rows `b_stride` apart, `c [m, n]` with rows `c_stride` apart.
 ///

@@ -1,6 +1,6 @@
 //! Products of very few rows with a matrix that is read once: as fast as memory gives it.
 
-use super::{KC, Mat, MatMut, Start, each};
+use super::{Mat, MatMut, Start, blocks, each};
 use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::shared::Shared;
@@ -27,11 +27,12 @@ pub(super) fn product<E: Float>(
     each(m * n * k, n.div_ceil(cols), |task| {
         let cols = task * cols..n.min((task + 1) * cols);
         let mut sums = Buffer::<E>::scratch(m * cols.len());
-        // Once also without a step, for the start. In blocks, to have the bits of any other product.
-        for p0 in (0..k.max(1)).step_by(KC) {
+        // In blocks, to have the bits of any other product.
+        for block in blocks(k) {
+            let p0 = block.start;
             sums.fill(E::ZERO);
-            for p in (p0..k.min(p0 + KC)).step_by(STEPS) {
-                let steps = STEPS.min(k - p);
+            for p in block.clone().step_by(STEPS) {
+                let steps = STEPS.min(block.end - p);
                 let from = p * b.row_stride + cols.start;
                 let b_rows = &b.data[from..from + (steps - 1) * b.row_stride + cols.len()];
                 for (i, sums) in sums.chunks_exact_mut(cols.len()).enumerate() {

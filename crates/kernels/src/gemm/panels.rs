@@ -6,11 +6,13 @@ use super::Mat;
 use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::shared::Shared;
-use crate::simd::{Kernel, Vector};
+use crate::simd::{Kernel, Vector, prefetch};
 use crate::threads::{parallel, rows_per_task};
 
 /// Panels filled together: enough of each row for a stream from memory.
 pub(super) const GROUP: usize = 4;
+/// Rows that are asked for ahead of their use.
+const AHEAD: usize = 8;
 
 /// Copies `steps` rows and `live` columns of a matrix into panels `apart` elements apart, `[step][column]` each, with
 /// zeros right of the last column.
@@ -24,10 +26,22 @@ pub(super) fn fill<V: Vector>(
 ) {
     let width = 2 * V::LANES;
     if from.col_stride == 1 {
+        let whole = live / width;
         for p in 0..steps {
             let row = &from.data[p * from.row_stride..][..live];
-            for (panel, from) in row.chunks(width).enumerate() {
+            prefetch(row.as_ptr().wrapping_add(AHEAD * from.row_stride), live);
+            for panel in 0..whole {
                 let to = &mut to[panel * apart + p * width..][..width];
+                // SAFETY: whole panels lie inside the row and `to` has room for two vectors.
+                unsafe {
+                    let from = row.as_ptr().add(panel * width);
+                    V::load(from).store(to.as_mut_ptr());
+                    V::load(from.add(V::LANES)).store(to.as_mut_ptr().add(V::LANES));
+                }
+            }
+            if whole * width < live {
+                let from = &row[whole * width..];
+                let to = &mut to[whole * apart + p * width..][..width];
                 let (left, right) = from.split_at(from.len().min(V::LANES));
                 V::read(left).write(&mut to[..V::LANES]);
                 V::read(right).write(&mut to[V::LANES..]);
@@ -38,16 +52,30 @@ pub(super) fn fill<V: Vector>(
     if !live.is_multiple_of(width) {
         to[live / width * apart..][..steps * width].fill(V::Elem::default());
     }
+    let squares = if from.row_stride == 1 && V::LANES >= 4 {
+        (live / 4 * 4, steps / 4 * 4)
+    } else {
+        (0, 0)
+    };
+    for j in (0..squares.0).step_by(4) {
+        let columns: [&[V::Elem]; 4] =
+            std::array::from_fn(|c| &from.data[(j + c) * from.col_stride..][..steps]);
+        let to = &mut to[j / width * apart + j % width..][..(steps - 1) * width + 4];
+        for p in (0..squares.1).step_by(4) {
+            // SAFETY: four steps from `p` on lie inside the columns, and their four rows of four inside `to`.
+            unsafe {
+                let four = columns.each_ref().map(|column| column.as_ptr().add(p));
+                V::transpose4(four, to.as_mut_ptr().add(p * width), width);
+            }
+        }
+    }
     for j in 0..live {
+        let done = if j < squares.0 { squares.1 } else { 0 };
         let column = &from.data[j * from.col_stride..];
         let to = to[j / width * apart..][..steps * width].chunks_exact_mut(width);
-        if from.row_stride == 1 {
-            let column = &column[..steps];
-            to.zip(column).for_each(|(to, x)| to[j % width] = *x);
-        } else {
-            to.enumerate()
-                .for_each(|(p, to)| to[j % width] = column[p * from.row_stride]);
-        }
+        to.enumerate()
+            .skip(done)
+            .for_each(|(p, to)| to[j % width] = column[p * from.row_stride]);
     }
 }
 
@@ -130,6 +158,11 @@ impl<E: Float> Panels<E> {
             });
         }
         Panels { data, k, n }
+    }
+
+    /// Rows and columns.
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        (self.k, self.n)
     }
 
     /// `N` right factors `[k, n]` whose panels `f` fills: it gets the columns of a panel and the panel of each factor,

@@ -1,46 +1,78 @@
-//! Products whose left factor has its rows in memory: `C = start + A B`.
+//! Products that sum along the rows of their left factor: `C = start + A B`.
 //!
-//! Only the right factor is packed; a tile's rows are read where they lie.
+//! A task packs the block of its rows that the next steps read, as tiles do, unless few columns meet them: then a tile's
+//! rows are read where they lie. The right factor comes packed, or a task packs a few panels at a time.
 
 use std::ops::Range;
 
 use super::panels::{GROUP, fill};
 use super::pieces::{Pieces, Places};
-use super::{Finish, KC, Mat, Right, Start, TASKS, each};
+use super::{Finish, KC, Mat, Right, Start, blocks, each};
 use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::shared::Shared;
 use crate::simd::{Kernel, Vector, places as vectors, prefetch};
+use crate::threads::threads;
 
-/// Most rows of a task: so many times a panel from a farther cache is used.
-const ROWS: usize = 192;
+/// Most rows of a task, a whole number of tiles.
+const ROWS: usize = 768;
+/// Most elements of a task's packed rows: what a second-level cache holds beside other things.
+const BLOCK: usize = 1 << 18;
+/// Most rows of a task that reads them where they lie, once for each panel.
+const UNPACKED: usize = 192;
 /// Fewest columns for which a task's rows are packed.
 const WIDE: usize = 256;
+/// Tasks wanted for each thread, so that all finish together.
+const EACH: usize = 3;
 
-/// `C = finish(start + A B)`: `a [m, k]` in pieces, `b [k, n]`, rows of `c` at their places.
+/// The left factor of a product.
+#[derive(Clone, Copy)]
+pub(super) enum Left<'a, E> {
+    /// Its rows lie in memory, in pieces.
+    Rows(Pieces<'a, E>),
+    /// Its columns do, so many rows of them: `(columns, rows)`.
+    Columns(Mat<'a, E>, usize),
+}
+
+impl<E: Float> Left<'_, E> {
+    /// How many rows there are, in pictures and in each picture.
+    fn rows(&self) -> (usize, usize) {
+        match self {
+            Left::Rows(a) => (a.pictures, a.rows),
+            Left::Columns(_, rows) => (*rows, 1),
+        }
+    }
+}
+
+/// `C = finish(start + A B)`: `a [m, k]`, `b [k, n]`, rows of `c` at their places.
 ///
 /// # Panics
 /// If the shapes do not fit, or rows of `c` overlap.
 pub(super) fn product<E: Float>(
-    a: Pieces<'_, E>,
+    a: Left<'_, E>,
     b: Right<'_, E>,
-    n: usize,
+    (n, k): (usize, usize),
     start: Start<'_, E>,
     finish: Finish<'_, E>,
     c: &mut [E],
     to: Places<'_>,
 ) {
-    let (m, k) = (a.pictures * a.rows, a.check());
+    let (pictures, a_rows) = a.rows();
+    let m = pictures * a_rows;
     let fits = match b {
         Right::Packed(b) => b.k == k && b.n == n,
         Right::Plain(b) => b.holds(k, n),
+    };
+    let whole = match a {
+        Left::Rows(a) => a.check() == k,
+        Left::Columns(a, m) => a.holds(m, k),
     };
     let bias = match start {
         Start::Bias(bias) => bias.len() == n,
         _ => true,
     };
     assert!(
-        fits && bias && to.starts.len() == a.rows,
+        whole && fits && bias && to.starts.len() == a_rows,
         "product: a [{m}, {k}], b [{k}, {n}] and {} rows of c",
         to.starts.len()
     );
@@ -50,20 +82,28 @@ pub(super) fn product<E: Float>(
         .all(|w| w[0] as usize + n <= w[1] as usize);
     let last = to.starts.last().map_or(0, |&last| last as usize + n);
     assert!(
-        ordered && (a.pictures <= 1 || last <= to.picture),
+        ordered && (pictures <= 1 || last <= to.picture),
         "product: rows of c overlap"
     );
     if m == 0 || n == 0 {
         return;
     }
-    let zeros = Buffer::zeros(a.len);
+    let zeros = match a {
+        Left::Rows(a) => Buffer::zeros(a.len),
+        Left::Columns(..) => Buffer::zeros(0),
+    };
     let c = Shared::new(c);
-    let run = |rows: Range<usize>, cols: Range<usize>| {
+    let (rows, cols) = cut((m, n, k), matches!(b, Right::Plain(_)));
+    let across = n.div_ceil(cols);
+    each(m * n * k, m.div_ceil(rows) * across, |task| {
+        let (i, j) = (task / across * rows, task % across * cols);
+        let (rows, cols) = (i..m.min(i + rows), j..n.min(j + cols));
+        let zeros = &zeros;
         // Rows that many columns meet are worth copying together.
-        if cols.len() >= WIDE && rows.len() >= 12 {
+        if matches!(a, Left::Columns(..)) || cols.len() >= WIDE && rows.len() >= 12 {
             E::dispatch(Rows::<E, true> {
                 a,
-                zeros: &zeros,
+                zeros,
                 b,
                 k,
                 start,
@@ -76,7 +116,7 @@ pub(super) fn product<E: Float>(
         } else {
             E::dispatch(Rows::<E, false> {
                 a,
-                zeros: &zeros,
+                zeros,
                 b,
                 k,
                 start,
@@ -87,29 +127,43 @@ pub(super) fn product<E: Float>(
                 cols,
             });
         }
+    });
+}
+
+/// Rows and columns of a task: of which size never shows in the results, since each element is summed in one order.
+///
+/// Wide tasks pack their rows for many columns, high ones a `plain` right factor for many rows.
+fn cut((m, n, k): (usize, usize, usize), plain: bool) -> (usize, usize) {
+    let even = |whole: usize, most: usize, unit: usize| {
+        let parts = whole.div_ceil(most.max(unit));
+        whole.div_ceil(parts).next_multiple_of(unit)
     };
-    let (mut rows, mut cols) = (ROWS, n.next_multiple_of(64));
-    let whole = matches!(b, Right::Plain(_)); // cut by columns alone: each fills its own panels
-    if whole {
-        rows = m.next_multiple_of(12);
-    }
-    while m.div_ceil(rows) * n.div_ceil(cols) < TASKS {
-        match (rows > 24 && !whole, cols > 64) {
-            (wide, true) if !wide || cols > 2 * rows => cols = (cols / 2).next_multiple_of(64),
-            (true, _) => rows /= 2,
-            _ => break,
+    let steps = k.div_ceil(k.div_ceil(KC).max(1)).max(1);
+    let most = if n < WIDE { UNPACKED } else { ROWS };
+    let most = most.min(BLOCK / steps / 12 * 12);
+    let (mut rows, mut cols) = (even(m, most, 12), n.next_multiple_of(64));
+    let wanted = EACH * threads();
+    let few = if plain { 96 } else { 24 };
+    while m.div_ceil(rows) * n.div_ceil(cols) < wanted {
+        let tasks = m.div_ceil(rows) * n.div_ceil(cols);
+        if cols >= 2 * WIDE && (cols > rows || rows < 2 * few) {
+            cols = even(cols, cols / 2, 64);
+        } else if rows >= 2 * few {
+            rows = even(rows, rows / 2, 12);
+        } else if cols >= 2 * WIDE || tasks < threads() && cols > 64 {
+            cols = even(cols, cols / 2, 64);
+        } else if tasks < threads() && rows > 24 {
+            rows = even(rows, rows / 2, 12);
+        } else {
+            break;
         }
     }
-    let across = n.div_ceil(cols);
-    each(m * n * k, m.div_ceil(rows) * across, |task| {
-        let (i, j) = (task / across * rows, task % across * cols);
-        run(i..m.min(i + rows), j..n.min(j + cols));
-    });
+    (rows, cols)
 }
 
 /// Some rows and columns of a product.
 struct Rows<'a, E: Float, const PACK: bool> {
-    a: Pieces<'a, E>,
+    a: Left<'a, E>,
     zeros: &'a [E],
     b: Right<'a, E>,
     k: usize,
@@ -138,11 +192,12 @@ impl<E: Float, const PACK: bool> Kernel<E> for Rows<'_, E, PACK> {
 /// registers.
 struct Tile<'a, E: Float, const PACK: bool> {
     rows: &'a Rows<'a, E, PACK>,
-    places: &'a [(usize, usize)],
+    places: &'a [Place],
     left: usize,
     j: usize,
     p0: usize,
     b: &'a [E],
+    next: Next<E>,
 }
 
 impl<E: Float, const PACK: bool> Kernel<E> for Tile<'_, E, PACK> {
@@ -168,11 +223,15 @@ impl<E: Float, const PACK: bool> Tile<'_, E, PACK> {
             j,
             p0,
             b,
+            next,
         } = *self;
-        match left {
-            left if left <= LOW => rows.tile::<V, LOW>(places, left, j, p0, b),
-            left if left <= MID => rows.tile::<V, MID>(places, left, j, p0, b),
-            _ => rows.tile::<V, MR>(places, left, j, p0, b),
+        match (left, rows.narrow::<V>(j)) {
+            (left, true) if left <= LOW => rows.tile::<V, LOW, 1>(places, left, j, p0, b, next),
+            (left, true) if left <= MID => rows.tile::<V, MID, 1>(places, left, j, p0, b, next),
+            (left, true) => rows.tile::<V, MR, 1>(places, left, j, p0, b, next),
+            (left, _) if left <= LOW => rows.tile::<V, LOW, 2>(places, left, j, p0, b, next),
+            (left, _) if left <= MID => rows.tile::<V, MID, 2>(places, left, j, p0, b, next),
+            (left, _) => rows.tile::<V, MR, 2>(places, left, j, p0, b, next),
         }
     }
 }
@@ -180,44 +239,43 @@ impl<E: Float, const PACK: bool> Tile<'_, E, PACK> {
 impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
     #[inline(always)]
     fn tiles<V: Vector<Elem = E>, const MR: usize, const MID: usize, const LOW: usize>(&self) {
-        let (width, k) = (2 * V::LANES, self.k);
+        let (width, k, rows) = (2 * V::LANES, self.k, self.rows.len());
+        let longest = blocks(k).map(|steps| steps.len()).max().unwrap_or(0);
         let near = match self.b {
             Right::Packed(_) => 0,
-            Right::Plain(_) => GROUP * width * KC.min(k),
+            Right::Plain(_) => GROUP * width * longest,
         };
-        let mut near = Buffer::<E>::scratch(near);
         let packed = if PACK {
-            self.rows.len().next_multiple_of(MR) * KC.min(k)
+            rows.next_multiple_of(MR) * longest
         } else {
             0
         };
+        let mut near = Buffer::<E>::scratch(near);
         let mut packed = Buffer::<E>::scratch(packed);
         // Each row's place, and after the last one itself again, for tiles that reach beyond.
-        let (a, rows) = (&self.a, self.rows.len());
-        let mut places = [(0, 0); ROWS + 12];
-        let mut place = (self.rows.start / a.rows, self.rows.start % a.rows);
+        let (_, in_picture) = self.a.rows();
+        let mut places = [Place::default(); ROWS + 12];
+        let first = (self.rows.start / in_picture, self.rows.start % in_picture);
+        let mut place = Place(first.0 as u32, first.1 as u32);
         for (r, to) in places[..rows.next_multiple_of(MR)].iter_mut().enumerate() {
             *to = place;
             if r + 1 < rows {
-                place = a.after(place);
+                place = place.after(in_picture);
             }
         }
-        // Once also without a step, to write the bias.
-        for p0 in (0..k.max(1)).step_by(KC) {
-            let steps = KC.min(k - p0);
+        for block in blocks(k) {
+            let (p0, steps) = (block.start, block.len());
             if PACK {
-                for (places, to) in places[..rows.next_multiple_of(MR)]
-                    .chunks_exact(MR)
-                    .zip(packed.chunks_exact_mut((MR * steps).max(1)))
+                for (i, to) in packed[..rows.next_multiple_of(MR) * steps]
+                    .chunks_exact_mut((MR * steps).max(1))
+                    .enumerate()
                 {
-                    for (r, &place) in places.iter().enumerate() {
-                        self.pack_row(place, p0, to[r..].iter_mut().step_by(MR));
-                    }
+                    self.pack::<V, MR>(&places, i * MR, p0, to);
                 }
             }
             for (panel, j) in self.cols.clone().step_by(width).enumerate() {
-                let b = match self.b {
-                    Right::Packed(b) => &b.data[(j / width * k + p0) * width..],
+                let (b, apart) = match self.b {
+                    Right::Packed(b) => (&b.data[(j / width * k + p0) * width..], k * width),
                     Right::Plain(b) => {
                         if panel % GROUP == 0 && steps > 0 {
                             let from = Mat {
@@ -227,29 +285,37 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
                             let live = (GROUP * width).min(self.cols.end - j);
                             fill::<V>(from, steps, live, &mut near, steps * width);
                         }
-                        &near[panel % GROUP * steps * width..]
+                        (&near[panel % GROUP * steps * width..], steps * width)
                     }
                 };
                 let b = &b[..steps * width];
-                let share = b.len().div_ceil(rows.div_ceil(MR));
+                // What comes next is on its way while a tile is computed: its share of the next panel, step by step.
+                let every = width.div_ceil(rows.div_ceil(MR));
+                let next = b.as_ptr().wrapping_add(apart);
                 for i in (0..rows).step_by(MR) {
-                    // What comes next is on its way while this tile is computed.
-                    let next = b.as_ptr().wrapping_add(k * width + i / MR * share);
-                    prefetch(next, share);
-                    for &(picture, row) in &places[i..i + MR] {
-                        let place = picture * self.to.picture + self.to.starts[row] as usize + j;
-                        prefetch(self.c.place(place), width);
+                    let next = Next {
+                        from: next.wrapping_add(i / MR * every * steps),
+                        every,
+                    };
+                    for &place in &places[i..i + MR] {
+                        prefetch(self.c.place(self.place(place, j)), width);
                     }
                     if PACK {
                         let a = &packed[i * steps..];
-                        match &places[i..] {
-                            tile if rows - i <= LOW => {
-                                self.packed_tile::<V, MR, LOW>(tile, rows - i, j, p0, (a, b));
+                        let (at, both, left) = (&places[i..], (a, b), rows - i);
+                        match (left, self.narrow::<V>(j)) {
+                            (left, true) => {
+                                self.packed_tile::<V, MR, MR, 1>(at, left, j, p0, both, next);
                             }
-                            tile if rows - i <= MID => {
-                                self.packed_tile::<V, MR, MID>(tile, rows - i, j, p0, (a, b));
+                            (left, _) if left <= LOW => {
+                                self.packed_tile::<V, MR, LOW, 2>(at, left, j, p0, both, next);
                             }
-                            tile => self.packed_tile::<V, MR, MR>(tile, rows - i, j, p0, (a, b)),
+                            (left, _) if left <= MID => {
+                                self.packed_tile::<V, MR, MID, 2>(at, left, j, p0, both, next);
+                            }
+                            (left, _) => {
+                                self.packed_tile::<V, MR, MR, 2>(at, left, j, p0, both, next);
+                            }
                         }
                         continue;
                     }
@@ -260,6 +326,7 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
                         j,
                         p0,
                         b,
+                        next,
                     });
                 }
             }
@@ -269,12 +336,24 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
         }
     }
 
+    /// Whether one vector holds the columns that are left from `j` on.
+    #[inline(always)]
+    fn narrow<V: Vector<Elem = E>>(&self, j: usize) -> bool {
+        self.cols.end - j <= V::LANES
+    }
+
+    /// Where the element of a row and of column `j` goes.
+    #[inline(always)]
+    fn place(&self, Place(picture, row): Place, j: usize) -> usize {
+        picture as usize * self.to.picture + self.to.starts[row as usize] as usize + j
+    }
+
     /// What becomes of the sums of the rows at these places. A pass of its own over what is still in a near cache: as part
     /// of a tile's end it would take the registers of the sums.
     #[inline(always)]
-    fn finish<V: Vector<Elem = E>>(&self, places: &[(usize, usize)]) {
-        for &(picture, row) in places {
-            let place = picture * self.to.picture + self.to.starts[row] as usize + self.cols.start;
+    fn finish<V: Vector<Elem = E>>(&self, places: &[Place]) {
+        for &place in places {
+            let place = self.place(place, self.cols.start);
             // SAFETY: each task has its own rows and columns of C, and rows do not overlap.
             let c = unsafe { self.c.part(place, self.cols.len()) };
             for at in vectors::<V>(c.len()) {
@@ -285,54 +364,77 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
         }
     }
 
-    /// Copies elements of a row from step `p0` on.
+    /// Copies a tile's rows, from the task's row `i` on, and their steps from `p0` on: `[step][row]`.
     #[inline(always)]
-    fn pack_row<'t>(
+    fn pack<V: Vector<Elem = E>, const MR: usize>(
         &self,
-        place: (usize, usize),
+        places: &[Place],
+        i: usize,
         p0: usize,
-        mut to: impl ExactSizeIterator<Item = &'t mut E>,
-    ) where
-        E: 't,
-    {
-        let a = &self.a;
+        mut to: &mut [E],
+    ) {
+        let a = match &self.a {
+            Left::Rows(a) => a,
+            Left::Columns(a, _) => {
+                let i = self.rows.start + i;
+                let live = MR.min(self.rows.end - i);
+                for (to, p) in to.chunks_exact_mut(MR).zip(p0..) {
+                    let column = &a.data[p * a.col_stride + i..][..live];
+                    // A constant length is copied by a few instructions.
+                    match <&[E; MR]>::try_from(column) {
+                        Ok(column) => to.copy_from_slice(column),
+                        Err(_) => to[..live].copy_from_slice(column),
+                    }
+                }
+                return;
+            }
+        };
+        let places = places[i..].first_chunk::<MR>().expect("a tile of rows");
         let (mut piece, mut at) = (p0 / a.len.max(1), p0 % a.len.max(1));
-        while to.len() > 0 {
-            let n = to.len().min(a.len - at);
-            // SAFETY: the pieces were checked and `zeros` is one; `n` elements from `at` on lie inside a piece.
-            let from =
-                unsafe { std::slice::from_raw_parts(a.piece(place, piece, self.zeros).add(at), n) };
-            from.iter().zip(&mut to).for_each(|(x, to)| *to = *x);
-            (piece, at) = (piece + 1, 0);
+        while !to.is_empty() {
+            let n = (to.len() / MR).min(a.len - at);
+            let mut from = [self.zeros.as_ptr(); MR];
+            for (from, &place) in from.iter_mut().zip(places) {
+                // SAFETY: the pieces were checked and `zeros` is one; `at` lies inside a piece.
+                *from = unsafe { a.piece(place.into(), piece, self.zeros).add(at) };
+            }
+            let (some, rest) = to.split_at_mut(n * MR);
+            // SAFETY: `n` elements of each piece are left.
+            unsafe { pack::<V, MR>(from, some) };
+            (piece, at, to) = (piece + 1, 0, rest);
         }
     }
 
     /// Adds the steps from `p0` on, those of `b`, to the tile of the first `left` rows of these places and the columns
     /// from `j` on.
     #[inline(always)]
-    fn tile<V: Vector<Elem = E>, const R: usize>(
+    fn tile<V: Vector<Elem = E>, const R: usize, const W: usize>(
         &self,
-        places: &[(usize, usize)],
+        places: &[Place],
         left: usize,
         j: usize,
         p0: usize,
         b: &[E],
+        next: Next<E>,
     ) {
         let places = places.first_chunk::<R>().expect("places past the last row");
-        let sums = self.sums::<V, R>(places, p0, b);
-        self.write::<V, R>(places, left, j, p0, &sums);
+        let sums = self.sums::<V, R, W>(places, p0, b, next);
+        self.write::<V, R, W>(places, left, j, p0, &sums);
     }
 
     /// The sums of a tile over the steps from `p0` on, those of `b`. By value, so that they stay in registers.
     #[inline(always)]
-    fn sums<V: Vector<Elem = E>, const R: usize>(
+    fn sums<V: Vector<Elem = E>, const R: usize, const W: usize>(
         &self,
-        places: &[(usize, usize); R],
+        places: &[Place; R],
         p0: usize,
         b: &[E],
-    ) -> [[V; 2]; R] {
-        let a = &self.a;
-        let (width, mut sums) = (2 * V::LANES, [[V::splat(E::ZERO); 2]; R]);
+        mut next: Next<E>,
+    ) -> [[V; W]; R] {
+        let (width, mut sums) = (2 * V::LANES, [[V::splat(E::ZERO); W]; R]);
+        let Left::Rows(a) = &self.a else {
+            unreachable!("columns are packed");
+        };
         let (mut b, mut steps) = (b.as_ptr(), b.len() / width);
         let (mut piece, mut at) = match p0 {
             0 => (0, 0),
@@ -343,13 +445,14 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
             let mut from = [self.zeros.as_ptr(); R];
             for (from, &place) in from.iter_mut().zip(places) {
                 // SAFETY: the pieces were checked and `zeros` is one; `at` lies inside a piece.
-                *from = unsafe { a.piece(place, piece, self.zeros).add(at) };
+                *from = unsafe { a.piece(place.into(), piece, self.zeros).add(at) };
             }
             // SAFETY: `n` elements of each piece are left, and `steps >= n` rows of the panel.
             unsafe {
-                sums = add_rows::<V, R, 1>(sums, n, from, b);
+                sums = add_rows::<V, R, W, 1>(sums, n, from, b, next);
                 b = b.add(n * width);
             }
+            next.from = next.from.wrapping_add(n * next.every);
             (piece, at, steps) = (piece + 1, 0, steps - n);
         }
         sums
@@ -357,77 +460,138 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
 
     /// As [`Rows::tile`], with the rows packed: `[step][row]`.
     #[inline(always)]
-    fn packed_tile<V: Vector<Elem = E>, const MR: usize, const R: usize>(
+    fn packed_tile<V: Vector<Elem = E>, const MR: usize, const R: usize, const W: usize>(
         &self,
-        places: &[(usize, usize)],
+        places: &[Place],
         left: usize,
         j: usize,
         p0: usize,
         (a, b): (&[E], &[E]),
+        next: Next<E>,
     ) {
         let places = places.first_chunk::<R>().expect("places past the last row");
         let steps = b.len() / (2 * V::LANES);
         assert!(R <= MR && a.len() >= steps * MR);
-        let sums = [[V::splat(E::ZERO); 2]; R];
+        let sums = [[V::splat(E::ZERO); W]; R];
         let from = std::array::from_fn(|r| a.as_ptr().wrapping_add(r));
         // SAFETY: `a` has MR elements and `b` two vectors for each of `steps` steps.
-        let sums = unsafe { add_rows::<V, R, MR>(sums, steps, from, b.as_ptr()) };
-        self.write::<V, R>(places, left, j, p0, &sums);
+        let sums = unsafe { add_rows::<V, R, W, MR>(sums, steps, from, b.as_ptr(), next) };
+        self.write::<V, R, W>(places, left, j, p0, &sums);
     }
 
     /// Adds the sums over a block of steps to what C has from the blocks before, or from the start.
     #[inline(always)]
-    fn write<V: Vector<Elem = E>, const R: usize>(
+    fn write<V: Vector<Elem = E>, const R: usize, const W: usize>(
         &self,
-        places: &[(usize, usize); R],
+        places: &[Place; R],
         left: usize,
         j: usize,
         p0: usize,
-        sums: &[[V; 2]; R],
+        sums: &[[V; W]; R],
     ) {
-        let (rows, live) = (R.min(left), (2 * V::LANES).min(self.cols.end - j));
-        if rows == R && live == 2 * V::LANES {
-            // The same with constants: the sums go from their registers to memory.
-            self.write_part::<V, R>(places, j, p0, sums, R, 2 * V::LANES);
-        } else {
-            self.write_part::<V, R>(places, j, p0, sums, rows, live);
-        }
-    }
-
-    #[inline(always)]
-    fn write_part<V: Vector<Elem = E>, const R: usize>(
-        &self,
-        places: &[(usize, usize); R],
-        j: usize,
-        p0: usize,
-        sums: &[[V; 2]; R],
-        rows: usize,
-        live: usize,
-    ) {
-        let to = &self.to;
         let start = if p0 > 0 { Start::Keep } else { self.start };
-        for (sums, &(picture, row)) in sums.iter().zip(places).take(rows) {
-            let place = picture * to.picture + to.starts[row] as usize + j;
+        let (rows, live) = (R.min(left), (W * V::LANES).min(self.cols.end - j));
+        if rows < R || live < W * V::LANES {
+            // A copy in memory, for rows are counted: the sums themselves can then stay in registers.
+            let sums = *sums;
+            return self.write_part::<V, R, W>(places, j, start, &sums, rows, live);
+        }
+        let mut to = [std::ptr::null_mut::<E>(); R];
+        for (to, place) in to.iter_mut().zip(places) {
             // SAFETY: each task has its own rows and columns of C, and rows do not overlap.
-            let c = unsafe { self.c.part(place, live) };
-            let (left, right) = c.split_at_mut(V::LANES.min(live));
-            match start {
-                Start::Zero => {
-                    sums[0].write(left);
-                    sums[1].write(right);
+            let c = unsafe { self.c.part(self.place(*place, j), W * V::LANES) };
+            *to = c.as_mut_ptr();
+        }
+        // Loops so short that they are unrolled: the sums go from their registers to memory.
+        match start {
+            Start::Zero => {
+                for (sums, to) in sums.iter().zip(to) {
+                    for (w, sum) in sums.iter().enumerate() {
+                        // SAFETY: `to` has room for `W` vectors.
+                        unsafe { sum.store(to.add(w * V::LANES)) };
+                    }
                 }
-                Start::Bias(bias) => {
-                    let (from, more) = bias[j..j + live].split_at(left.len());
-                    sums[0].add(V::read(from)).write(left);
-                    sums[1].add(V::read(more)).write(right);
+            }
+            Start::Bias(bias) => {
+                let mut add = [V::splat(E::ZERO); W];
+                for (add, bias) in add.iter_mut().zip(bias[j..j + live].chunks(V::LANES)) {
+                    *add = V::read(bias);
                 }
-                Start::Keep => {
-                    sums[0].add(V::read(left)).write(left);
-                    sums[1].add(V::read(right)).write(right);
+                for (sums, to) in sums.iter().zip(to) {
+                    for (w, sum) in sums.iter().enumerate() {
+                        // SAFETY: as above.
+                        unsafe { sum.add(add[w]).store(to.add(w * V::LANES)) };
+                    }
+                }
+            }
+            Start::Keep => {
+                for (sums, to) in sums.iter().zip(to) {
+                    for (w, sum) in sums.iter().enumerate() {
+                        // SAFETY: as above.
+                        unsafe {
+                            let to = to.add(w * V::LANES);
+                            sum.add(V::load(to)).store(to);
+                        }
+                    }
                 }
             }
         }
     }
+
+    /// The first `rows` rows and `live` columns of a tile.
+    #[inline(always)]
+    fn write_part<V: Vector<Elem = E>, const R: usize, const W: usize>(
+        &self,
+        places: &[Place; R],
+        j: usize,
+        start: Start<'_, E>,
+        sums: &[[V; W]; R],
+        rows: usize,
+        live: usize,
+    ) {
+        for (sums, &place) in sums.iter().zip(places).take(rows) {
+            // SAFETY: each task has its own rows and columns of C, and rows do not overlap.
+            let c = unsafe { self.c.part(self.place(place, j), live) };
+            for ((w, sum), c) in sums.iter().enumerate().zip(c.chunks_mut(V::LANES)) {
+                let sum = match start {
+                    Start::Zero => *sum,
+                    Start::Bias(bias) => sum.add(V::read(&bias[j + w * V::LANES..][..c.len()])),
+                    Start::Keep => sum.add(V::read(c)),
+                };
+                sum.write(c);
+            }
+        }
+    }
+}
+
+/// A row's picture and its number there.
+#[derive(Clone, Copy, Default)]
+struct Place(u32, u32);
+
+impl Place {
+    /// The row after this one, where pictures have so many.
+    #[inline(always)]
+    fn after(self, in_picture: usize) -> Place {
+        if self.1 as usize + 1 == in_picture {
+            Place(self.0 + 1, 0)
+        } else {
+            Place(self.0, self.1 + 1)
+        }
+    }
+}
+
+impl From<Place> for (usize, usize) {
+    #[inline(always)]
+    fn from(Place(picture, row): Place) -> (usize, usize) {
+        (picture as usize, row as usize)
+    }
+}
+
+/// Memory to ask for ahead of time, `every` elements at each step.
+#[derive(Clone, Copy)]
+struct Next<E> {
+    from: *const E,
+    every: usize,
 }
 
 /// Adds `steps` steps to a tile: row `r` reads along `from[r]`, `APART` elements from a step to the next.
@@ -435,24 +599,55 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
 /// # Safety
 /// Each of `from` is valid for reading `steps` such elements, and `b` for `2 * LANES * steps`.
 #[inline(always)]
-unsafe fn add_rows<V: Vector, const R: usize, const APART: usize>(
-    mut sums: [[V; 2]; R],
+unsafe fn add_rows<V: Vector, const R: usize, const W: usize, const APART: usize>(
+    mut sums: [[V; W]; R],
     steps: usize,
     from: [*const V::Elem; R],
     b: *const V::Elem,
-) -> [[V; 2]; R] {
+    next: Next<V::Elem>,
+) -> [[V; W]; R] {
     for p in 0..steps {
-        // SAFETY: step `p`, inside by the caller's promise.
-        let (b0, b1) = unsafe {
-            let b = b.add(p * 2 * V::LANES);
-            (V::load(b), V::load(b.add(V::LANES)))
-        };
+        prefetch(next.from.wrapping_add(p * next.every), 1);
+        let mut columns = [V::splat(V::Elem::ZERO); W];
+        for (w, columns) in columns.iter_mut().enumerate() {
+            // SAFETY: step `p`, inside by the caller's promise.
+            *columns = unsafe { V::load(b.add((2 * p + w) * V::LANES)) };
+        }
         for (sums, from) in sums.iter_mut().zip(&from) {
             // SAFETY: as above.
             let x = V::splat(unsafe { *from.add(p * APART) });
-            sums[0] = x.mul_add(b0, sums[0]);
-            sums[1] = x.mul_add(b1, sums[1]);
+            for (sum, column) in sums.iter_mut().zip(&columns) {
+                *sum = x.mul_add(*column, *sum);
+            }
         }
     }
     sums
+}
+
+/// Copies elements of some rows: `to` is `[step][row]`.
+///
+/// # Safety
+/// Each of `from` is valid for reading `to.len() / R` elements.
+#[inline(always)]
+unsafe fn pack<V: Vector, const R: usize>(from: [*const V::Elem; R], to: &mut [V::Elem]) {
+    let (steps, to) = (to.len() / R, to.as_mut_ptr());
+    let squares = steps / 4 * 4;
+    // The last square may take rows that one before it has taken.
+    for first in (0..R).step_by(4).map(|first| first.min(R - 4)) {
+        let mut p = 0;
+        while p < squares {
+            // SAFETY: four steps from `p` on lie inside each row, and so do their places.
+            unsafe {
+                let four = std::array::from_fn(|r| from[first + r].wrapping_add(p));
+                V::transpose4(four, to.add(p * R + first), R);
+            }
+            p += 4;
+        }
+    }
+    for p in squares..steps {
+        for (r, from) in from.iter().enumerate() {
+            // SAFETY: inside the row, and the row's place.
+            unsafe { *to.add(p * R + r) = *from.add(p) };
+        }
+    }
 }

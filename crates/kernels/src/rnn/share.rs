@@ -22,6 +22,11 @@ pub(super) struct Share {
     parts: usize,
 }
 
+/// Whether a batch has too few sequences for each thread to have its own.
+pub(super) fn few(batch: usize) -> bool {
+    batch / FEWEST < threads()
+}
+
 /// Runs every thread's share through all steps.
 ///
 /// With enough sequences each thread has its own and never waits: on a machine that does other work as well, a

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{MAX_LANES, Vector, math};
+use super::{MAX_LANES, Vector, math, sse};
 use crate::float::Float;
 
 /// Eight `f32`.
@@ -153,6 +153,11 @@ impl Vector for F32x8 {
         _mm256_blendv_ps
     );
 
+    #[inline(always)]
+    unsafe fn transpose4(from: [*const f32; 4], to: *mut f32, apart: usize) {
+        // SAFETY: by the caller's promise.
+        unsafe { sse::transpose4(from, to, apart) }
+    }
     #[inline(always)]
     fn pow2(self) -> Self {
         // SAFETY: runs only where the instructions exist.

@@ -14,6 +14,8 @@ mod math;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod sse;
 
 use std::sync::OnceLock;
 
@@ -50,6 +52,20 @@ pub trait Vector: Copy + Send + Sync + 'static {
     /// # Safety
     /// `p` is valid for writing `n` elements.
     unsafe fn store_part(self, p: *mut Self::Elem, n: usize);
+
+    /// Turns a square of four rows: element `c` of row `r` goes to `to[c * apart + r]`.
+    ///
+    /// # Safety
+    /// Each of `from` is valid for reading 4 elements, and `to` for writing 4 from each of its 4 places on.
+    #[inline(always)]
+    unsafe fn transpose4(from: [*const Self::Elem; 4], to: *mut Self::Elem, apart: usize) {
+        for (r, from) in from.into_iter().enumerate() {
+            for c in 0..4 {
+                // SAFETY: by the caller's promise.
+                unsafe { *to.add(c * apart + r) = *from.add(c) };
+            }
+        }
+    }
 
     /// `self + o`.
     fn add(self, o: Self) -> Self;
@@ -267,6 +283,7 @@ macro_rules! dispatch {
                     #[cfg(target_arch = "x86_64")]
                     Set::Avx2 => {
                         #[target_feature(enable = "avx2,fma")]
+                        #[inline(never)]
                         fn call<K: Kernel<$elem>>(kernel: K) -> K::Out {
                             kernel.run::<avx2::$avx2>()
                         }
@@ -276,6 +293,7 @@ macro_rules! dispatch {
                     #[cfg(target_arch = "x86_64")]
                     Set::Avx512 => {
                         #[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+                        #[inline(never)]
                         fn call<K: Kernel<$elem>>(kernel: K) -> K::Out {
                             kernel.run::<avx512::$avx512>()
                         }

@@ -1,7 +1,7 @@
 //! Convolution over time.
 
-use crate::nn::{Init, ParamId, Pass, Scope};
-use crate::ops::Conv1d as Geometry;
+use crate::nn::{Init, ParamId, Params, Pass, Scope};
+use crate::ops::{Conv1d as Geometry, PackedConv1d};
 use crate::{Float, Ragged, Tensor};
 
 /// Convolution over time of ragged sequences: each step of the output sees K steps of the input.
@@ -76,5 +76,46 @@ impl Conv1d {
         let (weight, bias) = (pass.param(self.weight), pass.param(self.bias));
         let (y, sequences) = x.conv1d(sequences, &weight, Some(&bias), self.geometry);
         (pass.watch(&self.name, y), sequences)
+    }
+
+    /// The layer as the parameters are now: for many answers.
+    pub fn frozen<E: Float>(&self, params: &Params<E>) -> FrozenConv1d<E> {
+        let (weight, bias) = (params.tensor(self.weight), params.tensor(self.bias));
+        let channels = [weight.dim(1), weight.dim(2)];
+        FrozenConv1d {
+            weight: PackedConv1d::new(weight.data(), channels, self.geometry),
+            bias,
+        }
+    }
+}
+
+/// A [`Conv1d`] whose parameters no longer change, made by [`Conv1d::frozen`]: its weight lies as the product reads it.
+/// It gives the same values bit for bit. No gradient flows through it.
+///
+/// ```
+/// use unfold::nn::{Conv1d, Params, Pass};
+/// use unfold::{Ragged, Tensor, ops};
+///
+/// let mut params = Params::<f32>::new(1);
+/// let geometry = ops::Conv1d { kernel: 3, stride: 1, padding: 1, dilation: 1 };
+/// let conv = Conv1d::new(&mut params.scope("conv"), 8, 16, geometry);
+/// let (x, sequences) = (Tensor::full([7, 8], 0.5), Ragged::new(&[5, 2]));
+/// let (y, _) = conv.forward(&Pass::evaluation(&params), &x, &sequences);
+/// let (frozen, _) = conv.frozen(&params).forward(&x, &sequences);
+/// assert_eq!(y.data(), frozen.data());
+/// ```
+pub struct FrozenConv1d<E: Float = f32> {
+    weight: PackedConv1d<E>,
+    bias: Tensor<E>,
+}
+
+impl<E: Float> FrozenConv1d<E> {
+    /// `[sum(len), C]` to `[sum(new len), O]`, and the new lengths.
+    ///
+    /// # Panics
+    /// As [`Conv1d::forward`].
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor<E>, sequences: &Ragged) -> (Tensor<E>, Ragged) {
+        x.conv1d_packed(sequences, &self.weight, &self.bias)
     }
 }

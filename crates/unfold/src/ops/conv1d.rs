@@ -2,7 +2,7 @@
 
 use unfold_kernels::{self as kernels, Buffer};
 
-use super::{Conv1d, Op, Reads, Saved, Wanted, apply_one, gradient, only};
+use super::{Conv1d, Op, PackedConv1d, Reads, Saved, Wanted, apply_one, gradient, only};
 use crate::{Float, Ragged, Shape, Tensor};
 
 /// y_t = sum over k of x_(t stride + k dilation - padding) W_k + b, rows outside counting as 0.
@@ -131,5 +131,38 @@ impl<E: Float> Tensor<E> {
             None => apply_one(op, &[self, weight]),
         };
         (y, output.expect("checked by the shape rule"))
+    }
+
+    /// [`Tensor::conv1d`] with a weight that is packed for many uses. No gradient flows through it.
+    ///
+    /// # Panics
+    /// As there.
+    #[track_caller]
+    pub fn conv1d_packed(
+        &self,
+        sequences: &Ragged,
+        weight: &PackedConv1d<E>,
+        bias: &Tensor<E>,
+    ) -> (Tensor<E>, Ragged) {
+        let (geometry, [c, o]) = (weight.geometry(), weight.channels());
+        let op = Conv1dOp {
+            geometry,
+            input: sequences.clone(),
+            output: geometry.output(sequences),
+        };
+        let w = [geometry.kernel, c, o].into();
+        let shapes = Op::<E>::shapes(&op, &[self.shape(), w, bias.shape()]);
+        let y = shapes.unwrap_or_else(|problem| panic!("conv1d: {problem}"))[0];
+        let mut values = Buffer::scratch(y.len());
+        let output = op.output.expect("checked by the shape rule");
+        kernels::conv1d_packed(
+            self.data(),
+            sequences,
+            weight,
+            bias.data(),
+            &output,
+            &mut values,
+        );
+        (Tensor::from_buffer(values, y), output)
     }
 }

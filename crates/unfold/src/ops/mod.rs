@@ -55,7 +55,7 @@ pub use recurrent::{Recurrence, Recurrent};
 pub use unfold_kernels::Activation;
 pub use unfold_kernels::Cell;
 use unfold_kernels::Windows;
-pub use unfold_kernels::{Conv1d, Conv2d, PackedConv2d, Pool2d};
+pub use unfold_kernels::{Conv1d, Conv2d, PackedConv1d, PackedConv2d, Pool2d};
 
 /// One differentiable operation.
 ///

@@ -384,10 +384,19 @@ impl TextCnn {
 
     fn logits(&self, pass: &Pass<f32>, texts: &Packed<u32>) -> Tensor {
         let x = self.words.forward(pass, &texts.items);
-        let pooled = self.convolutions.iter().map(|convolution| {
-            let (y, lengths) = convolution.forward(pass, &x, &texts.sequences);
-            y.seq_max(&lengths).relu()
-        });
+        let convolutions = self.convolutions.iter();
+        self.decide(
+            pass,
+            convolutions.map(|convolution| convolution.forward(pass, &x, &texts.sequences)),
+        )
+    }
+
+    fn decide(
+        &self,
+        pass: &Pass<f32>,
+        convolved: impl Iterator<Item = (Tensor, Ragged)>,
+    ) -> Tensor {
+        let pooled = convolved.map(|(y, lengths)| y.seq_max(&lengths).relu());
         let pooled: Vec<Tensor> = pooled.collect();
         let features = Tensor::concat(&pooled.iter().collect::<Vec<_>>(), 1);
         self.head
@@ -412,8 +421,15 @@ impl TextCnn {
         let mut params = Params::new(1);
         let network = Self::new(&mut params);
         let texts = texts(&[Self::LENGTH], Key::new(1));
+        let layers = network.convolutions.iter();
+        let layers: Vec<_> = layers.map(|layer| layer.frozen(&params)).collect();
         Job::timed(Self::flops(1), 0.0, move || {
-            let logits = network.logits(&Pass::evaluation(&params), &texts);
+            let pass = Pass::evaluation(&params);
+            let x = network.words.forward(&pass, &texts.items);
+            let convolved = layers
+                .iter()
+                .map(|layer| layer.forward(&x, &texts.sequences));
+            let logits = network.decide(&pass, convolved);
             std::hint::black_box(logits.data());
         })
     }
@@ -467,8 +483,12 @@ impl BiLstm {
         let mut params = Params::new(1);
         let network = Self::new(&mut params);
         let texts = texts(&[220], Key::new(1));
+        let lstm = network.lstm.frozen(&params);
         Job::timed(recurrent(220, Self::SIZE, &Self::CELLS), 0.0, move || {
-            let logits = network.logits(&Pass::evaluation(&params), &texts);
+            let pass = Pass::evaluation(&params);
+            let x = network.words.forward(&pass, &texts.items);
+            let out = lstm.forward(&x, &texts.sequences, None);
+            let logits = network.head.forward(&pass, &out.states.last());
             std::hint::black_box(logits.data());
         })
     }

@@ -279,10 +279,11 @@ impl TextModel {
         let mut by_length: Vec<usize> = (0..texts.len()).collect();
         by_length.sort_by_key(|&i| texts[i].len());
         let mut scores = vec![Vec::new(); texts.len()];
+        let (pass, frozen) = (Pass::evaluation(params), self.network.frozen(params));
         for batch in by_length.chunks(EVALUATION_BATCH) {
             let members: Vec<&Encoded> = batch.iter().map(|&i| texts[i]).collect();
             let input = assemble(&members, 0.0, None);
-            let logits = self.network.forward(&Pass::evaluation(params), &input);
+            let logits = self.network.answer(&pass, &frozen, &input);
             let rows = logits.data().chunks_exact(self.labels().len());
             for (row, place) in rows.zip(input.order()) {
                 scores[batch[place]] = row.to_vec();

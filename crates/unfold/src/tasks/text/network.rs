@@ -3,10 +3,11 @@
 use super::batch::Input;
 use super::config::{BagConfig, CnnConfig, EmbeddingConfig, ModelConfig, RnnConfig};
 use crate::nn::{
-    Conv1d, Dropout, Embedding, Init, Linear, Params, Pass, Pool, Recurrent, RecurrentConfig,
-    Scope, max_norm,
+    Conv1d, Dropout, Embedding, FrozenConv1d, FrozenRecurrent, Init, Linear, Params, Pass, Pool,
+    Recurrent, RecurrentConfig, RecurrentOutput, Scope, max_norm,
 };
 use crate::ops::Conv1d as Geometry;
+use crate::ragged::Ragged;
 use crate::tensor::Tensor;
 
 /// A network that turns a batch of texts into logits `[B, classes]`.
@@ -37,6 +38,13 @@ pub(super) struct Rnn {
     pool: Option<Pool>,
     dropout: Dropout,
     head: Linear,
+}
+
+/// The layers over time of a network, frozen; a bag has none.
+pub(super) enum FrozenLayers {
+    Bag,
+    Cnn(Vec<FrozenConv1d>),
+    Rnn(FrozenRecurrent),
 }
 
 /// Word vectors with dropout.
@@ -104,6 +112,37 @@ impl Network {
         self.decide(pass, input, &first)
     }
 
+    /// The layers over time as the parameters are now: for many answers.
+    pub(super) fn frozen(&self, params: &Params<f32>) -> FrozenLayers {
+        match self {
+            Network::Bag(_) => FrozenLayers::Bag,
+            Network::Cnn(cnn) => {
+                let all = cnn.convolutions.iter();
+                FrozenLayers::Cnn(all.map(|layer| layer.frozen(params)).collect())
+            }
+            Network::Rnn(rnn) => FrozenLayers::Rnn(rnn.recurrent.frozen(params)),
+        }
+    }
+
+    /// The logits `[B, classes]` of a batch, outside training, with the layers over time frozen.
+    pub(super) fn answer(&self, pass: &Pass<f32>, frozen: &FrozenLayers, input: &Input) -> Tensor {
+        let first = self.read(pass, input);
+        match (self, frozen, input) {
+            (Network::Cnn(cnn), FrozenLayers::Cnn(layers), Input::Sequences(packed)) => {
+                let convolved = layers.iter();
+                cnn.decide(
+                    pass,
+                    convolved.map(|layer| layer.forward(&first, &packed.sequences)),
+                )
+            }
+            (Network::Rnn(rnn), FrozenLayers::Rnn(layer), Input::Sequences(packed)) => {
+                let sequences = &packed.sequences;
+                rnn.decide(pass, sequences, &layer.forward(&first, sequences, None))
+            }
+            _ => self.decide(pass, input, &first),
+        }
+    }
+
     /// What the rest of the network is a differentiable function of: the word vectors `[N, C]`,
     /// or the bags `[B, C]`.
     pub(super) fn read(&self, pass: &Pass<f32>, input: &Input) -> Tensor {
@@ -124,26 +163,16 @@ impl Network {
         match (self, input) {
             (Network::Bag(bag), _) => bag.decide(pass, first),
             (Network::Cnn(cnn), Input::Sequences(packed)) => {
-                let pooled: Vec<Tensor> = cnn
-                    .convolutions
-                    .iter()
-                    .map(|convolution| {
-                        let (y, lengths) = convolution.forward(pass, first, &packed.sequences);
-                        // max and ReLU commute, and the maximum leaves fewer values to cut.
-                        y.seq_max(&lengths).relu() // [B, maps]
-                    })
-                    .collect();
-                let features = Tensor::concat(&pooled.iter().collect::<Vec<_>>(), 1);
-                cnn.head
-                    .forward(pass, &cnn.dropout.forward(pass, &features))
+                let convolved = cnn.convolutions.iter();
+                cnn.decide(
+                    pass,
+                    convolved.map(|layer| layer.forward(pass, first, &packed.sequences)),
+                )
             }
             (Network::Rnn(rnn), Input::Sequences(packed)) => {
-                let out = rnn.recurrent.forward(pass, first, &packed.sequences, None);
-                let pooled = match rnn.pool {
-                    Some(pool) => pool.forward(&out.y, &packed.sequences),
-                    None => out.states.last(),
-                }; // [B, D] or [B, 2 D]
-                rnn.head.forward(pass, &rnn.dropout.forward(pass, &pooled))
+                let sequences = &packed.sequences;
+                let out = rnn.recurrent.forward(pass, first, sequences, None);
+                rnn.decide(pass, sequences, &out)
             }
             _ => unreachable!("a network is given the form of input it was built for"),
         }
@@ -201,6 +230,20 @@ impl Bag {
 }
 
 impl Cnn {
+    /// The logits from what each convolution gave.
+    fn decide(
+        &self,
+        pass: &Pass<f32>,
+        convolved: impl Iterator<Item = (Tensor, Ragged)>,
+    ) -> Tensor {
+        // max and ReLU commute, and the maximum leaves fewer values to cut.
+        let pooled = convolved.map(|(y, lengths)| y.seq_max(&lengths).relu()); // [B, maps]
+        let pooled: Vec<Tensor> = pooled.collect();
+        let features = Tensor::concat(&pooled.iter().collect::<Vec<_>>(), 1);
+        self.head
+            .forward(pass, &self.dropout.forward(pass, &features))
+    }
+
     fn new(
         params: &mut Params<f32>,
         config: &CnnConfig,
@@ -237,6 +280,16 @@ impl Cnn {
 }
 
 impl Rnn {
+    /// The logits from what the recurrence gave.
+    fn decide(&self, pass: &Pass<f32>, sequences: &Ragged, out: &RecurrentOutput) -> Tensor {
+        let pooled = match self.pool {
+            Some(pool) => pool.forward(&out.y, sequences),
+            None => out.states.last(),
+        }; // [B, D] or [B, 2 D]
+        self.head
+            .forward(pass, &self.dropout.forward(pass, &pooled))
+    }
+
     fn new(
         params: &mut Params<f32>,
         config: &RnnConfig,
