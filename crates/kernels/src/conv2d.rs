@@ -82,6 +82,11 @@ impl Conv2d {
         self.groups > 1 && self.groups == c
     }
 
+    /// Whether each output pixel sees the input pixel at its own place and nothing else.
+    fn pointwise(&self) -> bool {
+        (self.kernel, self.stride, self.padding, self.groups) == ([1, 1], [1, 1], [[0, 0]; 2], 1)
+    }
+
     /// Pixels of zeros above and left of the picture.
     fn before(&self) -> [usize; 2] {
         self.padding.map(|[before, _]| before)
@@ -462,6 +467,16 @@ fn convolve<E: Float>(
         }
         Packed::Taps(panels) => panels,
     };
+    if geometry.pointwise() {
+        // Each pixel is a row of a product.
+        let rows = x.len().checked_div(sizes.c).unwrap_or(0);
+        let to = Places {
+            picture: o,
+            starts: &[0],
+        };
+        let a = Pieces::rows(x, rows, sizes.c, sizes.c);
+        return rows_product(a, &panels[0], bias, finish, y, to);
+    }
     let seen = Seen::new(x, sizes, geometry);
     let places = places(sizes.output, o);
     let to = Places {

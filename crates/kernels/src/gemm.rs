@@ -121,11 +121,6 @@ impl<E> Finish<'_, E> {
 }
 
 impl<'a, E: Float> Finish<'a, E> {
-    /// Whether sums are written as they are.
-    fn is_none(&self) -> bool {
-        self.add.is_none() && self.activation == Activation::Identity
-    }
-
     /// For the elements of `y` from one on.
     pub(crate) fn from(self, first: usize) -> Self {
         Finish {

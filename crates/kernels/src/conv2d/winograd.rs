@@ -20,9 +20,11 @@ use crate::float::Float;
 use crate::gemm::{Finish, Panels, Pieces, Places, columns_product, rows_product};
 use crate::shared::Shared;
 use crate::simd::{Kernel, Vector, places};
-use crate::threads::{parallel, rows_per_task};
+use crate::threads::{alone, parallel, rows_per_task};
 use crate::transpose::transpose;
 
+/// Fewer multiply-adds run on one thread: to hand planes from core to core takes longer.
+const SMALL: usize = 1 << 21;
 /// Outputs of a tile along an axis, the pixels they see, and the places where values are multiplied.
 const OUT: usize = 4;
 const IN: usize = 6;
@@ -329,6 +331,24 @@ fn pack_taps<E: Float>(taps: [&[E]; 9], [c, o]: [usize; 2]) -> Vec<Panels<E>> {
 
 /// `x [B, H, W, C]`, a packed `w`, `y [B, OH, OW, O]`; taps reach `before` pixels up and left.
 pub(super) fn forward<E: Float>(
+    x: &[E],
+    sizes: &Sizes,
+    before: [usize; 2],
+    w: &[Panels<E>],
+    bias: Option<&[E]>,
+    finish: Finish<'_, E>,
+    y: &mut [E],
+) {
+    let mut run = || all(x, sizes, before, w, bias, finish, y);
+    let tiles = sizes.batch * pixels(sizes.output.map(|n| n.div_ceil(OUT)));
+    if PLACES * tiles * sizes.c * sizes.o < SMALL {
+        alone(run);
+    } else {
+        run();
+    }
+}
+
+fn all<E: Float>(
     x: &[E],
     sizes: &Sizes,
     before: [usize; 2],

@@ -1,5 +1,7 @@
 //! Products of very few rows with a matrix that is read once: as fast as memory gives it.
 
+use std::ops::Range;
+
 use super::{Mat, MatMut, Start, blocks, each};
 use crate::buffer::Buffer;
 use crate::float::Float;
@@ -31,18 +33,16 @@ pub(super) fn product<E: Float>(
         for block in blocks(k) {
             let p0 = block.start;
             sums.fill(E::ZERO);
-            for p in block.clone().step_by(STEPS) {
-                let steps = STEPS.min(block.end - p);
-                let from = p * b.row_stride + cols.start;
-                let b_rows = &b.data[from..from + (steps - 1) * b.row_stride + cols.len()];
-                for (i, sums) in sums.chunks_exact_mut(cols.len()).enumerate() {
-                    E::dispatch(Some {
-                        a: &a.data[i * a.row_stride + p..][..steps],
-                        b: b_rows,
-                        stride: b.row_stride,
-                        sums,
-                    });
-                }
+            if !block.is_empty() {
+                E::dispatch(Some {
+                    a: a.data,
+                    a_stride: a.row_stride,
+                    b: &b.data[cols.start..],
+                    b_stride: b.row_stride,
+                    cols: cols.len(),
+                    steps: block,
+                    sums: &mut sums,
+                });
             }
             for (i, sums) in sums.chunks_exact(cols.len()).enumerate() {
                 // SAFETY: each task has its own columns of C.
@@ -63,11 +63,16 @@ pub(super) fn product<E: Float>(
     });
 }
 
-/// Some steps of one row.
+/// Some steps of some columns of all rows.
 struct Some<'a, E> {
     a: &'a [E],
+    a_stride: usize,
+    /// From the first column on.
     b: &'a [E],
-    stride: usize,
+    b_stride: usize,
+    cols: usize,
+    steps: Range<usize>,
+    /// Row after row.
     sums: &'a mut [E],
 }
 
@@ -75,25 +80,31 @@ impl<E: Float> Kernel<E> for Some<'_, E> {
     type Out = ();
     #[inline(always)]
     fn run<V: Vector<Elem = E>>(self) {
-        let Some { a, b, stride, sums } = self;
-        let n = sums.len();
-        if let Ok(a) = <[E; STEPS]>::try_from(a) {
-            let rows: [&[E]; STEPS] = std::array::from_fn(|p| &b[p * stride..][..n]);
-            for at in places::<V>(n) {
-                let mut sum = V::read(&sums[at.clone()]);
-                for (a, row) in a.iter().zip(&rows) {
-                    sum = V::splat(*a).mul_add(V::read(&row[at.clone()]), sum);
+        let n = self.cols;
+        for p in self.steps.clone().step_by(STEPS) {
+            let steps = STEPS.min(self.steps.end - p);
+            for (i, sums) in self.sums.chunks_exact_mut(n).enumerate() {
+                let a = &self.a[i * self.a_stride + p..][..steps];
+                let row = |step: usize| &self.b[(p + step) * self.b_stride..][..n];
+                if let Ok(a) = <[E; STEPS]>::try_from(a) {
+                    let rows: [&[E]; STEPS] = std::array::from_fn(row);
+                    for at in places::<V>(n) {
+                        let mut sum = V::read(&sums[at.clone()]);
+                        for (a, row) in a.iter().zip(&rows) {
+                            sum = V::splat(*a).mul_add(V::read(&row[at.clone()]), sum);
+                        }
+                        sum.write(&mut sums[at]);
+                    }
+                    continue;
                 }
-                sum.write(&mut sums[at]);
-            }
-            return;
-        }
-        for (p, a) in a.iter().enumerate() {
-            let row = &b[p * stride..][..n];
-            for at in places::<V>(n) {
-                let sum =
-                    V::splat(*a).mul_add(V::read(&row[at.clone()]), V::read(&sums[at.clone()]));
-                sum.write(&mut sums[at]);
+                for (step, a) in a.iter().enumerate() {
+                    let row = row(step);
+                    for at in places::<V>(n) {
+                        let sum = V::read(&sums[at.clone()]);
+                        let product = V::splat(*a).mul_add(V::read(&row[at.clone()]), sum);
+                        product.write(&mut sums[at]);
+                    }
+                }
             }
         }
     }

@@ -3,11 +3,13 @@
 //! A task packs the block of its rows that the next steps read, as tiles do, unless few columns meet them: then a tile's
 //! rows are read where they lie. The right factor comes packed, or a task packs a few panels at a time.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::panels::{GROUP, fill};
 use super::pieces::{Pieces, Places};
 use super::{Finish, KC, Mat, Right, Start, blocks, each};
+use crate::activation::Activation;
 use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::shared::Shared;
@@ -254,15 +256,18 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
         let mut packed = Buffer::<E>::scratch(packed);
         // Each row's place, and after the last one itself again, for tiles that reach beyond.
         let (_, in_picture) = self.a.rows();
-        let mut places = [Place::default(); ROWS + 12];
+        let mut places = [const { MaybeUninit::uninit() }; ROWS + 12];
         let first = (self.rows.start / in_picture, self.rows.start % in_picture);
         let mut place = Place(first.0 as u32, first.1 as u32);
-        for (r, to) in places[..rows.next_multiple_of(MR)].iter_mut().enumerate() {
-            *to = place;
+        let whole = &mut places[..rows.next_multiple_of(MR)];
+        for (r, to) in whole.iter_mut().enumerate() {
+            to.write(place);
             if r + 1 < rows {
                 place = place.after(in_picture);
             }
         }
+        // SAFETY: all of them have been written.
+        let places = unsafe { &*(std::ptr::from_ref(whole) as *const [Place]) };
         for block in blocks(k) {
             let (p0, steps) = (block.start, block.len());
             if PACK {
@@ -270,7 +275,7 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
                     .chunks_exact_mut((MR * steps).max(1))
                     .enumerate()
                 {
-                    self.pack::<V, MR>(&places, i * MR, p0, to);
+                    self.pack::<V, MR>(places, i * MR, p0, to);
                 }
             }
             for (panel, j) in self.cols.clone().step_by(width).enumerate() {
@@ -290,8 +295,13 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
                 };
                 let b = &b[..steps * width];
                 // What comes next is on its way while a tile is computed: its share of the next panel, step by step.
-                let every = width.div_ceil(rows.div_ceil(MR));
-                let next = b.as_ptr().wrapping_add(apart);
+                let last = j + width >= self.cols.end;
+                let every = if last {
+                    0
+                } else {
+                    width.div_ceil(rows.div_ceil(MR))
+                };
+                let next = b.as_ptr().wrapping_add(if last { 0 } else { apart });
                 for i in (0..rows).step_by(MR) {
                     let next = Next {
                         from: next.wrapping_add(i / MR * every * steps),
@@ -331,7 +341,7 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
                 }
             }
         }
-        if !self.finish.is_none() {
+        if self.finish.add.is_some() {
             self.finish::<V>(&places[..rows]);
         }
     }
@@ -348,8 +358,8 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
         picture as usize * self.to.picture + self.to.starts[row as usize] as usize + j
     }
 
-    /// What becomes of the sums of the rows at these places. A pass of its own over what is still in a near cache: as part
-    /// of a tile's end it would take the registers of the sums.
+    /// What becomes of the sums of the rows at these places where something is added to them. A pass of its own over what
+    /// is still in a near cache: as part of a tile's end it would take the registers of the sums.
     #[inline(always)]
     fn finish<V: Vector<Elem = E>>(&self, places: &[Place]) {
         for &place in places {
@@ -418,8 +428,9 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
         next: Next<E>,
     ) {
         let places = places.first_chunk::<R>().expect("places past the last row");
+        let steps = b.len() / (2 * V::LANES);
         let sums = self.sums::<V, R, W>(places, p0, b, next);
-        self.write::<V, R, W>(places, left, j, p0, &sums);
+        self.write::<V, R, W>(places, left, j, (p0, steps), &sums);
     }
 
     /// The sums of a tile over the steps from `p0` on, those of `b`. By value, so that they stay in registers.
@@ -476,7 +487,7 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
         let from = std::array::from_fn(|r| a.as_ptr().wrapping_add(r));
         // SAFETY: `a` has MR elements and `b` two vectors for each of `steps` steps.
         let sums = unsafe { add_rows::<V, R, W, MR>(sums, steps, from, b.as_ptr(), next) };
-        self.write::<V, R, W>(places, left, j, p0, &sums);
+        self.write::<V, R, W>(places, left, j, (p0, steps), &sums);
     }
 
     /// Adds the sums over a block of steps to what C has from the blocks before, or from the start.
@@ -486,15 +497,22 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
         places: &[Place; R],
         left: usize,
         j: usize,
-        p0: usize,
+        (p0, steps): (usize, usize),
         sums: &[[V; W]; R],
     ) {
         let start = if p0 > 0 { Start::Keep } else { self.start };
+        // After the last block of steps an activation follows at once, unless something is added before it.
+        let last = p0 + steps == self.k && self.finish.add.is_none();
+        let activation = if last {
+            self.finish.activation
+        } else {
+            Activation::Identity
+        };
         let (rows, live) = (R.min(left), (W * V::LANES).min(self.cols.end - j));
         if rows < R || live < W * V::LANES {
             // A copy in memory, for rows are counted: the sums themselves can then stay in registers.
             let sums = *sums;
-            return self.write_part::<V, R, W>(places, j, start, &sums, rows, live);
+            return self.write_part::<V, R, W>(places, j, start, activation, &sums, rows, live);
         }
         let mut to = [std::ptr::null_mut::<E>(); R];
         for (to, place) in to.iter_mut().zip(places) {
@@ -503,20 +521,33 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
             *to = c.as_mut_ptr();
         }
         // Loops so short that they are unrolled: the sums go from their registers to memory.
-        match start {
-            Start::Zero => {
+        let mut add = [V::splat(E::ZERO); W];
+        if let Start::Bias(bias) = start {
+            for (add, bias) in add.iter_mut().zip(bias[j..j + live].chunks(V::LANES)) {
+                *add = V::read(bias);
+            }
+        }
+        match (start, activation) {
+            (Start::Keep, Activation::Identity) => {
                 for (sums, to) in sums.iter().zip(to) {
                     for (w, sum) in sums.iter().enumerate() {
                         // SAFETY: `to` has room for `W` vectors.
+                        unsafe {
+                            let to = to.add(w * V::LANES);
+                            sum.add(V::load(to)).store(to);
+                        }
+                    }
+                }
+            }
+            (Start::Zero, Activation::Identity) => {
+                for (sums, to) in sums.iter().zip(to) {
+                    for (w, sum) in sums.iter().enumerate() {
+                        // SAFETY: as above.
                         unsafe { sum.store(to.add(w * V::LANES)) };
                     }
                 }
             }
-            Start::Bias(bias) => {
-                let mut add = [V::splat(E::ZERO); W];
-                for (add, bias) in add.iter_mut().zip(bias[j..j + live].chunks(V::LANES)) {
-                    *add = V::read(bias);
-                }
+            (Start::Bias(_), Activation::Identity) => {
                 for (sums, to) in sums.iter().zip(to) {
                     for (w, sum) in sums.iter().enumerate() {
                         // SAFETY: as above.
@@ -524,13 +555,17 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
                     }
                 }
             }
-            Start::Keep => {
+            (start, activation) => {
+                // A copy in memory, as above.
+                let sums = *sums;
+                let keep = matches!(start, Start::Keep);
                 for (sums, to) in sums.iter().zip(to) {
                     for (w, sum) in sums.iter().enumerate() {
                         // SAFETY: as above.
                         unsafe {
                             let to = to.add(w * V::LANES);
-                            sum.add(V::load(to)).store(to);
+                            let add = if keep { V::load(to) } else { add[w] };
+                            activation.apply(sum.add(add)).store(to);
                         }
                     }
                 }
@@ -545,6 +580,7 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
         places: &[Place; R],
         j: usize,
         start: Start<'_, E>,
+        activation: Activation,
         sums: &[[V; W]; R],
         rows: usize,
         live: usize,
@@ -558,14 +594,14 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
                     Start::Bias(bias) => sum.add(V::read(&bias[j + w * V::LANES..][..c.len()])),
                     Start::Keep => sum.add(V::read(c)),
                 };
-                sum.write(c);
+                activation.apply(sum).write(c);
             }
         }
     }
 }
 
 /// A row's picture and its number there.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Place(u32, u32);
 
 impl Place {

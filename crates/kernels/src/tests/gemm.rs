@@ -1,7 +1,7 @@
 //! Matrix products.
 
 use crate::testing::{Random, SIZES, at_every_level, close, same_bits, written};
-use crate::{Float, Mat, MatMut, gemm, gemm_bias, naive};
+use crate::{Float, Mat, MatMut, PackedMat, gemm, gemm_bias, gemm_packed, naive};
 
 /// A product of one shape in all its forms, with both factors as they lie in memory or transposed.
 fn shape<E: Float>(random: &mut Random, m: usize, n: usize, k: usize) {
@@ -42,10 +42,13 @@ fn shapes<E: Float>() {
             }
         }
     }
-    for k in [255, 256, 257, 521] {
+    for k in [511, 512, 513, 1030] {
         shape::<E>(&mut random, 13, 19, k);
     }
+    // Columns that are packed as rows are, several blocks of steps, a right factor that is packed once.
     shape::<E>(&mut random, 101, 521, 3);
+    shape::<E>(&mut random, 37, 471, 530);
+    shape::<E>(&mut random, 773, 21, 5);
 }
 
 #[test]
@@ -54,6 +57,32 @@ fn agrees_with_the_plain_form() {
         shapes::<f32>();
         shapes::<f64>();
     });
+}
+
+#[test]
+fn a_packed_right_factor_gives_the_same_bits() {
+    let mut random = Random::new(9);
+    for (m, n, k) in [(1, 5, 7), (5, 33, 12), (70, 300, 520), (3, 7, 0)] {
+        let (a, b, bias) = (
+            random.vec::<f32>(m * k),
+            random.vec::<f32>(k * n),
+            random.vec::<f32>(n),
+        );
+        let packed = PackedMat::new(k, n, Mat::new(&b, n));
+        let c = |c: &mut [f32]| {
+            gemm_bias(
+                m,
+                n,
+                k,
+                Mat::new(&a, k),
+                Mat::new(&b, n),
+                &bias,
+                MatMut::new(c, n),
+            );
+        };
+        let got = written(m * n, |c| gemm_packed(&a, &packed, &bias, c));
+        assert!(got == written(m * n, c), "[{m}, {k}] [{k}, {n}]");
+    }
 }
 
 /// Parts of a product have the bits that the same elements have in the whole one.
