@@ -6,7 +6,7 @@ use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::gemm::Mat;
 use crate::shared::Shared;
-use crate::simd::{Kernel, Vector, places};
+use crate::simd::{Kernel, Vector, places, prefetch};
 use crate::threads::parallel;
 
 /// Weights `[K, Q D]` in panels: the `Q` columns of some units lie together, in the order that products read
@@ -22,6 +22,9 @@ pub(super) struct Panels<E: Float> {
     pub(super) d: usize,
     pub(super) gates: usize,
 }
+
+/// Elements of weights that a core's own cache holds.
+const NEAR: usize = 1 << 18;
 
 /// Vectors of units in a panel of so many gates.
 pub(super) const fn per(gates: usize) -> usize {
@@ -70,6 +73,11 @@ impl<E: Float> Panels<E> {
         }
     }
 
+    /// Whether a core's own cache holds the weights.
+    pub(super) fn near(&self) -> bool {
+        self.k * self.d * self.gates <= NEAR
+    }
+
     /// Elements to have for products: those of a tile at least, and else what a near cache holds.
     pub(super) fn room(&self) -> usize {
         let row = self.gates * (self.d + 2 * crate::simd::MAX_LANES);
@@ -116,7 +124,12 @@ impl<E: Float> Panels<E> {
                     let (b, rest) = weights.split_at(steps.len() * pairs * pair);
                     weights = rest;
                     let mut row = 0;
-                    for tile in tiles {
+                    // Weights from afar that come next: each tile asks for its share of them, step by step.
+                    let every = match self.near() || weights.is_empty() {
+                        true => 0,
+                        false => (pairs * pair).div_ceil(tiles.len().max(1)),
+                    };
+                    for (order, tile) in tiles.iter().enumerate() {
                         let (source, start) = match steps.start.checked_sub(self.cut) {
                             Some(start) => (tile.second, start),
                             None => (tile.first, steps.start),
@@ -128,6 +141,8 @@ impl<E: Float> Panels<E> {
                             start,
                             b,
                             keep: steps.start > 0,
+                            next: weights.as_ptr().wrapping_add(order * every * steps.len()),
+                            every,
                             out: &mut out[row * stride + i * width + column..],
                             stride,
                         });
@@ -232,6 +247,9 @@ struct Partial<'a, E> {
     b: &'a [E],
     /// Whether to add to what `out` holds.
     keep: bool,
+    /// Memory to ask for ahead of time, `every` elements at each step.
+    next: *const E,
+    every: usize,
     out: &'a mut [E],
     /// Distance from a row of `out` to the next.
     stride: usize,
@@ -284,7 +302,8 @@ impl<E: Float> Partial<'_, E> {
             }
         }
         if self.source.steps > 0 {
-            sums = self.source.add(sums, self.start, self.b);
+            let next = (self.next, self.every);
+            sums = self.source.add(sums, self.start, self.b, next);
         }
         for (r, sums) in sums.iter().enumerate() {
             let out = &mut self.out[r * self.stride..][..P * pair];
@@ -304,6 +323,7 @@ impl<E: Float> Source<'_, E> {
         mut sums: [[[V; 2]; P]; R],
         start: usize,
         b: &[E],
+        (next, every): (*const E, usize),
     ) -> [[[V; 2]; P]; R] {
         let (pair, stride) = (2 * V::LANES, self.stride);
         let steps = b.len() / (P * pair);
@@ -317,6 +337,7 @@ impl<E: Float> Source<'_, E> {
             *a = self.rows[start + r * stride..].as_ptr();
         }
         for (p, first) in b[..steps * pair].chunks_exact(pair).enumerate() {
+            prefetch(next.wrapping_add(p * every), 1);
             let mut columns = [[V::read(first), V::read(&first[V::LANES..])]; P];
             for (q, columns) in columns.iter_mut().enumerate().skip(1) {
                 let b = &b[(q * steps + p) * pair..][..pair];

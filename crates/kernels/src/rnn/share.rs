@@ -30,8 +30,8 @@ pub(super) fn few(batch: usize) -> bool {
 /// Runs every thread's share through all steps.
 ///
 /// With enough sequences each thread has its own and never waits: on a machine that does other work as well, a
-/// meeting costs more than reading all weights. With few, each thread takes some units of all sequences, and they
-/// meet after every step. `run` gets what to call after a step.
+/// meeting costs more than reading all weights from a near cache. With few, or with weights that no near cache holds, each
+/// thread takes some units of all sequences, and they meet after every step. `run` gets what to call after a step.
 pub(super) fn deal<E: Float>(
     batch: usize,
     panels: &Panels<E>,
@@ -39,7 +39,7 @@ pub(super) fn deal<E: Float>(
 ) {
     let most = threads();
     let apart = most.min(batch / FEWEST);
-    if apart > 1 {
+    if apart > 1 && panels.near() {
         return parallel(apart, |first| {
             let share = Share {
                 first,
