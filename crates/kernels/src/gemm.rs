@@ -27,7 +27,7 @@ const SMALL: usize = 1 << 16;
 /// Fewest rows, and most elements of the right factor, for which that is packed once.
 const SHARED: (usize, usize) = (768, 1 << 16);
 /// Fewest rows, columns and elements of a product whose left factor's columns are packed as rows are.
-const TILED: (usize, usize, usize) = (24, 32, 1 << 14);
+const TILED: (usize, usize, usize) = (24, 96, 1 << 15);
 
 /// A matrix to read: element `(i, j)` is `data[i * row_stride + j * col_stride]`.
 #[derive(Clone, Copy, Debug)]

@@ -6,13 +6,14 @@
 //! that has ended.
 
 mod cells;
+mod packed;
 mod panels;
 mod share;
 
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
 use self::cells::{Ahead, Back, backward, forward};
+pub use self::packed::{PackedRnn, PackedRun, rnn_packed};
 use self::panels::{Panels, Row, Source, Tile};
 use self::share::{Share, TOGETHER, Tiles, deal};
 use crate::buffer::Buffer;
@@ -21,7 +22,7 @@ use crate::gemm::{Mat, MatMut, gemm};
 use crate::seq::Ragged;
 use crate::shared::Shared;
 use crate::simd::{Kernel, Vector, places};
-use crate::threads::{parallel, parallel_rows};
+use crate::threads::parallel_rows;
 
 /// The kind of recurrent cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,181 +226,27 @@ pub fn rnn_forward<E: Float>(
     c: &mut [E],
     hn: &mut [E],
 ) {
-    let (n, batch, g) = (seq.rows(), seq.batch(), cell.gates() * d);
-    let (lstm, gru) = (
-        usize::from(cell == Cell::Lstm),
-        usize::from(cell == Cell::Gru),
-    );
-    let b_hn = b_hn.unwrap_or(&[]);
-    check(
-        "rnn_forward",
-        &[
-            ("gates", gates.len(), n * g),
-            ("w_hh", w_hh.len(), d * g),
-            ("b_hn", b_hn.len(), gru * d),
-            ("h0", h0.len(), batch * d),
-            ("c0", c0.len(), lstm * batch * d),
-            ("y", y.len(), n * d),
-            ("c", c.len(), lstm * n * d),
-            ("hn", hn.len(), gru * n * d),
-        ],
-    );
-    if d == 0 || n == 0 {
-        return;
-    }
-    if seq.steps() == 1 && batch <= FEW {
+    let (batch, g) = (seq.batch(), cell.gates() * d);
+    check("rnn_forward", &[("w_hh", w_hh.len(), d * g)]);
+    if seq.steps() == 1 && batch <= FEW && d > 0 {
         // Packing would take longer than the product: weights that are read once are read where they lie.
         let mut product = Buffer::<E>::scratch(batch * g);
         let (rows, w) = (Mat::new(h0, d), Mat::new(w_hh, g));
         gemm(batch, g, d, rows, w, false, MatMut::new(&mut product, g));
-        let b_hn = (!b_hn.is_empty()).then_some(b_hn);
         return rnn_step(cell, seq, d, gates, &product, b_hn, h0, c0, y, c, hn);
     }
-    let panels = Panels::pack((d, d), d, cell.gates(), Mat::new(w_hh, g));
-    run(cell, seq, reverse, gates, &panels, b_hn, h0, c0, y, c, hn);
-}
-
-/// Recurrent weights in the order in which steps read them, for many sequences.
-pub struct PackedRnn<E: Float> {
-    cell: Cell,
-    panels: Panels<E>,
-}
-
-impl<E: Float> PackedRnn<E> {
-    /// Packs `w_hh [D, G D]`.
-    ///
-    /// # Panics
-    /// If the shape does not fit.
-    pub fn new(cell: Cell, d: usize, w_hh: &[E]) -> Self {
-        let g = cell.gates() * d;
-        check("PackedRnn", &[("w_hh", w_hh.len(), d * g)]);
-        let panels = Panels::pack((d, d), d, cell.gates(), Mat::new(w_hh, g));
-        PackedRnn { cell, panels }
-    }
-}
-
-/// One direction of a recurrent layer for [`rnn_packed`], with lists as [`rnn_forward`] has them.
-pub struct PackedRun<'a, E: Float> {
-    /// The recurrent weights.
-    pub weights: &'a PackedRnn<E>,
-    /// Whether each sequence runs from its own last step to its first.
-    pub reverse: bool,
-    /// `[N, G D]`: the input's share; gets the activated gates.
-    pub gates: &'a mut [E],
-    /// `[D]` for a GRU.
-    pub b_hn: &'a [E],
-    /// `[B, D]`
-    pub h0: &'a [E],
-    /// `[B, D]` for an LSTM.
-    pub c0: &'a [E],
-    /// `[N, D]`: gets the hidden states.
-    pub y: &'a mut [E],
-    /// `[N, D]` for an LSTM: gets the cell states.
-    pub c: &'a mut [E],
-    /// `[N, D]` for a GRU: gets `h W_hn + b_hn`.
-    pub hn: &'a mut [E],
-}
-
-/// Runs the directions of a recurrent layer whose weights are packed: side by side where there are too few sequences to
-/// share them out among threads, else one after the other.
-///
-/// # Panics
-/// If the shapes do not fit.
-pub fn rnn_packed<E: Float>(seq: &Ragged, directions: Vec<PackedRun<'_, E>>) {
-    let beside = directions.len() > 1 && share::few(seq.batch());
-    let jobs: Vec<_> = directions
-        .into_iter()
-        .map(|run| Mutex::new(Some(run)))
-        .collect();
-    let one = |i: usize| {
-        let job = jobs[i]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let job = job.expect("each direction runs once");
-        let PackedRnn { cell, panels } = job.weights;
-        let (n, batch, d) = (seq.rows(), seq.batch(), panels.d);
-        let (lstm, gru) = (
-            usize::from(*cell == Cell::Lstm),
-            usize::from(*cell == Cell::Gru),
-        );
-        check(
-            "rnn_packed",
-            &[
-                ("gates", job.gates.len(), n * cell.gates() * d),
-                ("b_hn", job.b_hn.len(), gru * d),
-                ("h0", job.h0.len(), batch * d),
-                ("c0", job.c0.len(), lstm * batch * d),
-                ("y", job.y.len(), n * d),
-                ("c", job.c.len(), lstm * n * d),
-                ("hn", job.hn.len(), gru * n * d),
-            ],
-        );
-        if n > 0 && d > 0 {
-            run(
-                *cell,
-                seq,
-                job.reverse,
-                job.gates,
-                panels,
-                job.b_hn,
-                job.h0,
-                job.c0,
-                job.y,
-                job.c,
-                job.hn,
-            );
-        }
-    };
-    if beside {
-        parallel(jobs.len(), one);
-    } else {
-        (0..jobs.len()).for_each(one);
-    }
-}
-
-/// All steps of one direction.
-fn run<E: Float>(
-    cell: Cell,
-    seq: &Ragged,
-    reverse: bool,
-    gates: &mut [E],
-    panels: &Panels<E>,
-    b_hn: &[E],
-    h0: &[E],
-    c0: &[E],
-    y: &mut [E],
-    c: &mut [E],
-    hn: &mut [E],
-) {
-    let pass = Forward {
-        cell,
-        seq,
-        d: panels.d,
-        panels,
-        b_hn,
+    let run = PackedRun {
+        weights: &PackedRnn::new(cell, d, w_hh),
+        reverse,
+        gates,
+        b_hn: b_hn.unwrap_or(&[]),
         h0,
         c0,
-        gates: Shared::new(gates),
-        y: Shared::new(y),
-        c: Shared::new(c),
-        hn: Shared::new(hn),
+        y,
+        c,
+        hn,
     };
-    deal(seq.batch(), panels, |share, meet| {
-        let mut product = Buffer::<E>::scratch(panels.room());
-        let mut before = None;
-        for t in steps(seq, reverse) {
-            E::dispatch(ForwardStep {
-                pass: &pass,
-                share,
-                t,
-                before,
-                product: &mut product,
-            });
-            before = Some(t);
-            meet();
-        }
-    });
+    run.forward(seq);
 }
 
 /// The cell's equations of a single step, given the products `h W` `[B, G D]` of the states with the recurrent

@@ -20,7 +20,7 @@ use crate::float::Float;
 use crate::gemm::{Finish, Panels, Pieces, Places, columns_product, rows_product};
 use crate::shared::Shared;
 use crate::simd::{Kernel, Vector, places};
-use crate::threads::{alone, parallel, rows_per_task};
+use crate::threads::{parallel, rows_per_task};
 use crate::transpose::transpose;
 
 /// Fewer multiply-adds run on one thread: to hand planes from core to core takes longer.
@@ -309,6 +309,12 @@ pub(super) fn pays(geometry: &Conv2d, sizes: &Sizes) -> bool {
         && 2 * sizes.batch * pixels(sizes.output) >= tiles * OUT * OUT
 }
 
+/// Whether [`forward`] has too little to do for more than one thread.
+pub(super) fn small(sizes: &Sizes) -> bool {
+    let tiles = sizes.batch * pixels(sizes.output.map(|n| n.div_ceil(OUT)));
+    PLACES * tiles * sizes.c * sizes.o < SMALL
+}
+
 /// A weight `[3, 3, C, O]` at each place, as a right factor.
 pub(super) fn pack<E: Float>(w: &[E], [c, o]: [usize; 2]) -> Vec<Panels<E>> {
     pack_taps(
@@ -331,24 +337,6 @@ fn pack_taps<E: Float>(taps: [&[E]; 9], [c, o]: [usize; 2]) -> Vec<Panels<E>> {
 
 /// `x [B, H, W, C]`, a packed `w`, `y [B, OH, OW, O]`; taps reach `before` pixels up and left.
 pub(super) fn forward<E: Float>(
-    x: &[E],
-    sizes: &Sizes,
-    before: [usize; 2],
-    w: &[Panels<E>],
-    bias: Option<&[E]>,
-    finish: Finish<'_, E>,
-    y: &mut [E],
-) {
-    let mut run = || all(x, sizes, before, w, bias, finish, y);
-    let tiles = sizes.batch * pixels(sizes.output.map(|n| n.div_ceil(OUT)));
-    if PLACES * tiles * sizes.c * sizes.o < SMALL {
-        alone(run);
-    } else {
-        run();
-    }
-}
-
-fn all<E: Float>(
     x: &[E],
     sizes: &Sizes,
     before: [usize; 2],

@@ -87,6 +87,10 @@ pub(super) fn product<E: Float>(
         ordered && (pictures <= 1 || last <= to.picture),
         "product: rows of c overlap"
     );
+    assert!(
+        u32::try_from(m).is_ok(),
+        "product: {m} rows are more than a place can name"
+    );
     if m == 0 || n == 0 {
         return;
     }
