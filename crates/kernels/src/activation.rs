@@ -16,6 +16,28 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// The function of each of some rows of vectors, chosen once for all of them.
+    #[inline(always)]
+    pub(crate) fn apply_all<V: Vector, const N: usize, const M: usize>(
+        self,
+        mut x: [[V; M]; N],
+    ) -> [[V; M]; N] {
+        match self {
+            Activation::Identity => {}
+            Activation::Relu => {
+                for x in x.as_flattened_mut() {
+                    *x = Activation::Relu.apply(*x);
+                }
+            }
+            Activation::Relu6 => {
+                for x in x.as_flattened_mut() {
+                    *x = Activation::Relu6.apply(*x);
+                }
+            }
+        }
+        x
+    }
+
     /// The function of `x`; NaN stays.
     #[inline(always)]
     pub(crate) fn apply<V: Vector>(self, x: V) -> V {

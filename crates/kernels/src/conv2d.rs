@@ -7,6 +7,7 @@
 mod depthwise;
 mod winograd;
 
+use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -102,6 +103,17 @@ impl Conv2d {
         let padded = at * self.stride[axis] + tap * self.dilation[axis];
         let source = padded.checked_sub(self.padding[axis][0])?;
         (source < size).then_some(source)
+    }
+
+    /// The pixels among `count` that see one in a picture of `size` through a tap of an axis.
+    fn inside(&self, axis: usize, tap: usize, size: usize, count: usize) -> Range<usize> {
+        let (stride, tap) = (self.stride[axis], tap * self.dilation[axis]);
+        let before = self.padding[axis][0];
+        let end = (size + before)
+            .saturating_sub(tap)
+            .div_ceil(stride)
+            .min(count);
+        before.saturating_sub(tap).div_ceil(stride).min(end)..end
     }
 
     /// The output pixel that sees input pixel `at` through a tap of an axis, if there is one among `size`.
@@ -223,12 +235,14 @@ impl<'a, E: Float> Seen<'a, E> {
                 to.fill(NOWHERE);
                 continue;
             };
-            let row = start(row) * line;
-            for (ox, to) in to.iter_mut().enumerate() {
-                *to = match geometry.source(1, ox, kx, width) {
-                    Some(column) => row + start(column * c),
-                    None => NOWHERE,
-                };
+            let inside = geometry.inside(1, kx, width, ow);
+            to[..inside.start].fill(NOWHERE);
+            to[inside.end..].fill(NOWHERE);
+            let seen = geometry.source(1, inside.start, kx, width).unwrap_or(0);
+            let first = start(row) * line + start(seen * c);
+            let step = start(geometry.stride[1] * c);
+            for (i, to) in (0..).zip(&mut to[inside]) {
+                *to = first + i * step;
             }
         }
         Seen {

@@ -18,7 +18,7 @@ use self::rows::Left;
 use crate::activation::Activation;
 use crate::float::Float;
 use crate::simd::Vector;
-use crate::threads::parallel;
+use crate::threads::{parallel, parallel_rows, rows_per_task, threads};
 
 /// Most steps summed in registers before a tile is written: its panel stays in a near cache.
 const KC: usize = 512;
@@ -255,6 +255,62 @@ pub fn gemm_bias<E: Float>(
 ) {
     assert_eq!(bias.len(), n, "gemm: expected a bias of {n}");
     product((m, n, k), a, b, Start::Bias(bias), c);
+}
+
+/// Matrices of one form to read, each `apart` elements after the one before; 0 for a single one that stands for all.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a, E> {
+    /// The first one, with the data of all.
+    pub first: Mat<'a, E>,
+    /// Distance from one to the next.
+    pub apart: usize,
+}
+
+impl<'a, E> Batch<'a, E> {
+    fn matrix(&self, index: usize) -> Mat<'a, E> {
+        let start = (index * self.apart).min(self.first.data.len());
+        Mat {
+            data: &self.first.data[start..],
+            ..self.first
+        }
+    }
+}
+
+/// `C_i = A_i B_i` for each of some pairs of matrices, or `C_i += A_i B_i` with `accumulate`: `a [m, k]`, `b [k, n]`,
+/// `c [batch, m, n]`. The bits are those of [`gemm`].
+///
+/// # Panics
+/// As [`gemm`], or if `c` is not a whole number of matrices.
+pub fn gemm_batch<E: Float>(
+    [m, n, k]: [usize; 3],
+    a: Batch<'_, E>,
+    b: Batch<'_, E>,
+    accumulate: bool,
+    c: &mut [E],
+) {
+    let size = m * n;
+    if size == 0 {
+        return;
+    }
+    assert!(
+        c.len().is_multiple_of(size),
+        "gemm: {} elements are not a number of [{m}, {n}]",
+        c.len()
+    );
+    let one = |index: usize, c: &mut [E]| {
+        let (a, b) = (a.matrix(index), b.matrix(index));
+        gemm(m, n, k, a, b, accumulate, MatMut::new(c, n));
+    };
+    let batch = c.len() / size;
+    if batch < 2 * threads() {
+        let products = c.chunks_exact_mut(size).enumerate();
+        return products.for_each(|(index, c)| one(index, c));
+    }
+    // Each thread has some of them as a whole.
+    parallel_rows(c, size, rows_per_task(size * k), |first, c| {
+        let products = (first..).zip(c.chunks_exact_mut(size));
+        products.for_each(|(index, c)| one(index, c));
+    });
 }
 
 /// A right factor in the order in which products read it, for many products.

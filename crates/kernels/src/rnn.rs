@@ -21,7 +21,7 @@ use crate::float::Float;
 use crate::gemm::{Mat, MatMut, gemm};
 use crate::seq::Ragged;
 use crate::shared::Shared;
-use crate::simd::{Kernel, Vector, places};
+use crate::simd::{Kernel, Vector, places, prefetch};
 use crate::threads::parallel_rows;
 
 /// The kind of recurrent cell.
@@ -123,6 +123,7 @@ impl<E: Float> Kernel<E> for ForwardStep<'_, E> {
                         products: products.next().unwrap_or(&[]),
                         gates: pass.cell.gates(),
                     };
+                    pass.ask((self.t, b + share.every), units.clone());
                     let step = pass.step((self.t, b), before, units.clone());
                     forward::<V>(pass.cell, step, row);
                 }
@@ -150,6 +151,15 @@ impl<E: Float> Forward<'_, E> {
                 steps: d,
             },
             second: Source::NONE,
+        }
+    }
+
+    /// Asks for the input's share of the gates of some units, which lies far away.
+    #[inline(always)]
+    fn ask(&self, (t, b): (usize, usize), units: Range<usize>) {
+        let row = (self.seq.offset(t) + b) * self.cell.gates() * self.d + units.start;
+        for gate in 0..self.cell.gates() {
+            prefetch(self.gates.place(row + gate * self.d), units.len());
         }
     }
 

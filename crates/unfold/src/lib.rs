@@ -21,7 +21,7 @@ pub mod train;
 
 pub use error::{Error, ErrorKind, Result};
 pub use ragged::Ragged;
-pub use random::Key;
+pub use random::{Key, Moment};
 pub use shape::Shape;
 pub use tape::Gradients;
 pub use tensor::Tensor;

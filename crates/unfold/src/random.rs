@@ -5,6 +5,15 @@
 //! The generator is Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy
 //! as 1, 2, 3", SC 2011).
 
+/// A moment of training, from which everything random about a batch follows.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The epoch, counted from 0.
+    pub epoch: usize,
+    /// The stream of the batch.
+    pub key: Key,
+}
+
 /// Names one stream of random numbers. Copy it freely; derive others with [`Key::child`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key([u32; 2]);

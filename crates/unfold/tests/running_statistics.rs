@@ -7,7 +7,7 @@ use unfold::ops::Activation;
 use unfold::train::{
     EpochEnd, Evaluation, Observer, Progress, Quiet, RunFolder, Start, Task, TrainConfig, fit,
 };
-use unfold::{Key, Tensor, set_threads};
+use unfold::{Key, Moment, Tensor, set_threads};
 
 const FEATURES: usize = 7;
 const BATCH: usize = 16;
@@ -47,7 +47,7 @@ impl Task for Signs {
         let order: Vec<usize> = (start..start + 60).map(|i| i % 60).collect();
         order.chunks(BATCH).map(<[usize]>::to_vec).collect()
     }
-    fn batch(&self, examples: &[usize], _: Key) -> unfold::Result<Self::Batch> {
+    fn batch(&self, examples: &[usize], _: Moment) -> unfold::Result<Self::Batch> {
         let value = |i: usize| Key::new(8).uniform(i as u64) as f32 - 0.4;
         let row = |&i: &usize| (0..FEATURES).map(move |j| value(i * FEATURES + j));
         let x: Vec<f32> = examples.iter().flat_map(row).collect();
@@ -64,7 +64,8 @@ impl Task for Signs {
     }
     fn validate(&self, params: &Params) -> unfold::Result<Option<Evaluation>> {
         let all: Vec<usize> = (0..60).collect();
-        let batch = self.batch(&all, Key::new(0))?;
+        let key = Key::new(0);
+        let batch = self.batch(&all, Moment { epoch: 0, key })?;
         let loss = self.loss(&Pass::evaluation(params), &batch, &mut Vec::new());
         Ok(Some(Evaluation {
             loss: loss.item().into(),

@@ -18,7 +18,7 @@ fn t(dims: &[usize]) -> Tensor {
 fn errors_name_what_was_expected_and_what_came() {
     assert_eq!(
         said(|| drop(t(&[2, 3]).matmul(&t(&[4, 5])))),
-        "matmul: expected matrices [M, K] and [K, N], got [2, 3] and [4, 5]"
+        "matmul: expected matrices [M, K] and [K, N], or as many of each, got [2, 3] and [4, 5]"
     );
     assert_eq!(
         said(|| drop(t(&[8, 3]).linear(&t(&[4, 5]), None))),

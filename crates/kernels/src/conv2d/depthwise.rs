@@ -2,8 +2,9 @@
 //!
 //! With `M` outputs a channel, the input is first repeated `M` times, and its gradient summed over them.
 //!
-//! A vector of channels of some rows is copied into a near cache, zeros around it included. There every output pixel sees
-//! its taps at the same distances, so several are summed together and each tap's weight is read once for all of them.
+//! Pixels that see through the same taps lie in runs, at the same distances from what they see: several are summed together,
+//! and each tap's weight is read once for all of them. At a picture's edge, where a run is one pixel, several vectors of
+//! channels are.
 
 use std::ops::Range;
 
@@ -16,12 +17,10 @@ use crate::shared::Shared;
 use crate::simd::{Kernel, Vector, places};
 use crate::threads::{parallel, parallel_rows, rows_per_task, threads};
 
-/// Places that a near cache holds of the rows which a task copies,
-const NEAR: usize = 512;
-/// and vectors of channels at each: whole cache lines beside each other.
-const TOGETHER: usize = 2;
-/// Fewest channels of a task.
+/// Channels of a task.
 const CHANNELS: usize = 64;
+/// Tasks wanted for each thread, so that all finish together.
+const EACH: usize = 4;
 /// Fewer multiply-adds run on the calling thread.
 const SMALL: usize = 1 << 16;
 /// Parts that the sum over all pixels is cut into.
@@ -128,21 +127,77 @@ struct Axis {
     apart: usize,
 }
 
+/// Taps through which a row sees and those through which a column does, as taps of the pixel where they meet.
+fn pairs(down: &[Tap], across: &[Tap]) -> Vec<Tap> {
+    let meet = |a: &Tap, b: &Tap| Tap {
+        w: a.w + b.w,
+        from: a.from + b.from,
+    };
+    let row = |a| across.iter().map(move |b| meet(a, b));
+    down.iter().flat_map(row).collect()
+}
+
 impl Axis {
-    /// The places that so many pixels see.
-    fn places(&self, pixels: usize) -> usize {
-        (pixels.max(1) - 1) * self.stride + (self.taps - 1) * self.dilation + 1
+    /// What a pixel of `to` sees through each tap: `w` elements lie between weights of taps, `from` between pixels.
+    fn seen(&self, pixel: usize, [w, from]: [usize; 2], reverse: bool) -> Vec<Tap> {
+        let meet = |tap: usize| {
+            let place = (pixel * self.stride + tap * self.dilation) as isize - self.before;
+            let place = usize::try_from(place).ok()?;
+            let seen = place / self.apart;
+            let weight = if reverse { self.taps - 1 - tap } else { tap };
+            let meets = place % self.apart == 0 && seen < self.from;
+            meets.then_some(Tap {
+                w: weight * w,
+                from: seen * from,
+            })
+        };
+        (0..self.taps).filter_map(meet).collect()
     }
 
-    /// The places `first .. first + len` that are pixels: each one's place, counted from `first`, and its number.
-    fn pixels(&self, first: usize, len: usize) -> Vec<(usize, usize)> {
-        let pixel = |place: usize| {
-            let at = usize::try_from((first + place) as isize - self.before).ok()?;
-            let pixel = at / self.apart;
-            (at % self.apart == 0 && pixel < self.from).then_some((place, pixel))
-        };
-        (0..len).filter_map(pixel).collect()
+    /// The pixels of `to` in as few runs as possible, distances as in [`Axis::seen`].
+    fn runs(&self, distances: [usize; 2], reverse: bool) -> Vec<Run> {
+        let mut runs: Vec<Run> = Vec::new();
+        for first in 0..self.apart.min(self.to) {
+            for pixel in (first..self.to).step_by(self.apart) {
+                let taps = self.seen(pixel, distances, reverse);
+                let weights = |taps: &[Tap]| taps.iter().map(|tap| tap.w).collect::<Vec<_>>();
+                match runs.last_mut() {
+                    Some(run) if pixel > first && weights(&run.taps) == weights(&taps) => {
+                        run.count += 1;
+                    }
+                    _ => runs.push(Run {
+                        first: pixel,
+                        count: 1,
+                        taps,
+                    }),
+                }
+            }
+        }
+        runs
     }
+}
+
+/// A tap through which something is seen: where its weights begin, and what it sees.
+#[derive(Clone, Copy)]
+struct Tap {
+    w: usize,
+    from: usize,
+}
+
+/// Pixels along an axis that see through the same taps, a constant step from each to the next, as is what they see.
+struct Run {
+    first: usize,
+    count: usize,
+    /// Of the first one.
+    taps: Vec<Tap>,
+}
+
+/// Pixels that see through the same taps: those of a run down and of a run across.
+struct Block<'a> {
+    down: &'a Run,
+    across: &'a Run,
+    /// Of the first one, what is seen furthest last.
+    taps: Vec<Tap>,
 }
 
 /// `to[i, j] = finish(bias + sum over the taps of what pixel (i, j) sees through each, times its weight)`, for each channel
@@ -159,39 +214,50 @@ fn correlate<E: Float>(
     let taps = down.taps * across.taps;
     let channels = w.len() / taps;
     let (work, picture) = (to.len() * taps, down.to * across.to * channels);
-    let wide = across.places(across.to);
-    // As many rows as a near cache holds, and some channels.
-    let room = (NEAR / wide).saturating_sub(down.places(1));
-    let high = (room / down.stride + 1).min(down.to);
-    let rows = down.to.div_ceil(high);
-    let blocks = to.len().checked_div(picture).unwrap_or(0) * rows;
-    let most = channels.div_ceil(CHANNELS);
-    let parts = (4 * threads()).div_ceil(blocks.max(1)).min(most).max(1);
-    let some = channels.div_ceil(parts).next_multiple_of(CHANNELS);
-    let parts = channels.div_ceil(some);
+    let pictures = to.len().checked_div(picture).unwrap_or(0);
+    // Some channels, and so many rows that all threads have work.
+    let strips = channels.div_ceil(CHANNELS);
+    let parts = (EACH * threads()).div_ceil((pictures * strips).max(1));
+    let high = down.to.div_ceil(parts).max(1);
+    let parts = down.to.div_ceil(high);
+    let line = across.from * channels;
+    let runs = [
+        down.runs([across.taps * channels, line], reverse),
+        across.runs([channels, channels], reverse),
+    ];
+    let block = |down, across| Block {
+        down,
+        across,
+        taps: pairs(&down.taps, &across.taps),
+    };
+    let blocks = runs[0]
+        .iter()
+        .flat_map(|down| runs[1].iter().map(move |across| block(down, across)));
+    let blocks: Vec<Block<'_>> = blocks.collect();
     let to = Shared::new(to);
     let run = |task: usize| {
-        let (block, j) = (task / parts, task % parts * some);
-        let (picture, first) = (block / rows, block % rows * high);
+        let (block, j) = (task / strips, task % strips * CHANNELS);
+        let (picture, first) = (block / parts, block % parts * high);
         E::dispatch(Correlate {
             from: &from[picture * down.from * across.from * channels..],
             w,
-            reverse,
             bias,
             finish,
             down,
             across,
+            blocks: &blocks,
             picture,
             rows: first..down.to.min(first + high),
-            cols: j..channels.min(j + some),
+            cols: j..channels.min(j + CHANNELS),
             channels,
             to: &to,
         });
     };
+    let tasks = pictures * parts * strips;
     if work < SMALL {
-        (0..blocks * parts).for_each(run);
+        (0..tasks).for_each(run);
     } else {
-        parallel(blocks * parts, run);
+        parallel(tasks, run);
     }
 }
 
@@ -200,11 +266,11 @@ struct Correlate<'a, E> {
     /// From the picture on.
     from: &'a [E],
     w: &'a [E],
-    reverse: bool,
     bias: Option<&'a [E]>,
     finish: Finish<'a, E>,
     down: Axis,
     across: Axis,
+    blocks: &'a [Block<'a>],
     picture: usize,
     rows: Range<usize>,
     cols: Range<usize>,
@@ -216,106 +282,171 @@ impl<E: Float> Kernel<E> for Correlate<'_, E> {
     type Out = ();
     #[inline(always)]
     fn run<V: Vector<Elem = E>>(self) {
-        let Self { down, across, .. } = self;
-        let (high, wide) = (down.places(self.rows.len()), across.places(across.to));
-        let lines = down.pixels(self.rows.start * down.stride, high);
-        let columns = across.pixels(0, wide);
-        let taps = down.taps * across.taps;
-        // Some vectors of channels at each place; zeros where there is no pixel stay zeros.
-        let span = TOGETHER * V::LANES;
-        let mut near = Buffer::<E>::zeros(high * wide * span);
-        let mut weights = Buffer::<E>::scratch(taps * V::LANES);
-        let offset = |tap: usize| {
-            let (ky, kx) = (tap / across.taps, tap % across.taps);
-            (ky * down.dilation * wide + kx * across.dilation) * span
-        };
-        let offsets: Vec<usize> = (0..taps).map(offset).collect();
-        for j in (self.cols.start..self.cols.end).step_by(V::LANES) {
-            let part = (j - self.cols.start) % span;
-            if part == 0 {
-                let live = span.min(self.cols.end - j);
-                for &(place, y) in &lines {
-                    for &(column, x) in &columns {
-                        let from = &self.from[(y * across.from + x) * self.channels + j..][..live];
-                        let to = &mut near[(place * wide + column) * span..][..span];
-                        let (first, second) = from.split_at(live.min(V::LANES));
-                        V::read(first).write(&mut to[..V::LANES]);
-                        V::read(second).write(&mut to[V::LANES..]);
+        let Range { start, end } = self.cols;
+        for block in self.blocks {
+            let Run { first, count, .. } = *block.down;
+            let row = |i: usize| first + i * self.down.apart;
+            let inside = |i: &usize| self.rows.contains(&row(*i));
+            let from = (0..count).find(inside).unwrap_or(count);
+            let to = (from..count).find(|i| !inside(i)).unwrap_or(count);
+            let fours = block.across.count / 4 * 4;
+            // The channels of a cache line after each other, while it is near.
+            for line in (start..end).step_by(2 * V::LANES) {
+                for i in from..to {
+                    let at = At {
+                        block,
+                        row: row(i),
+                        i,
+                    };
+                    for n in (0..fours).step_by(4) {
+                        if line + 2 * V::LANES <= end {
+                            self.sums::<V, 4, 2>(at, n, line, V::LANES);
+                        } else {
+                            self.rest::<V, 4>(at, n, line);
+                        }
                     }
                 }
             }
-            let near = &near[part..];
-            let live = V::LANES.min(self.cols.end - j);
-            for (tap, to) in weights.chunks_exact_mut(V::LANES).enumerate() {
-                let tap = if self.reverse { taps - 1 - tap } else { tap };
-                V::read(&self.w[tap * self.channels + j..][..live]).write(to);
-            }
-            let start = match self.bias {
-                Some(bias) => V::read(&bias[j..j + live]),
-                None => V::splat(E::ZERO),
-            };
-            for row in self.rows.clone() {
-                let line = (row - self.rows.start) * down.stride * wide;
-                let line = &near[line * span..];
-                let to = (self.picture * down.to + row) * across.to;
-                let mut x = 0;
-                while x < across.to {
-                    // The last ones may be computed twice.
-                    let left = across.to - x;
-                    let n = match across.to {
-                        8.. => 8,
-                        4.. => 4,
-                        _ => 1,
+            // Of fewer pixels more vectors of channels are summed together.
+            for i in from..to {
+                let at = At {
+                    block,
+                    row: row(i),
+                    i,
+                };
+                let mut n = fours;
+                while n < block.across.count {
+                    n += match block.across.count - n {
+                        2.. => self.across::<V, 2, 4>(at, n),
+                        _ => self.across::<V, 1, 8>(at, n),
                     };
-                    x -= n - n.min(left);
-                    let at = (to + x) * self.channels + j;
-                    let from = &line[x * across.stride * span..];
-                    match n {
-                        8 => self.pixels::<V, 8>(start, from, &weights, &offsets, at, live),
-                        4 => self.pixels::<V, 4>(start, from, &weights, &offsets, at, live),
-                        _ => self.pixels::<V, 1>(start, from, &weights, &offsets, at, live),
-                    }
-                    x += n;
                 }
             }
         }
     }
 }
 
+/// A row of a block: which it is among all, and among the block's.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    block: &'a Block<'a>,
+    row: usize,
+    i: usize,
+}
+
 impl<E: Float> Correlate<'_, E> {
-    /// `N` pixels, the first of which begins at `at`: `from` is what they see from the first tap on.
+    /// `N` pixels of a row from the `n`th on: all channels, `M` vectors together as long as there are so many.
     #[inline(always)]
-    fn pixels<V: Vector<Elem = E>, const N: usize>(
+    fn across<V: Vector<Elem = E>, const N: usize, const M: usize>(
         &self,
-        start: V,
-        from: &[E],
-        weights: &[E],
-        offsets: &[usize],
-        at: usize,
+        at: At<'_>,
+        n: usize,
+    ) -> usize {
+        let mut j = self.cols.start;
+        while j + M * V::LANES <= self.cols.end {
+            self.sums::<V, N, M>(at, n, j, V::LANES);
+            j += M * V::LANES;
+        }
+        self.rest::<V, N>(at, n, j);
+        N
+    }
+
+    /// `N` pixels of a row from the `n`th on: the channels from `j` on, a vector after the other.
+    #[inline(always)]
+    fn rest<V: Vector<Elem = E>, const N: usize>(&self, at: At<'_>, n: usize, mut j: usize) {
+        while j + V::LANES <= self.cols.end {
+            self.sums::<V, N, 1>(at, n, j, V::LANES);
+            j += V::LANES;
+        }
+        if j < self.cols.end {
+            self.sums::<V, N, 1>(at, n, j, self.cols.end - j);
+        }
+    }
+
+    /// `N` pixels of a row from the `n`th on, and `M` vectors of channels from `j` on, `live` channels in the last.
+    #[inline(always)]
+    fn sums<V: Vector<Elem = E>, const N: usize, const M: usize>(
+        &self,
+        at: At<'_>,
+        n: usize,
+        j: usize,
         live: usize,
     ) {
-        let mut sums = [start; N];
-        let apart = self.across.stride * TOGETHER * V::LANES;
-        let last = offsets
-            .last()
-            .map_or(0, |last| last + (N - 1) * apart + V::LANES);
-        assert!(last <= from.len() && weights.len() == offsets.len() * V::LANES);
-        for (tap, offset) in offsets.iter().enumerate() {
-            // SAFETY: no tap is further than the last one, and each has its weight.
-            let (from, w) = unsafe {
-                let w = V::load(weights.as_ptr().add(tap * V::LANES));
-                (from.as_ptr().add(*offset), w)
-            };
-            for (n, sum) in sums.iter_mut().enumerate() {
-                // SAFETY: as above.
-                *sum = unsafe { V::load(from.add(n * apart)) }.mul_add(w, *sum);
+        let At { block, row, i } = at;
+        let (channels, step) = (self.channels, self.across.stride * self.channels);
+        let width = (M - 1) * V::LANES + live;
+        let mut sums = [[V::splat(E::ZERO); M]; N];
+        if let Some(bias) = self.bias {
+            for (m, bias) in bias[j..j + width].chunks(V::LANES).enumerate() {
+                let bias = V::read(bias);
+                for sums in &mut sums {
+                    sums[m] = bias;
+                }
             }
         }
-        for (n, sum) in sums.into_iter().enumerate() {
-            let at = at + n * self.channels;
-            // SAFETY: each task has its own rows and channels.
-            let to = unsafe { self.to.part(at, live) };
-            self.finish.apply(sum, at..at + live).write(to);
+        let first = i * self.down.stride * self.across.from * channels + n * step + j;
+        let reach = block
+            .taps
+            .last()
+            .map_or(0, |tap| tap.from + first + (N - 1) * step + width);
+        assert!(reach <= self.from.len() && j + width <= channels);
+        let read = |p: *const E| {
+            // SAFETY: `live` elements from each place on, by the check below.
+            unsafe {
+                if live == V::LANES {
+                    V::load(p)
+                } else {
+                    V::load_part(p, live)
+                }
+            }
+        };
+        for tap in &block.taps {
+            // SAFETY: no tap sees further than the last one, and each has its weights.
+            let (from_w, from) = unsafe {
+                (
+                    self.w.as_ptr().add(tap.w + j),
+                    self.from.as_ptr().add(tap.from + first),
+                )
+            };
+            let mut weights = [V::splat(E::ZERO); M];
+            for (m, w) in weights.iter_mut().enumerate() {
+                *w = read(from_w.wrapping_add(m * V::LANES));
+            }
+            // Vectors side by side one after the other: a near cache reads both halves of a line at once, but not two of one kind.
+            for (n, sums) in sums.iter_mut().enumerate() {
+                for (m, (sum, w)) in sums.iter_mut().zip(&weights).enumerate() {
+                    let from = from.wrapping_add(n * step + m * V::LANES);
+                    *sum = read(from).mul_add(*w, *sum);
+                }
+            }
+        }
+        let to = (self.picture * self.down.to + row) * self.across.to + block.across.first;
+        let to = (to + n * self.across.apart) * channels + j;
+        let apart = self.across.apart * channels;
+        if live < V::LANES || self.finish.add.is_some() {
+            // A copy in memory, for channels are counted: the sums themselves can then stay in registers.
+            for (n, sums) in { sums }.iter().enumerate() {
+                let at = to + n * apart;
+                // SAFETY: each task has its own rows and channels.
+                let to = unsafe { self.to.part(at, width) };
+                for (m, (sum, to)) in sums.iter().zip(to.chunks_mut(V::LANES)).enumerate() {
+                    let at = at + m * V::LANES;
+                    self.finish.apply(*sum, at..at + to.len()).write(to);
+                }
+            }
+            return;
+        }
+        let mut places = [std::ptr::null_mut::<E>(); N];
+        for (n, place) in places.iter_mut().enumerate() {
+            // SAFETY: as above.
+            *place = unsafe { self.to.part(to + n * apart, M * V::LANES) }.as_mut_ptr();
+        }
+        let sums = self.finish.activation.apply_all(sums);
+        for (sums, place) in sums.iter().zip(places) {
+            for (m, sum) in sums.iter().enumerate() {
+                // SAFETY: each place has room for `M` vectors.
+                unsafe { sum.store(place.add(m * V::LANES)) };
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::simd::{Kernel, Vector, places};
 pub(super) const ROWS: usize = 3;
 /// Rows of `B` read side by side.
 const STEPS: usize = 8;
-/// Parts that the columns are cut into, of a whole number of cache lines.
+/// Parts that the product is cut into, by blocks of steps and by columns, of which each part has whole cache lines.
 const PARTS: usize = 4;
 
 /// `C = start + A B`, all fitting: `a [m, k]` with rows in memory, as `b [k, n]`, with `m` at most [`ROWS`].
@@ -23,44 +23,48 @@ pub(super) fn product<E: Float>(
     start: Start<'_, E>,
     c: MatMut<'_, E>,
 ) {
-    let stride = c.row_stride;
-    let c = Shared::new(c.data);
-    let cols = n.div_ceil(PARTS).next_multiple_of(64);
-    each(m * n * k, n.div_ceil(cols), |task| {
-        let cols = task * cols..n.min((task + 1) * cols);
-        let mut sums = Buffer::<E>::scratch(m * cols.len());
-        // In blocks, to have the bits of any other product.
-        for block in blocks(k) {
-            let p0 = block.start;
-            sums.fill(E::ZERO);
-            if !block.is_empty() {
-                E::dispatch(Some {
-                    a: a.data,
-                    a_stride: a.row_stride,
-                    b: &b.data[cols.start..],
-                    b_stride: b.row_stride,
-                    cols: cols.len(),
-                    steps: block,
-                    sums: &mut sums,
-                });
-            }
-            for (i, sums) in sums.chunks_exact(cols.len()).enumerate() {
-                // SAFETY: each task has its own columns of C.
-                let c = unsafe { c.part(i * stride + cols.start, cols.len()) };
-                match start {
-                    Start::Zero if p0 == 0 => c.copy_from_slice(sums),
-                    Start::Bias(bias) if p0 == 0 => {
-                        let bias = &bias[cols.clone()];
-                        let sums = sums.iter().zip(bias);
-                        c.iter_mut()
-                            .zip(sums)
-                            .for_each(|(c, (sum, bias))| *c = *sum + *bias);
-                    }
-                    _ => c.iter_mut().zip(sums).for_each(|(c, sum)| *c = *sum + *c),
+    let count = blocks(k).count();
+    let cols = n.div_ceil(PARTS.div_ceil(count)).next_multiple_of(64);
+    let across = n.div_ceil(cols);
+    // Each block by itself, to have the bits of any other product.
+    let mut sums = Buffer::<E>::zeros(count * m * n);
+    let to = Shared::new(&mut sums);
+    each(m * n * k, count * across, |task| {
+        let (index, first) = (task / across, task % across * cols);
+        let steps = blocks(k).nth(index).expect("a block of steps");
+        if steps.is_empty() {
+            return;
+        }
+        E::dispatch(Some {
+            a: a.data,
+            a_stride: a.row_stride,
+            b: &b.data[first..],
+            b_stride: b.row_stride,
+            cols: cols.min(n - first),
+            steps,
+            sums: &to,
+            rows: m,
+            first: index * m * n + first,
+            apart: n,
+        });
+    });
+    let rows = c.data.chunks_mut(c.row_stride).take(m);
+    for (i, c) in rows.enumerate() {
+        let c = &mut c[..n];
+        for index in 0..count {
+            let sums = &sums[(index * m + i) * n..][..n];
+            match start {
+                Start::Zero if index == 0 => c.copy_from_slice(sums),
+                Start::Bias(bias) if index == 0 => {
+                    let sums = sums.iter().zip(bias);
+                    c.iter_mut()
+                        .zip(sums)
+                        .for_each(|(c, (sum, bias))| *c = *sum + *bias);
                 }
+                _ => c.iter_mut().zip(sums).for_each(|(c, sum)| *c = *sum + *c),
             }
         }
-    });
+    }
 }
 
 /// Some steps of some columns of all rows.
@@ -72,8 +76,11 @@ struct Some<'a, E> {
     b_stride: usize,
     cols: usize,
     steps: Range<usize>,
-    /// Row after row.
-    sums: &'a mut [E],
+    /// Of some rows, the first of which begins at `first`, each `apart` elements after the one before.
+    sums: &'a Shared<'a, E>,
+    rows: usize,
+    first: usize,
+    apart: usize,
 }
 
 impl<E: Float> Kernel<E> for Some<'_, E> {
@@ -83,7 +90,9 @@ impl<E: Float> Kernel<E> for Some<'_, E> {
         let n = self.cols;
         for p in self.steps.clone().step_by(STEPS) {
             let steps = STEPS.min(self.steps.end - p);
-            for (i, sums) in self.sums.chunks_exact_mut(n).enumerate() {
+            for i in 0..self.rows {
+                // SAFETY: each task has its own blocks and columns.
+                let sums = unsafe { self.sums.part(self.first + i * self.apart, n) };
                 let a = &self.a[i * self.a_stride + p..][..steps];
                 let row = |step: usize| &self.b[(p + step) * self.b_stride..][..n];
                 if let Ok(a) = <[E; STEPS]>::try_from(a) {

@@ -22,8 +22,12 @@ const ROWS: usize = 768;
 const BLOCK: usize = 1 << 18;
 /// Most rows of a task that reads them where they lie, once for each panel.
 const UNPACKED: usize = 192;
+/// Elements of the panels that rows meet at once: what the nearest cache holds beside other things.
+const NEAR: usize = 1 << 12;
 /// Fewest columns for which a task's rows are packed.
 const WIDE: usize = 256;
+/// Rows and columns that are cut together: whole tiles of any vectors.
+const UNIT: [usize; 2] = [12, 64];
 /// Tasks wanted for each thread, so that all finish together.
 const EACH: usize = 3;
 
@@ -99,11 +103,10 @@ pub(super) fn product<E: Float>(
         Left::Columns(..) => Buffer::zeros(0),
     };
     let c = Shared::new(c);
-    let (rows, cols) = cut((m, n, k), matches!(b, Right::Plain(_)));
-    let across = n.div_ceil(cols);
-    each(m * n * k, m.div_ceil(rows) * across, |task| {
-        let (i, j) = (task / across * rows, task % across * cols);
-        let (rows, cols) = (i..m.min(i + rows), j..n.min(j + cols));
+    let [down, across] = cut((m, n, k), matches!(b, Right::Plain(_)));
+    each(m * n * k, down * across, |task| {
+        let rows = part(m, UNIT[0], down, task / across);
+        let cols = part(n, UNIT[1], across, task % across);
         let zeros = &zeros;
         // Rows that many columns meet are worth copying together.
         if matches!(a, Left::Columns(..)) || cols.len() >= WIDE && rows.len() >= 12 {
@@ -136,35 +139,42 @@ pub(super) fn product<E: Float>(
     });
 }
 
-/// Rows and columns of a task: of which size never shows in the results, since each element is summed in one order.
+/// Parts that rows and columns are cut into: of how many never shows in the results, since each element is summed in one
+/// order.
 ///
 /// Wide tasks pack their rows for many columns, high ones a `plain` right factor for many rows.
-fn cut((m, n, k): (usize, usize, usize), plain: bool) -> (usize, usize) {
-    let even = |whole: usize, most: usize, unit: usize| {
-        let parts = whole.div_ceil(most.max(unit));
-        whole.div_ceil(parts).next_multiple_of(unit)
-    };
+fn cut((m, n, k): (usize, usize, usize), plain: bool) -> [usize; 2] {
+    let units = [m.div_ceil(UNIT[0]), n.div_ceil(UNIT[1])];
     let steps = k.div_ceil(k.div_ceil(KC).max(1)).max(1);
     let most = if n < WIDE { UNPACKED } else { ROWS };
-    let most = most.min(BLOCK / steps / 12 * 12);
-    let (mut rows, mut cols) = (even(m, most, 12), n.next_multiple_of(64));
+    let most = most.min(BLOCK / steps) / UNIT[0];
+    let mut parts = [units[0].div_ceil(most.max(1)), 1];
     let wanted = EACH * threads();
     let few = if plain { 96 } else { 24 };
-    while m.div_ceil(rows) * n.div_ceil(cols) < wanted {
-        let tasks = m.div_ceil(rows) * n.div_ceil(cols);
-        if cols >= 2 * WIDE && (cols > rows || rows < 2 * few) {
-            cols = even(cols, cols / 2, 64);
+    while parts[0] * parts[1] < wanted {
+        let [rows, cols] = [0, 1].map(|axis| units[axis].div_ceil(parts[axis]) * UNIT[axis]);
+        let idle = parts[0] * parts[1] < threads();
+        let axis = if cols >= 2 * WIDE && (cols > rows || rows < 2 * few) {
+            1
         } else if rows >= 2 * few {
-            rows = even(rows, rows / 2, 12);
-        } else if cols >= 2 * WIDE || tasks < threads() && cols > 64 {
-            cols = even(cols, cols / 2, 64);
-        } else if tasks < threads() && rows > 24 {
-            rows = even(rows, rows / 2, 12);
+            0
+        } else if cols >= 2 * WIDE || idle && cols > UNIT[1] {
+            1
+        } else if idle && rows > 2 * UNIT[0] {
+            0
         } else {
             break;
-        }
+        };
+        parts[axis] = (2 * parts[axis]).min(units[axis]);
     }
-    (rows, cols)
+    parts
+}
+
+/// One of some parts of nearly equal length, each of whole units but for the last.
+fn part(len: usize, unit: usize, parts: usize, index: usize) -> Range<usize> {
+    let units = len.div_ceil(unit);
+    let place = |index: usize| len.min(units * index / parts * unit);
+    place(index)..place(index + 1)
 }
 
 /// Some rows and columns of a product.
@@ -194,19 +204,22 @@ impl<E: Float, const PACK: bool> Kernel<E> for Rows<'_, E, PACK> {
     }
 }
 
-/// A tile whose rows are read where they lie. Dispatched by itself: in a function of its own the sums have all
-/// registers.
-struct Tile<'a, E: Float, const PACK: bool> {
+/// Tiles side by side whose rows are read where they lie. Dispatched by themselves: in a function of its own a tile's sums
+/// have all registers.
+struct Tiles<'a, E: Float, const PACK: bool> {
     rows: &'a Rows<'a, E, PACK>,
     places: &'a [Place],
     left: usize,
-    j: usize,
+    cols: Range<usize>,
     p0: usize,
+    steps: usize,
+    /// The panels of the columns, and the distance from one to the next.
     b: &'a [E],
+    apart: usize,
     next: Next<E>,
 }
 
-impl<E: Float, const PACK: bool> Kernel<E> for Tile<'_, E, PACK> {
+impl<E: Float, const PACK: bool> Kernel<E> for Tiles<'_, E, PACK> {
     type Out = ();
     #[inline(always)]
     fn run<V: Vector<Elem = E>>(self) {
@@ -219,25 +232,28 @@ impl<E: Float, const PACK: bool> Kernel<E> for Tile<'_, E, PACK> {
     }
 }
 
-impl<E: Float, const PACK: bool> Tile<'_, E, PACK> {
+impl<E: Float, const PACK: bool> Tiles<'_, E, PACK> {
     #[inline(always)]
-    fn of<V: Vector<Elem = E>, const MR: usize, const MID: usize, const LOW: usize>(&self) {
-        let Tile {
+    fn of<V: Vector<Elem = E>, const MR: usize, const MID: usize, const LOW: usize>(self) {
+        let Tiles {
             rows,
             places,
             left,
-            j,
             p0,
-            b,
             next,
-        } = *self;
-        match (left, rows.narrow::<V>(j)) {
-            (left, true) if left <= LOW => rows.tile::<V, LOW, 1>(places, left, j, p0, b, next),
-            (left, true) if left <= MID => rows.tile::<V, MID, 1>(places, left, j, p0, b, next),
-            (left, true) => rows.tile::<V, MR, 1>(places, left, j, p0, b, next),
-            (left, _) if left <= LOW => rows.tile::<V, LOW, 2>(places, left, j, p0, b, next),
-            (left, _) if left <= MID => rows.tile::<V, MID, 2>(places, left, j, p0, b, next),
-            (left, _) => rows.tile::<V, MR, 2>(places, left, j, p0, b, next),
+            ..
+        } = self;
+        let width = 2 * V::LANES;
+        for (panel, j) in self.cols.step_by(width).enumerate() {
+            let b = &self.b[panel * self.apart..][..self.steps * width];
+            match (left, rows.narrow::<V>(j)) {
+                (left, true) if left <= LOW => rows.tile::<V, LOW, 1>(places, left, j, p0, b, next),
+                (left, true) if left <= MID => rows.tile::<V, MID, 1>(places, left, j, p0, b, next),
+                (left, true) => rows.tile::<V, MR, 1>(places, left, j, p0, b, next),
+                (left, _) if left <= LOW => rows.tile::<V, LOW, 2>(places, left, j, p0, b, next),
+                (left, _) if left <= MID => rows.tile::<V, MID, 2>(places, left, j, p0, b, next),
+                (left, _) => rows.tile::<V, MR, 2>(places, left, j, p0, b, next),
+            }
         }
     }
 }
@@ -282,11 +298,24 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
                     self.pack::<V, MR>(places, i * MR, p0, to);
                 }
             }
-            for (panel, j) in self.cols.clone().step_by(width).enumerate() {
+            // Rows that are read where they lie meet as many panels at once as stay in the nearest cache.
+            let together = if PACK {
+                1
+            } else {
+                (NEAR / (width * steps).max(1)).max(1)
+            };
+            let together = match self.b {
+                Right::Packed(_) => together,
+                Right::Plain(_) if together < GROUP => 1,
+                Right::Plain(_) => GROUP,
+            };
+            for (group, j) in self.cols.clone().step_by(together * width).enumerate() {
+                let cols = j..self.cols.end.min(j + together * width);
                 let (b, apart) = match self.b {
                     Right::Packed(b) => (&b.data[(j / width * k + p0) * width..], k * width),
                     Right::Plain(b) => {
-                        if panel % GROUP == 0 && steps > 0 {
+                        let panel = group * together % GROUP;
+                        if panel == 0 && steps > 0 {
                             let from = Mat {
                                 data: &b.data[p0 * b.row_stride + j * b.col_stride..],
                                 ..b
@@ -294,12 +323,11 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
                             let live = (GROUP * width).min(self.cols.end - j);
                             fill::<V>(from, steps, live, &mut near, steps * width);
                         }
-                        (&near[panel % GROUP * steps * width..], steps * width)
+                        (&near[panel * steps * width..], steps * width)
                     }
                 };
-                let b = &b[..steps * width];
                 // What comes next is on its way while a tile is computed: its share of the next panel, step by step.
-                let last = j + width >= self.cols.end;
+                let last = cols.end >= self.cols.end || together > 1;
                 let every = if last {
                     0
                 } else {
@@ -312,36 +340,38 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
                         every,
                     };
                     for &place in &places[i..i + MR] {
-                        prefetch(self.c.place(self.place(place, j)), width);
+                        prefetch(self.c.place(self.place(place, j)), cols.len());
                     }
-                    if PACK {
-                        let a = &packed[i * steps..];
-                        let (at, both, left) = (&places[i..], (a, b), rows - i);
-                        match (left, self.narrow::<V>(j)) {
-                            (left, true) => {
-                                self.packed_tile::<V, MR, MR, 1>(at, left, j, p0, both, next);
-                            }
-                            (left, _) if left <= LOW => {
-                                self.packed_tile::<V, MR, LOW, 2>(at, left, j, p0, both, next);
-                            }
-                            (left, _) if left <= MID => {
-                                self.packed_tile::<V, MR, MID, 2>(at, left, j, p0, both, next);
-                            }
-                            (left, _) => {
-                                self.packed_tile::<V, MR, MR, 2>(at, left, j, p0, both, next);
-                            }
-                        }
+                    if !PACK {
+                        E::dispatch(Tiles {
+                            rows: self,
+                            places: &places[i..],
+                            left: rows - i,
+                            cols: cols.clone(),
+                            p0,
+                            steps,
+                            b,
+                            apart,
+                            next,
+                        });
                         continue;
                     }
-                    E::dispatch(Tile {
-                        rows: self,
-                        places: &places[i..],
-                        left: rows - i,
-                        j,
-                        p0,
-                        b,
-                        next,
-                    });
+                    let both = (&packed[i * steps..], &b[..steps * width]);
+                    let (at, left) = (&places[i..], rows - i);
+                    match (left, self.narrow::<V>(j)) {
+                        (left, true) => {
+                            self.packed_tile::<V, MR, MR, 1>(at, left, j, p0, both, next);
+                        }
+                        (left, _) if left <= LOW => {
+                            self.packed_tile::<V, MR, LOW, 2>(at, left, j, p0, both, next);
+                        }
+                        (left, _) if left <= MID => {
+                            self.packed_tile::<V, MR, MID, 2>(at, left, j, p0, both, next);
+                        }
+                        (left, _) => {
+                            self.packed_tile::<V, MR, MR, 2>(at, left, j, p0, both, next);
+                        }
+                    }
                 }
             }
         }
@@ -525,54 +555,34 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
             *to = c.as_mut_ptr();
         }
         // Loops so short that they are unrolled: the sums go from their registers to memory.
-        let mut add = [V::splat(E::ZERO); W];
-        if let Start::Bias(bias) = start {
-            for (add, bias) in add.iter_mut().zip(bias[j..j + live].chunks(V::LANES)) {
-                *add = V::read(bias);
+        let mut sums = *sums;
+        match start {
+            Start::Zero => {}
+            Start::Bias(bias) => {
+                let mut add = [V::splat(E::ZERO); W];
+                for (add, bias) in add.iter_mut().zip(bias[j..j + live].chunks(V::LANES)) {
+                    *add = V::read(bias);
+                }
+                for sums in &mut sums {
+                    for (sum, add) in sums.iter_mut().zip(&add) {
+                        *sum = sum.add(*add);
+                    }
+                }
+            }
+            Start::Keep => {
+                for (sums, to) in sums.iter_mut().zip(to) {
+                    for (w, sum) in sums.iter_mut().enumerate() {
+                        // SAFETY: `to` has room for `W` vectors.
+                        *sum = sum.add(unsafe { V::load(to.add(w * V::LANES)) });
+                    }
+                }
             }
         }
-        match (start, activation) {
-            (Start::Keep, Activation::Identity) => {
-                for (sums, to) in sums.iter().zip(to) {
-                    for (w, sum) in sums.iter().enumerate() {
-                        // SAFETY: `to` has room for `W` vectors.
-                        unsafe {
-                            let to = to.add(w * V::LANES);
-                            sum.add(V::load(to)).store(to);
-                        }
-                    }
-                }
-            }
-            (Start::Zero, Activation::Identity) => {
-                for (sums, to) in sums.iter().zip(to) {
-                    for (w, sum) in sums.iter().enumerate() {
-                        // SAFETY: as above.
-                        unsafe { sum.store(to.add(w * V::LANES)) };
-                    }
-                }
-            }
-            (Start::Bias(_), Activation::Identity) => {
-                for (sums, to) in sums.iter().zip(to) {
-                    for (w, sum) in sums.iter().enumerate() {
-                        // SAFETY: as above.
-                        unsafe { sum.add(add[w]).store(to.add(w * V::LANES)) };
-                    }
-                }
-            }
-            (start, activation) => {
-                // A copy in memory, as above.
-                let sums = *sums;
-                let keep = matches!(start, Start::Keep);
-                for (sums, to) in sums.iter().zip(to) {
-                    for (w, sum) in sums.iter().enumerate() {
-                        // SAFETY: as above.
-                        unsafe {
-                            let to = to.add(w * V::LANES);
-                            let add = if keep { V::load(to) } else { add[w] };
-                            activation.apply(sum.add(add)).store(to);
-                        }
-                    }
-                }
+        let sums = activation.apply_all(sums);
+        for (sums, to) in sums.iter().zip(to) {
+            for (w, sum) in sums.iter().enumerate() {
+                // SAFETY: as above.
+                unsafe { sum.store(to.add(w * V::LANES)) };
             }
         }
     }

@@ -3,7 +3,25 @@
 use super::Cell;
 use super::panels::Row;
 use crate::float::Float;
-use crate::simd::{Vector, places};
+use crate::simd::Vector;
+
+/// Runs a block for each vector of `n` units: `j` counts them, `at` are the units. Written twice, so that the length of whole
+/// vectors is known where they are read.
+macro_rules! each {
+    ($v:ty, $n:expr, |$j:ident, $at:ident| $block:block) => {
+        let (n, lanes) = ($n, <$v>::LANES);
+        for $j in 0..n / lanes {
+            let $at = $j * lanes..$j * lanes + lanes;
+            $block
+        }
+        if n % lanes > 0 {
+            let $j = n / lanes;
+            let $at = $j * lanes..n;
+            let _ = $j;
+            $block
+        }
+    };
+}
 
 /// What a step forward reads and writes. Lists that the cell lacks are empty.
 pub(super) struct Ahead<'a, E> {
@@ -30,46 +48,58 @@ pub(super) fn forward<V: Vector>(cell: Cell, step: Ahead<'_, V::Elem>, product: 
         kept,
     } = step;
     let zero = V::splat(V::Elem::ZERO);
-    for (j, at) in places::<V>(y.len()).enumerate() {
-        let a = V::read(&g0[at.clone()]).add(product.get::<V>(0, j));
-        match cell {
-            Cell::ElmanTanh | Cell::ElmanRelu => {
+    match cell {
+        Cell::ElmanTanh | Cell::ElmanRelu => {
+            each!(V, y.len(), |j, at| {
+                let a = product.with::<V>(&g0[at.clone()], 0, j);
                 let h = match cell {
                     Cell::ElmanTanh => a.tanh(),
                     _ => zero.select_gt(a, zero, a), // a NaN stays one
                 };
                 h.write(&mut g0[at.clone()]);
                 h.write(&mut y[at]);
-            }
-            Cell::Gru => {
-                let r = a.sigmoid();
-                let z = V::read(&g1[at.clone()]).add(product.get::<V>(1, j));
-                let z = z.sigmoid();
+            });
+        }
+        // Two passes, for the second has a long function of what the first's long functions give: a machine looks ahead over
+        // several vectors of one function, but not over both.
+        Cell::Gru => {
+            each!(V, y.len(), |j, at| {
+                product
+                    .with::<V>(&g0[at.clone()], 0, j)
+                    .sigmoid()
+                    .write(&mut g0[at.clone()]);
+                product
+                    .with::<V>(&g1[at.clone()], 1, j)
+                    .sigmoid()
+                    .write(&mut g1[at]);
+            });
+            each!(V, y.len(), |j, at| {
+                let (r, z) = (V::read(&g0[at.clone()]), V::read(&g1[at.clone()]));
                 let inner = product.get::<V>(2, j).add(V::read(&bias_hn[at.clone()]));
                 let n = r.mul_add(inner, V::read(&g2[at.clone()])).tanh();
                 let h = z.mul_add(V::read(&before[at.clone()]).sub(n), n);
-                r.write(&mut g0[at.clone()]);
-                z.write(&mut g1[at.clone()]);
                 n.write(&mut g2[at.clone()]);
                 inner.write(&mut kept[at.clone()]);
                 h.write(&mut y[at]);
-            }
-            Cell::Lstm => {
-                let i = a.sigmoid();
-                let f = V::read(&g1[at.clone()]).add(product.get::<V>(1, j));
-                let f = f.sigmoid();
-                let g = V::read(&g2[at.clone()]).add(product.get::<V>(2, j));
-                let g = g.tanh();
-                let o = V::read(&g3[at.clone()]).add(product.get::<V>(3, j));
-                let o = o.sigmoid();
+            });
+        }
+        Cell::Lstm => {
+            each!(V, y.len(), |j, at| {
+                let i = product.with::<V>(&g0[at.clone()], 0, j).sigmoid();
+                let f = product.with::<V>(&g1[at.clone()], 1, j).sigmoid();
+                let g = product.with::<V>(&g2[at.clone()], 2, j).tanh();
+                let o = product.with::<V>(&g3[at.clone()], 3, j).sigmoid();
                 let c = f.mul_add(V::read(&before[at.clone()]), i.mul(g));
                 i.write(&mut g0[at.clone()]);
                 f.write(&mut g1[at.clone()]);
                 g.write(&mut g2[at.clone()]);
                 o.write(&mut g3[at.clone()]);
-                c.write(&mut kept[at.clone()]);
+                c.write(&mut kept[at]);
+            });
+            each!(V, y.len(), |j, at| {
+                let (o, c) = (V::read(&g3[at.clone()]), V::read(&kept[at.clone()]));
                 o.mul(c.tanh()).write(&mut y[at]);
-            }
+            });
         }
     }
 }
@@ -124,7 +154,7 @@ pub(super) fn backward<V: Vector>(cell: Cell, step: Back<'_, V::Elem>, product: 
         dhn,
     } = step;
     let (zero, one) = (V::splat(V::Elem::ZERO), V::splat(V::Elem::ONE));
-    for (j, at) in places::<V>(dy.len()).enumerate() {
+    each!(V, dy.len(), |j, at| {
         let arrived = V::read(&dh[at.clone()]).add(product.get::<V>(0, j));
         let sum = arrived.add(V::read(&dy[at.clone()]));
         match cell {
@@ -172,5 +202,5 @@ pub(super) fn backward<V: Vector>(cell: Cell, step: Back<'_, V::Elem>, product: 
                 zero.write(&mut dh[at]);
             }
         }
-    }
+    });
 }

@@ -175,6 +175,12 @@ impl<E: Float> Row<'_, E> {
     pub(super) fn get<V: Vector<Elem = E>>(&self, gate: usize, j: usize) -> V {
         V::read(&self.products[Self::place(self.gates, gate, j) * V::LANES..])
     }
+
+    /// Their sum with `x`.
+    #[inline(always)]
+    pub(super) fn with<V: Vector<Elem = E>>(&self, x: &[E], gate: usize, j: usize) -> V {
+        V::read(x).add(self.get(gate, j))
+    }
 }
 
 /// Steps of a product whose weights for two vectors stay in the nearest cache, beside the rows that meet them.

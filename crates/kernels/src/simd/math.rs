@@ -21,6 +21,23 @@ pub(super) fn exp<V: Vector<Elem = f32>>(x: V) -> V {
     // The bounds come first: `min` and `max` return their second operand when it is NaN.
     let x = V::splat(89.0).min(x);
     let x = V::splat(-104.0).max(x);
+    let (n, p) = parts(x);
+    // Two factors: 2^n itself leaves the range of normal numbers at both ends.
+    let half = n.mul(V::splat(0.5)).round();
+    p.mul(half.pow2()).mul(n.sub(half).pow2())
+}
+
+/// e^x for x from -87 on, as [`exp`]; infinity from 88.4 on, already.
+#[inline(always)]
+fn exp_of_normal<V: Vector<Elem = f32>>(x: V) -> V {
+    // The bound comes first, as above. At 128 the power is infinity.
+    let (n, p) = parts(V::splat(89.0).min(x));
+    p.mul(n.pow2())
+}
+
+/// A whole n and a p about 1 with e^x = 2^n p.
+#[inline(always)]
+fn parts<V: Vector<Elem = f32>>(x: V) -> (V, V) {
     // x = n ln 2 + r, |r| <= ln 2 / 2; the first part of ln 2 is short, so that its product is exact.
     let n = x.mul(V::splat(std::f32::consts::LOG2_E)).round();
     let r = n.mul_add(V::splat(-0.693_359_4), x);
@@ -31,10 +48,7 @@ pub(super) fn exp<V: Vector<Elem = f32>>(x: V) -> V {
     p = p.mul_add(r, V::splat(4.166_579_6e-2));
     p = p.mul_add(r, V::splat(1.666_666_5e-1));
     p = p.mul_add(r, V::splat(5e-1));
-    let p = p.mul_add(r.mul(r), r).add(V::splat(1.0));
-    // Two factors: 2^n itself leaves the range of normal numbers at both ends.
-    let half = n.mul(V::splat(0.5)).round();
-    p.mul(half.pow2()).mul(n.sub(half).pow2())
+    (n, p.mul_add(r.mul(r), r).add(V::splat(1.0)))
 }
 
 /// tanh(x) within 1.4 ulp.
@@ -44,7 +58,7 @@ pub(super) fn tanh<V: Vector<Elem = f32>>(x: V) -> V {
     let minus = zero.sub(x);
     let size = x.select_gt(minus, x, minus);
     // Far from zero: 1 - 2 / (e^2|x| + 1), with the sign of x.
-    let e = size.add(size).exp();
+    let e = exp_of_normal(size.add(size));
     let far = V::splat(1.0).sub(V::splat(2.0).div(e.add(V::splat(1.0))));
     let far = x.select_gt(zero, far, zero.sub(far));
     // Near zero that difference cancels: an odd polynomial instead.
@@ -61,7 +75,8 @@ pub(super) fn tanh<V: Vector<Elem = f32>>(x: V) -> V {
 /// 1 / (1 + e^-x) within 2.5 ulp; 0 where that is less than a normal number.
 #[inline(always)]
 pub(super) fn sigmoid<V: Vector<Elem = f32>>(x: V) -> V {
-    let e = V::splat(0.0).sub(x).exp();
+    // Below -87 e^-x is nothing beside 1.
+    let e = exp_of_normal(V::splat(-87.0).max(V::splat(0.0).sub(x)));
     V::splat(1.0).div(e.add(V::splat(1.0)))
 }
 

@@ -1,7 +1,9 @@
 //! Matrix products.
 
 use crate::testing::{Random, SIZES, at_every_level, close, same_bits, written};
-use crate::{Float, Mat, MatMut, PackedMat, gemm, gemm_bias, gemm_packed, naive};
+use crate::{
+    Batch, Float, Mat, MatMut, PackedMat, gemm, gemm_batch, gemm_bias, gemm_packed, naive,
+};
 
 /// A product of one shape in all its forms, with both factors as they lie in memory or transposed.
 fn shape<E: Float>(random: &mut Random, m: usize, n: usize, k: usize) {
@@ -127,6 +129,56 @@ fn an_element_has_the_same_bits_wherever_it_is_computed() {
         parts::<f32>();
         parts::<f64>();
     });
+}
+
+/// Matrices of two batches, as they are or transposed, and one that stands for a whole batch.
+#[test]
+fn batches_are_products_one_by_one() {
+    let mut random = Random::new(9);
+    for (batch, [m, n, k]) in [
+        (0, [2, 3, 4]),
+        (1, [5, 7, 3]),
+        (3, [17, 33, 9]),
+        (40, [6, 5, 0]),
+        (61, [4, 31, 8]),
+    ] {
+        let a = random.vec::<f32>(batch * m * k);
+        let b = random.vec::<f32>((batch * k * n).max(k * n));
+        for (at, shared) in [(false, false), (true, false), (false, true)] {
+            let first = if at { Mat::t(&a, m) } else { Mat::new(&a, k) };
+            let apart = if shared { 0 } else { k * n };
+            for keep in [false, true] {
+                let want = written(batch * m * n, |c| {
+                    for (i, c) in c.chunks_mut(m * n).enumerate() {
+                        let a = Mat {
+                            data: &a[i * m * k..],
+                            ..first
+                        };
+                        gemm(
+                            m,
+                            n,
+                            k,
+                            a,
+                            Mat::new(&b[i * apart..], n),
+                            keep,
+                            MatMut::new(c, n),
+                        );
+                    }
+                });
+                let a = Batch {
+                    first,
+                    apart: m * k,
+                };
+                let b = Batch {
+                    first: Mat::new(&b, n),
+                    apart,
+                };
+                let all = || written(batch * m * n, |c| gemm_batch([m, n, k], a, b, keep, c));
+                assert_eq!(all(), want, "{batch} of [{m}, {k}] [{k}, {n}]");
+                same_bits("gemm_batch", all);
+            }
+        }
+    }
 }
 
 #[test]

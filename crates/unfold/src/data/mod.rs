@@ -59,8 +59,8 @@ pub use encoder::{Encoder, Reader};
 pub(crate) use glob::matches;
 pub use idx::{GreyPictures, Idx, Mnist, read_idx, read_mnist};
 pub use pictures::{
-    Album, AlbumConfig, AugmentConfig, Batcher, Border, Damage, Erase, Fit, MOST_PIXELS, Mixed,
-    Normalise, Picture, PictureBatch, PictureData, PictureFiles, PictureForm, PictureSet,
+    Album, AlbumConfig, AugmentConfig, Batcher, Border, Damage, Erase, Fit, Flip, MOST_PIXELS,
+    Mixed, Normalise, Picture, PictureBatch, PictureData, PictureFiles, PictureForm, PictureSet,
     PictureSource, PictureSplit, RandAugment, ResizedCrop, Survey, cut_mix, decode, mix_up,
     read_pictures, read_pictures_split,
 };

@@ -22,7 +22,7 @@ use crate::nn::{
     self, Goal, Lookahead, NonMonotone, Optimizer, OptimizerConfig, Params, Pass, Schedule,
     Scheduler,
 };
-use crate::random::Key;
+use crate::random::{Key, Moment};
 use crate::tensor::Tensor;
 use crate::threads;
 
@@ -202,7 +202,7 @@ pub trait Task: Sync {
     ///
     /// # Errors
     /// When an example cannot be read: training stops.
-    fn batch(&self, numbers: &[usize], key: Key) -> Result<Self::Batch>;
+    fn batch(&self, numbers: &[usize], moment: Moment) -> Result<Self::Batch>;
 
     /// How many examples a batch has, or whatever its task counts speed in.
     fn size(&self, batch: &Self::Batch) -> usize;
@@ -355,8 +355,9 @@ impl<T: Task> Training<'_, T> {
                 scope.spawn(move || {
                     for (i, numbers) in rest.iter().enumerate().skip(worker).step_by(workers) {
                         let key = key.named("batch").child((first + i) as u64);
+                        let moment = Moment { epoch, key };
                         // The loop has gone when it stopped early; nobody wants more.
-                        if sender.send(task.batch(numbers, key)).is_err() {
+                        if sender.send(task.batch(numbers, moment)).is_err() {
                             break;
                         }
                     }

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use image::ImageFormat;
-use unfold::Key;
 use unfold::data::{
     Album, AlbumConfig, AugmentConfig, Batcher, Fit, Normalise, PictureBatch, PictureForm,
     PictureSet,
 };
+use unfold::{Key, Moment};
 
 use crate::data_support::{folder, write};
 use crate::layouts::files;
@@ -63,21 +63,25 @@ fn batches_are_the_same_for_any_number_of_threads() {
     let numbers: Vec<usize> = (0..30).map(|n| n * 7 % 32).collect();
     let order: Vec<Vec<usize>> = numbers.chunks(8).map(<[usize]>::to_vec).collect();
     for augment in [AugmentConfig::default(), everything()] {
-        for key in [None, Some(Key::new(3))] {
+        let moment = Moment {
+            epoch: 1,
+            key: Key::new(3),
+        };
+        for moment in [None, Some(moment)] {
             let reference = batcher(data.train.clone(), 0, 1, augment.clone());
             let expected: Vec<PictureBatch> = order
                 .iter()
-                .map(|numbers| reference.batch(numbers, key).expect("readable"))
+                .map(|numbers| reference.batch(numbers, moment).expect("readable"))
                 .collect();
             for (memory, threads) in [(0, 3), (1 << 20, 1), (1 << 20, 2)] {
                 let other = batcher(data.train.clone(), memory, threads, augment.clone());
                 for (numbers, expected) in order.iter().zip(&expected) {
-                    same(&other.batch(numbers, key).expect("readable"), expected);
+                    same(&other.batch(numbers, moment).expect("readable"), expected);
                 }
             }
             assert_eq!(
                 expected[0].mixed.is_some(),
-                key.is_some() && augment != AugmentConfig::default()
+                moment.is_some() && augment != AugmentConfig::default()
             );
         }
     }

@@ -6,10 +6,15 @@ use unfold::data::{
     Album, AlbumConfig, AugmentConfig, Batcher, Fit, PictureData, PictureForm, PictureSource,
     read_pictures,
 };
-use unfold::{Key, Result};
+use unfold::{Key, Moment, Result};
 
 use crate::data_support::{folder, gzip, write};
 use crate::{coloured, idx, noted, read, refused};
+
+fn first_moment() -> Moment {
+    let key = Key::new(1);
+    Moment { epoch: 0, key }
+}
 
 #[test]
 fn damaged_pictures_are_reported_and_left_out() {
@@ -124,7 +129,7 @@ fn damage_inside_a_picture_is_found_when_it_is_decoded() {
         assert!(!disk.album().in_memory());
         let order: [&[usize]; 2] = [&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], &[11, 3]];
         let batch = |pictures, key| disk.batch(pictures, key).expect("readable");
-        let training = order.map(|pictures| batch(pictures, Some(Key::new(1))));
+        let training = order.map(|pictures| batch(pictures, Some(first_moment())));
         assert_eq!(training[0].pictures, [0, 1, 2, 5, 5, 5, 6, 7, 8, 9, 10, 0]);
         assert_eq!(training[0].labels, [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0]);
         assert_eq!(training[1].pictures, [0, 5]);
@@ -150,10 +155,10 @@ fn strict_albums_refuse_damage() {
         "{error}"
     );
     let disk = batcher(&data, 0, true, 3).expect("not looked at yet");
-    assert!(disk.batch(&[0], Some(Key::new(1))).is_ok());
+    assert!(disk.batch(&[0], Some(first_moment())).is_ok());
     let all: Vec<usize> = (0..12).collect();
     let error = disk
-        .batch(&all, Some(Key::new(1)))
+        .batch(&all, Some(first_moment()))
         .err()
         .expect("the first damaged one")
         .to_string();
@@ -166,7 +171,7 @@ fn pictures_that_vanish_while_training_are_told() {
     let disk = batcher(&data, 0, false, 1).expect("pictures");
     fs::remove_dir_all(folder.path().join("train")).expect("removed");
     let error = disk
-        .batch(&[2], Some(Key::new(1)))
+        .batch(&[2], Some(first_moment()))
         .err()
         .expect("nothing is left")
         .to_string();

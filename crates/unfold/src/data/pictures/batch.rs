@@ -9,7 +9,7 @@ use super::augment::{AugmentConfig, Augmenter, Canvas, Mixed, cut_mix, mix_up};
 use super::normalise::Normalise;
 use crate::data::concurrent;
 use crate::error::{Error, Result};
-use crate::random::Key;
+use crate::random::{Key, Moment};
 use crate::tensor::Tensor;
 
 /// Pictures with their classes.
@@ -72,8 +72,8 @@ impl Batcher {
 
     /// A batch of these pictures of the album, on as many threads as the album decodes on.
     ///
-    /// With a key they are changed at random, each by the draws that `key` has for its number, and a picture that turns
-    /// out to be damaged makes room for the next in the album that is not. Without a key nothing is random, and a damaged
+    /// While training they are changed at random, each by the draws that the moment's key has for its number, and a picture that turns
+    /// out to be damaged makes room for the next in the album that is not. Else nothing is random, and a damaged
     /// picture is left out, so that the batch is smaller. Neither depends on the number of threads.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl Batcher {
     ///
     /// # Panics
     /// When there is no such picture.
-    pub fn batch(&self, pictures: &[usize], key: Option<Key>) -> Result<PictureBatch> {
+    pub fn batch(&self, pictures: &[usize], moment: Option<Moment>) -> Result<PictureBatch> {
         let form = self.album.form();
         let size = form.values();
         let mut pixels = Buffer::scratch(pictures.len() * size);
@@ -92,7 +92,7 @@ impl Batcher {
         let threads = self.threads(pictures.len() * size);
         concurrent::each(items, threads, Canvas::default, |canvas, item| {
             let (((place, &picture), pixels), used) = item;
-            match self.one(picture, key, canvas, pixels) {
+            match self.one(picture, moment, canvas, pixels) {
                 Ok(found) => *used = found,
                 Err(error) => {
                     // Of several mistakes the first in the batch is told, whichever thread was faster.
@@ -117,9 +117,10 @@ impl Batcher {
         }
         let pictures: Vec<usize> = used.into_iter().flatten().collect();
         let shape = [pictures.len(), form.height, form.width, form.channels];
-        let mixed = match (key, pictures.first()) {
-            (Some(key), Some(&first)) => {
-                self.mix(&mut pixels, shape, key.named("mix").child(first as u64))
+        let mixed = match (moment, pictures.first()) {
+            (Some(moment), Some(&first)) => {
+                let key = moment.key.named("mix").child(first as u64);
+                self.mix(&mut pixels, shape, key)
             }
             _ => None,
         };
@@ -146,12 +147,12 @@ impl Batcher {
     fn one(
         &self,
         picture: usize,
-        key: Option<Key>,
+        moment: Option<Moment>,
         canvas: &mut Canvas,
         out: &mut [f32],
     ) -> Result<Option<usize>> {
         let album = &self.album;
-        let tries = if key.is_some() { album.len() } else { 1 };
+        let tries = if moment.is_some() { album.len() } else { 1 };
         let mut last = None;
         for found in (0..tries).map(|further| (picture + further) % album.len()) {
             if album.is_damaged(found) {
@@ -167,10 +168,8 @@ impl Batcher {
                 }
             };
             let view = leaf.view();
-            match key {
-                Some(key) => self
-                    .augmenter
-                    .apply(view, key.child(picture as u64), canvas),
+            match moment {
+                Some(moment) => self.augmenter.apply(view, picture, moment, canvas),
                 None if album.form().is_of(view) => {
                     self.normalise.apply(view.pixels, out);
                     return Ok(Some(found));
@@ -180,7 +179,7 @@ impl Batcher {
             self.normalise.apply(&canvas.pixels, out);
             return Ok(Some(found));
         }
-        match (key, last) {
+        match (moment, last) {
             (None, _) => Ok(None),
             (Some(_), last) => Err(last.unwrap_or_else(|| {
                 let problem = "none of the pictures can be read";

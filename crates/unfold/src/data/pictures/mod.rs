@@ -23,7 +23,9 @@ mod tables;
 mod testing;
 
 pub use album::{Album, AlbumConfig};
-pub use augment::{AugmentConfig, Border, Erase, Mixed, RandAugment, ResizedCrop, cut_mix, mix_up};
+pub use augment::{
+    AugmentConfig, Border, Erase, Flip, Mixed, RandAugment, ResizedCrop, cut_mix, mix_up,
+};
 pub use batch::{Batcher, PictureBatch};
 pub use decode::{MOST_PIXELS, decode};
 pub use files::PictureFiles;

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::Instant;
 
 pub use collection::{Collection, Found};
-pub use config::{AlignConfig, Negatives};
+pub use config::{AlignConfig, Negatives, Score};
 pub use model::{AlignModel, AlignReport, Phrase};
 pub use recipe::{AlignRecipe, AlignmentConfig};
 
@@ -23,7 +23,7 @@ use self::network::Network;
 use crate::data::read_captions;
 use crate::error::{Error, Result};
 use crate::nn::{Params, Pass};
-use crate::random::Key;
+use crate::random::{Key, Moment};
 use crate::tasks::encoder::{Encoder, Features};
 use crate::tasks::files::{Card as _, hash};
 pub use crate::tasks::sentences::WordConfig;
@@ -151,11 +151,11 @@ impl Task for Training<'_> {
         self.train.sentences.rounds(self.batch_size, key)
     }
 
-    fn batch(&self, captions: &[usize], key: Key) -> Result<Pairs> {
+    fn batch(&self, captions: &[usize], moment: Moment) -> Result<Pairs> {
         let Part {
             sentences, gallery, ..
         } = &self.train;
-        sentences.pairs(captions, gallery, Some(key))
+        sentences.pairs(captions, gallery, Some(moment))
     }
 
     fn size(&self, pairs: &Pairs) -> usize {

@@ -19,7 +19,7 @@ use self::network::Network;
 use crate::data::read_captions;
 use crate::error::{Error, Result};
 use crate::nn::{Params, Pass};
-use crate::random::Key;
+use crate::random::{Key, Moment};
 use crate::tasks::encoder::{Encoder, Features};
 use crate::tasks::files::{Card as _, hash};
 pub use crate::tasks::sentences::WordConfig;
@@ -163,11 +163,11 @@ impl Task for Training<'_> {
         train.sentences.order(self.batch_size, self.by_picture, key)
     }
 
-    fn batch(&self, captions: &[usize], key: Key) -> Result<Batch> {
+    fn batch(&self, captions: &[usize], moment: Moment) -> Result<Batch> {
         let Part {
             sentences, gallery, ..
         } = &self.train;
-        sentences.batch(captions, gallery, Some(key))
+        sentences.batch(captions, gallery, Some(moment))
     }
 
     fn size(&self, batch: &Batch) -> usize {

@@ -8,7 +8,7 @@ use super::{Encoder, Features, Looker};
 use crate::data::{Album, AlbumConfig, AugmentConfig, Batcher, Damage, PictureSet};
 use crate::error::Result;
 use crate::nn::Params;
-use crate::random::Key;
+use crate::random::{Key, Moment};
 use crate::tensor::Tensor;
 use crate::train::{Observer, Stage};
 
@@ -168,14 +168,18 @@ impl Gallery {
         self.damaged.values()
     }
 
-    /// What a network gets of some pictures, `[B, ..]`: with a key pixels are changed at random.
+    /// What a network gets of some pictures, `[B, ..]`: while training pixels are changed at random.
     ///
     /// # Errors
     /// When one cannot be read any more.
     ///
     /// # Panics
     /// When one is damaged or not there.
-    pub(in crate::tasks) fn look(&self, pictures: &[usize], key: Option<Key>) -> Result<Sight> {
+    pub(in crate::tasks) fn look(
+        &self,
+        pictures: &[usize],
+        moment: Option<Moment>,
+    ) -> Result<Sight> {
         for picture in pictures {
             assert!(
                 self.shows(*picture),
@@ -204,7 +208,7 @@ impl Gallery {
                 let album = batcher.album();
                 let held = pictures.iter().map(|&picture| album.number(picture));
                 let held: Vec<usize> = held.map(|n| n.expect("a good picture")).collect();
-                Ok(Sight::Pixels(batcher.batch(&held, key)?.pixels))
+                Ok(Sight::Pixels(batcher.batch(&held, moment)?.pixels))
             }
         }
     }

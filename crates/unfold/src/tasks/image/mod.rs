@@ -25,7 +25,7 @@ use crate::data::{
 use crate::error::Result;
 use crate::nn::network::{FrozenNetwork, LayerConfig, LayerKind, WeightInit};
 use crate::nn::{self, Params, Pass};
-use crate::random::Key;
+use crate::random::{Key, Moment};
 use crate::tasks::damage::damage_notes;
 use crate::tasks::files::{Card as _, hash};
 use crate::tasks::loss::Loss;
@@ -216,7 +216,7 @@ impl Training<'_> {
         let batches = self.order(key).into_iter().take(recipe.answer.reestimate);
         for (i, pictures) in batches.enumerate() {
             let key = key.child(i as u64);
-            let pixels = self.batch(&pictures, key)?.pixels;
+            let pixels = self.batch(&pictures, Moment { epoch: 0, key })?.pixels;
             let pass = Pass::statistics(params, key, 1.0 / (i + 1) as f64);
             self.model.network.forward(&pass, &pixels);
             params.follow(pass);
@@ -243,8 +243,8 @@ impl Task for Training<'_> {
             .collect()
     }
 
-    fn batch(&self, pictures: &[usize], key: Key) -> Result<PictureBatch> {
-        self.batcher.batch(pictures, Some(key))
+    fn batch(&self, pictures: &[usize], moment: Moment) -> Result<PictureBatch> {
+        self.batcher.batch(pictures, Some(moment))
     }
 
     fn size(&self, batch: &PictureBatch) -> usize {

@@ -32,7 +32,7 @@ use self::parts::{Parts, encode, fingerprint};
 use crate::data::{Codec, Corpus, CorpusPart, TokenKind};
 use crate::error::{Error, Result};
 use crate::nn::{Params, Pass, States, through_time};
-use crate::random::Key;
+use crate::random::{Key, Moment};
 use crate::tasks::{Recipe as _, RunOptions};
 use crate::tensor::Tensor;
 use crate::train::{self, Evaluation, Observer, RunFolder, Stage, Start, Task, Unit};
@@ -152,8 +152,8 @@ impl Task for Training<'_> {
         cuts.windows(2).map(<[usize]>::to_vec).collect()
     }
 
-    fn batch(&self, cut: &[usize], key: Key) -> Result<Batch> {
-        let anew = |&column: &usize| key.uniform(column as u64) < self.window.restart;
+    fn batch(&self, cut: &[usize], moment: Moment) -> Result<Batch> {
+        let anew = |&column: &usize| moment.key.uniform(column as u64) < self.window.restart;
         Ok(Batch {
             window: self.train.window(cut[0], cut[1]),
             anew: (0..self.train.count()).filter(anew).collect(),

@@ -12,7 +12,7 @@ pub(super) use parts::{Part, Parts, Preparation, held_out};
 use crate::data::{CaptionSet, Count, Vocabulary, bucketed_batches, caption_words};
 use crate::error::Result;
 use crate::ragged::{Packed, Ragged, pack};
-use crate::random::Key;
+use crate::random::{Key, Moment};
 use crate::tasks::encoder::{Gallery, Sight, by_picture, each_once};
 
 /// The number that stands before the first word and after the last one.
@@ -144,12 +144,12 @@ impl Sentences {
         batches
     }
 
-    /// These captions with their pictures; with a key pictures are changed at random.
+    /// These captions with their pictures; while training pictures are changed at random.
     pub(super) fn pairs(
         &self,
         numbers: &[usize],
         gallery: &Gallery,
-        key: Option<Key>,
+        moment: Option<Moment>,
     ) -> Result<Pairs> {
         let words: Vec<&[u32]> = numbers.iter().map(|&i| &self.all[i].1[..]).collect();
         let Packed {
@@ -159,18 +159,18 @@ impl Sentences {
         } = pack(&words);
         let pictures = order.iter().map(|&place| self.all[numbers[place]].0);
         Ok(Pairs {
-            sight: gallery.look(&pictures.collect::<Vec<_>>(), key)?,
+            sight: gallery.look(&pictures.collect::<Vec<_>>(), moment)?,
             words: items,
             sequences,
         })
     }
 
-    /// A batch of these captions; with a key pictures are changed at random.
+    /// A batch of these captions; while training pictures are changed at random.
     pub(super) fn batch(
         &self,
         numbers: &[usize],
         gallery: &Gallery,
-        key: Option<Key>,
+        moment: Option<Moment>,
     ) -> Result<Batch> {
         let bounded = |&i: &usize| {
             let words = self.all[i].1.iter().copied();
@@ -191,7 +191,7 @@ impl Sentences {
         let pictures = order.iter().map(|&place| self.all[numbers[place]].0);
         let (shown, pictures) = each_once(&pictures.collect::<Vec<_>>());
         Ok(Batch {
-            sight: gallery.look(&shown, key)?,
+            sight: gallery.look(&shown, moment)?,
             pictures,
             words: items,
             next: pack(&next).items,

@@ -21,7 +21,7 @@ use self::batch::{Encoded, Input, assemble};
 use crate::data::{Encoder, Example, bucketed_batches, read_text};
 use crate::error::Result;
 use crate::nn::{Params, Pass};
-use crate::random::Key;
+use crate::random::{Key, Moment};
 use crate::tasks::files::hash;
 use crate::tasks::loss::Loss;
 use crate::tasks::{Recipe as _, RunOptions};
@@ -155,9 +155,9 @@ impl Task for Training<'_> {
         bucketed_batches(&self.lengths, self.batch_size, key)
     }
 
-    fn batch(&self, examples: &[usize], key: Key) -> Result<Batch> {
+    fn batch(&self, examples: &[usize], moment: Moment) -> Result<Batch> {
         let texts: Vec<&Encoded> = examples.iter().map(|&i| &self.train[i]).collect();
-        let input = assemble(&texts, self.dropout, Some(key));
+        let input = assemble(&texts, self.dropout, Some(moment.key));
         let order = input.order().into_iter();
         let targets = order.map(|place| self.labels[examples[place]] as u32);
         Ok(Batch {

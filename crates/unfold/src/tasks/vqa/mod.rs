@@ -28,7 +28,7 @@ use crate::data::{Count, QuestionData, QuestionSet, Vocabulary, question_words, 
 use crate::error::{Error, Result};
 use crate::metrics::normalise_answer;
 use crate::nn::{Params, Pass};
-use crate::random::Key;
+use crate::random::{Key, Moment};
 use crate::tasks::damage::damage_notes;
 use crate::tasks::encoder::{Encoder, Features, Gallery};
 use crate::tasks::files::{Card as _, hash};
@@ -288,11 +288,11 @@ impl Task for Training<'_> {
         self.questions.order(self.batch_size, self.by_picture, key)
     }
 
-    fn batch(&self, questions: &[usize], key: Key) -> Result<Batch> {
+    fn batch(&self, questions: &[usize], moment: Moment) -> Result<Batch> {
         let (gallery, soft) = (self.gallery.as_ref(), self.model.soft());
         let neighbours = self.neighbours.as_ref();
         self.questions
-            .batch(questions, gallery, soft, neighbours, Some(key))
+            .batch(questions, gallery, soft, neighbours, Some(moment))
     }
 
     fn size(&self, batch: &Batch) -> usize {

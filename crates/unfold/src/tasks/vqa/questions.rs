@@ -6,7 +6,7 @@ use crate::data::{Question, QuestionSet, bucketed_batches};
 use crate::error::Result;
 use crate::metrics::normalise_answer;
 use crate::ragged::{Packed, Ragged, pack};
-use crate::random::Key;
+use crate::random::{Key, Moment};
 use crate::tasks::encoder::{Gallery, Sight, by_picture, each_once};
 use crate::tensor::Tensor;
 
@@ -115,7 +115,7 @@ impl Questions {
         all.chunks(batch_size).map(<[usize]>::to_vec).collect()
     }
 
-    /// A batch of these questions; with a key pictures are changed at random, and counter-examples drawn where there are
+    /// A batch of these questions; while training pictures are changed at random, and counter-examples drawn where there are
     /// neighbours. `soft` says how many answers there are where it is asked how right each is.
     pub(super) fn batch(
         &self,
@@ -123,7 +123,7 @@ impl Questions {
         gallery: Option<&Gallery>,
         soft: Option<usize>,
         neighbours: Option<&Neighbours>,
-        key: Option<Key>,
+        moment: Option<Moment>,
     ) -> Result<Batch> {
         let words: Vec<&[u32]> = numbers.iter().map(|&i| &self.all[i].words[..]).collect();
         let Packed {
@@ -136,13 +136,13 @@ impl Questions {
             .map(|&place| &self.all[numbers[place]])
             .collect();
         let mut pictures: Vec<usize> = asked.iter().filter_map(|asked| asked.picture).collect();
-        let drawn = match (neighbours, key) {
-            (Some(neighbours), Some(key)) => {
+        let drawn = match (neighbours, moment) {
+            (Some(neighbours), Some(moment)) => {
                 let about = numbers
                     .iter()
                     .filter_map(|&i| Some((i, self.all[i].picture?)));
                 let about: Vec<(usize, usize)> = about.collect();
-                neighbours.draw(&about, key.named("counter-examples"))
+                neighbours.draw(&about, moment.key.named("counter-examples"))
             }
             _ => Vec::new(),
         };
@@ -163,7 +163,7 @@ impl Questions {
             Again::of(&again.collect::<Vec<_>>())
         });
         let sight = gallery
-            .map(|gallery| gallery.look(&shown, key))
+            .map(|gallery| gallery.look(&shown, moment))
             .transpose()?;
         let shares = soft.map(|classes| {
             let mut shares = vec![0.0; asked.len() * classes];

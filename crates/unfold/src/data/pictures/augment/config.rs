@@ -12,8 +12,8 @@ use crate::error::{Error, Result};
 pub struct AugmentConfig {
     /// Moves the picture by up to so many pixels in each direction, as if cut out of one with a border of that width.
     pub crop_padding: usize,
-    /// Mirrors every other picture, left to right.
-    pub flip: bool,
+    /// Which pictures are mirrored, left to right.
+    pub flip: Flip,
     /// Turns by up to so many degrees, either way.
     pub rotate: f64,
     /// Moves by up to this share of the width and of the height, either way.
@@ -51,7 +51,7 @@ impl Default for AugmentConfig {
     fn default() -> AugmentConfig {
         AugmentConfig {
             crop_padding: 0,
-            flip: false,
+            flip: Flip::Never,
             rotate: 0.0,
             translate: 0.0,
             scale: [1.0, 1.0],
@@ -67,6 +67,53 @@ impl Default for AugmentConfig {
             resized_crop: None,
             randaugment: None,
             erase: None,
+        }
+    }
+}
+
+/// Which pictures are mirrored: `false`, `true` or `"alternate"` in a recipe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Word", into = "Word")]
+pub enum Flip {
+    /// None.
+    #[default]
+    Never,
+    /// Each one with probability ½, whenever it is seen.
+    Random,
+    /// A random half in the first epoch, the other half in the second, and so on: two epochs show each picture both ways
+    /// (Jordan 2024, "94 % on CIFAR-10 in 3.29 seconds on a single GPU", section 3.6).
+    Alternate,
+}
+
+/// A [`Flip`] as a recipe writes it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Word {
+    Switch(bool),
+    Name(String),
+}
+
+impl TryFrom<Word> for Flip {
+    type Error = String;
+
+    fn try_from(word: Word) -> std::result::Result<Flip, String> {
+        match word {
+            Word::Switch(false) => Ok(Flip::Never),
+            Word::Switch(true) => Ok(Flip::Random),
+            Word::Name(name) if name == "alternate" => Ok(Flip::Alternate),
+            Word::Name(name) => Err(format!(
+                "{name:?} is no way of mirroring: choose true, false or \"alternate\""
+            )),
+        }
+    }
+}
+
+impl From<Flip> for Word {
+    fn from(flip: Flip) -> Word {
+        match flip {
+            Flip::Never => Word::Switch(false),
+            Flip::Random => Word::Switch(true),
+            Flip::Alternate => Word::Name("alternate".into()),
         }
     }
 }

@@ -12,13 +12,13 @@ mod rand_augment;
 mod tests;
 mod tone;
 
-pub use self::config::{AugmentConfig, Erase, RandAugment, ResizedCrop};
+pub use self::config::{AugmentConfig, Erase, Flip, RandAugment, ResizedCrop};
 pub use self::crop::Border;
 pub use self::mix::{Mixed, cut_mix, mix_up};
 
 use self::affine::Affine;
 use super::form::{PictureForm, Resampler, View, Window};
-use crate::random::Key;
+use crate::random::{Key, Moment};
 
 /// Numbers for one picture, one after the other.
 struct Draws {
@@ -98,10 +98,17 @@ impl Augmenter {
         &self.config
     }
 
-    /// Leaves a changed picture of the form in the canvas.
-    pub(super) fn apply(&self, view: View<'_>, key: Key, canvas: &mut Canvas) {
+    /// Leaves the picture of this number, changed and of the form, in the canvas.
+    pub(super) fn apply(
+        &self,
+        view: View<'_>,
+        picture: usize,
+        moment: Moment,
+        canvas: &mut Canvas,
+    ) {
         let (config, form) = (&self.config, &self.form);
         let (height, width, channels) = (form.height, form.width, form.channels);
+        let key = moment.key.child(picture as u64);
         let mut draws = Draws { key, next: 0 };
         let Canvas {
             resampler,
@@ -128,7 +135,14 @@ impl Augmenter {
         } else {
             (0, 0)
         };
-        let flip = config.flip && draws.unit() < 0.5;
+        let flip = match config.flip {
+            Flip::Never => false,
+            Flip::Random => draws.unit() < 0.5,
+            Flip::Alternate => {
+                let first = Key::new(picture as u64).uniform(0) < 0.5;
+                first ^ (moment.epoch % 2 == 1)
+            }
+        };
         let fill = config.border.fill(&self.mean);
         crop::crop(
             fitted,

@@ -107,7 +107,17 @@ fn what_lies_beyond_the_edge_is_as_configured() {
     assert_eq!(same, from);
 }
 
-fn apply(config: AugmentConfig, from: &[u8], form: &PictureForm, picture: u64) -> Vec<u8> {
+fn apply(config: AugmentConfig, from: &[u8], form: &PictureForm, picture: usize) -> Vec<u8> {
+    apply_in(0, config, from, form, picture)
+}
+
+fn apply_in(
+    epoch: usize,
+    config: AugmentConfig,
+    from: &[u8],
+    form: &PictureForm,
+    picture: usize,
+) -> Vec<u8> {
     let view = View {
         width: form.width,
         height: form.height,
@@ -116,14 +126,15 @@ fn apply(config: AugmentConfig, from: &[u8], form: &PictureForm, picture: u64) -
     };
     let mut canvas = Canvas::default();
     let augmenter = Augmenter::new(config, form.clone(), [9; 3]);
-    augmenter.apply(view, Key::new(1).child(picture), &mut canvas);
+    let key = Key::new(1).child(epoch as u64);
+    augmenter.apply(view, picture, Moment { epoch, key }, &mut canvas);
     canvas.pixels
 }
 
 #[test]
 fn half_of_the_pictures_are_mirrored() {
     let config = AugmentConfig {
-        flip: true,
+        flip: Flip::Random,
         ..AugmentConfig::default()
     };
     let form = form(1, 3, 1);
@@ -134,6 +145,21 @@ fn half_of_the_pictures_are_mirrored() {
     });
     let mirrored = mirrored.count();
     assert!((450..550).contains(&mirrored), "{mirrored}");
+}
+
+/// Every two epochs show each picture once as it is and once mirrored.
+#[test]
+fn pictures_may_be_mirrored_in_every_other_epoch() {
+    let config: AugmentConfig = toml::from_str("flip = \"alternate\"").unwrap();
+    let form = form(1, 3, 1);
+    let seen = |epoch, n| apply_in(epoch, config.clone(), &[1, 2, 3], &form, n);
+    let mut first = 0;
+    for n in 0..1000 {
+        let epochs = [0, 1, 2, 3].map(|epoch| seen(epoch, n) == [3, 2, 1]);
+        assert_eq!(epochs, [epochs[0], !epochs[0], epochs[0], !epochs[0]]);
+        first += usize::from(epochs[0]);
+    }
+    assert!((450..550).contains(&first), "{first}");
 }
 
 #[test]
@@ -306,6 +332,8 @@ fn settings_that_cannot_be_meant() {
     };
     assert!(said("hue = 0.1", &grey).contains("no colours"));
     assert!(toml::from_str::<AugmentConfig>("flips = true").is_err());
+    let wrong = toml::from_str::<AugmentConfig>("flip = \"often\"");
+    assert!(wrong.unwrap_err().to_string().contains("choose true"));
     // What is written can be read again.
     let config: AugmentConfig = toml::from_str(good).unwrap();
     let again: AugmentConfig = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
