@@ -1,6 +1,7 @@
 //! Pictures and sentences to find among.
 
 use super::model::AlignModel;
+use super::network::scores;
 use crate::data::Picture;
 use crate::error::Result;
 use crate::metrics::Recall;
@@ -106,8 +107,7 @@ impl<'m> Collection<'m> {
             let regions = model.network.regions(&pass, &looker.look(picture));
             let mut found = Vec::with_capacity(texts.len());
             for some in &spoken {
-                let network = &model.network;
-                let scores = network.scores(&regions, 1, &some.words, &some.sequences);
+                let scores = scores(&regions, 1, &some.words, &some.sequences);
                 let scored = some.numbers.iter().zip(scores.data());
                 found.extend(scored.map(|(&number, &score)| (number, score)));
             }
@@ -198,7 +198,7 @@ impl<'m> Collection<'m> {
                 sequences,
             } in spoken
             {
-                let scores = model.network.scores(&regions, some.len(), words, sequences);
+                let scores = scores(&regions, some.len(), words, sequences);
                 let rows = scores.data().chunks_exact(some.len());
                 for (&sentence, row) in numbers.iter().zip(rows) {
                     for (place, &score) in row.iter().enumerate() {

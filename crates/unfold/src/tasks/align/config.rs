@@ -23,26 +23,12 @@ pub struct AlignConfig {
     pub embedding_size: usize,
     /// Length of v_i and s_t.
     pub joint_size: usize,
-    /// What S is made of.
-    pub score: Score,
     /// How much better a pair must be than its words with another picture, and its picture with other words.
     pub margin: f64,
     /// Which of the others in a batch count.
     pub negatives: Negatives,
     /// The share of the values of word vectors, the picture's features and states that is left out while training.
     pub dropout: f64,
-}
-
-/// How words and regions are compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Score {
-    /// The sum over words of the largest v_i · s_t.
-    #[default]
-    Products,
-    /// The mean over words of the largest cosine between v_i and s_t, so that neither long sentences nor long vectors come
-    /// first. A margin of 0.2 suits it.
-    Cosines,
 }
 
 /// Which pairs that do not belong together count in the loss.
@@ -63,7 +49,6 @@ impl Default for AlignConfig {
             hidden_size: 300,
             embedding_size: 300,
             joint_size: 512,
-            score: Score::Products,
             margin: 1.0,
             negatives: Negatives::All,
             dropout: 0.2,

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::Instant;
 
 pub use collection::{Collection, Found};
-pub use config::{AlignConfig, Negatives, Score};
+pub use config::{AlignConfig, Negatives};
 pub use model::{AlignModel, AlignReport, Phrase};
 pub use recipe::{AlignRecipe, AlignmentConfig};
 

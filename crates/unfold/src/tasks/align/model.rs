@@ -9,7 +9,7 @@ use super::chain::smoothed;
 use super::collection::Collection;
 use super::config::AlignConfig;
 use super::loss::{ranking_loss, told_apart};
-use super::network::Network;
+use super::network::{Network, scores};
 use super::recipe::AlignmentConfig;
 use crate::data::{
     CaptionSource, Picture, PictureForm, Vocabulary, caption_words, read_pictures_and_captions,
@@ -261,8 +261,7 @@ impl AlignModel {
         let features = self.encoder.see(pass, &pairs.sight);
         let regions = self.network.regions(pass, &features);
         let words = self.network.words(pass, &pairs.words, &pairs.sequences);
-        self.network
-            .scores(&regions, pairs.sequences.batch(), &words, &pairs.sequences)
+        scores(&regions, pairs.sequences.batch(), &words, &pairs.sequences)
     }
 
     /// The loss, and how many pairs are told apart from a hundred others, under the given parameters.
