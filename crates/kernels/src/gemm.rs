@@ -5,6 +5,7 @@
 //! (Goto and van de Geijn 2008). Results do not depend on the number of threads: every element is summed in one order.
 
 mod columns;
+mod cut;
 mod few;
 mod panels;
 mod pieces;

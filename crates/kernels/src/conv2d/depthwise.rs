@@ -326,6 +326,22 @@ impl<E: Float> Kernel<E> for Correlate<'_, E> {
     }
 }
 
+/// The first `live` elements from `p` on.
+///
+/// # Safety
+/// `p` is valid for reading so many.
+#[inline(always)]
+unsafe fn read<V: Vector>(p: *const V::Elem, live: usize) -> V {
+    // SAFETY: by the caller's promise.
+    unsafe {
+        if live == V::LANES {
+            V::load(p)
+        } else {
+            V::load_part(p, live)
+        }
+    }
+}
+
 /// A row of a block: which it is among all, and among the block's.
 #[derive(Clone, Copy)]
 struct At<'a> {
@@ -390,16 +406,6 @@ impl<E: Float> Correlate<'_, E> {
             .last()
             .map_or(0, |tap| tap.from + first + (N - 1) * step + width);
         assert!(reach <= self.from.len() && j + width <= channels);
-        let read = |p: *const E| {
-            // SAFETY: `live` elements from each place on, by the check below.
-            unsafe {
-                if live == V::LANES {
-                    V::load(p)
-                } else {
-                    V::load_part(p, live)
-                }
-            }
-        };
         for tap in &block.taps {
             // SAFETY: no tap sees further than the last one, and each has its weights.
             let (from_w, from) = unsafe {
@@ -410,13 +416,14 @@ impl<E: Float> Correlate<'_, E> {
             };
             let mut weights = [V::splat(E::ZERO); M];
             for (m, w) in weights.iter_mut().enumerate() {
-                *w = read(from_w.wrapping_add(m * V::LANES));
+                // SAFETY: as above.
+                *w = unsafe { read(from_w.add(m * V::LANES), live) };
             }
-            // Vectors side by side one after the other: a near cache reads both halves of a line at once, but not two of one kind.
             for (n, sums) in sums.iter_mut().enumerate() {
                 for (m, (sum, w)) in sums.iter_mut().zip(&weights).enumerate() {
-                    let from = from.wrapping_add(n * step + m * V::LANES);
-                    *sum = read(from).mul_add(*w, *sum);
+                    // SAFETY: as above.
+                    let x: V = unsafe { read(from.add(n * step + m * V::LANES), live) };
+                    *sum = x.mul_add(*w, *sum);
                 }
             }
         }

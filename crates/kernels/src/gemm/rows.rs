@@ -6,30 +6,18 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use super::cut::{ROWS, WIDE, cut, part};
 use super::panels::{GROUP, fill};
 use super::pieces::{Pieces, Places};
-use super::{Finish, KC, Mat, Right, Start, blocks, each};
+use super::{Finish, Mat, Right, Start, blocks, each};
 use crate::activation::Activation;
 use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::shared::Shared;
 use crate::simd::{Kernel, Vector, places as vectors, prefetch};
-use crate::threads::threads;
 
-/// Most rows of a task, a whole number of tiles.
-const ROWS: usize = 768;
-/// Most elements of a task's packed rows: what a second-level cache holds beside other things.
-const BLOCK: usize = 1 << 18;
-/// Most rows of a task that reads them where they lie, once for each panel.
-const UNPACKED: usize = 192;
 /// Elements of the panels that rows meet at once: what the nearest cache holds beside other things.
 const NEAR: usize = 1 << 12;
-/// Fewest columns for which a task's rows are packed.
-const WIDE: usize = 256;
-/// Rows and columns that are cut together: whole tiles of any vectors.
-const UNIT: [usize; 2] = [12, 64];
-/// Tasks wanted for each thread, so that all finish together.
-const EACH: usize = 3;
 
 /// The left factor of a product.
 #[derive(Clone, Copy)]
@@ -103,10 +91,9 @@ pub(super) fn product<E: Float>(
         Left::Columns(..) => Buffer::zeros(0),
     };
     let c = Shared::new(c);
-    let [down, across] = cut((m, n, k), matches!(b, Right::Plain(_)));
-    each(m * n * k, down * across, |task| {
-        let rows = part(m, UNIT[0], down, task / across);
-        let cols = part(n, UNIT[1], across, task % across);
+    let parts = cut((m, n, k), matches!(b, Right::Plain(_)));
+    each(m * n * k, parts[0] * parts[1], |task| {
+        let [rows, cols] = part([m, n], parts, task);
         let zeros = &zeros;
         // Rows that many columns meet are worth copying together.
         if matches!(a, Left::Columns(..)) || cols.len() >= WIDE && rows.len() >= 12 {
@@ -137,44 +124,6 @@ pub(super) fn product<E: Float>(
             });
         }
     });
-}
-
-/// Parts that rows and columns are cut into: of how many never shows in the results, since each element is summed in one
-/// order.
-///
-/// Wide tasks pack their rows for many columns, high ones a `plain` right factor for many rows.
-fn cut((m, n, k): (usize, usize, usize), plain: bool) -> [usize; 2] {
-    let units = [m.div_ceil(UNIT[0]), n.div_ceil(UNIT[1])];
-    let steps = k.div_ceil(k.div_ceil(KC).max(1)).max(1);
-    let most = if n < WIDE { UNPACKED } else { ROWS };
-    let most = most.min(BLOCK / steps) / UNIT[0];
-    let mut parts = [units[0].div_ceil(most.max(1)), 1];
-    let wanted = EACH * threads();
-    let few = if plain { 96 } else { 24 };
-    while parts[0] * parts[1] < wanted {
-        let [rows, cols] = [0, 1].map(|axis| units[axis].div_ceil(parts[axis]) * UNIT[axis]);
-        let idle = parts[0] * parts[1] < threads();
-        let axis = if cols >= 2 * WIDE && (cols > rows || rows < 2 * few) {
-            1
-        } else if rows >= 2 * few {
-            0
-        } else if cols >= 2 * WIDE || idle && cols > UNIT[1] {
-            1
-        } else if idle && rows > 2 * UNIT[0] {
-            0
-        } else {
-            break;
-        };
-        parts[axis] = (2 * parts[axis]).min(units[axis]);
-    }
-    parts
-}
-
-/// One of some parts of nearly equal length, each of whole units but for the last.
-fn part(len: usize, unit: usize, parts: usize, index: usize) -> Range<usize> {
-    let units = len.div_ceil(unit);
-    let place = |index: usize| len.min(units * index / parts * unit);
-    place(index)..place(index + 1)
 }
 
 /// Some rows and columns of a product.
