@@ -2,9 +2,11 @@
 //!
 //! A product whose left factor has the pixels that all taps see side by side, read where they lie
 //! ([`crate::gemm`]). Where each group has one channel, there is nothing to multiply matrices of: see [`depthwise`].
-//! Many channels under 3 x 3 taps need fewer products: see [`winograd`].
+//! Many channels under 3 x 3 taps need fewer products: see [`winograd`]. Pictures of few channels, as first layers take
+//! them, are summed tap by tap: see [`direct`].
 
 mod depthwise;
+mod direct;
 mod winograd;
 
 use std::ops::Range;
@@ -495,6 +497,9 @@ fn convolve<E: Float>(
         };
         let a = Pieces::rows(x, rows, sizes.c, sizes.c);
         return rows_product(a, &panels[0], bias, finish, y, to);
+    }
+    if groups == 1 && (1..FEW).contains(&sizes.c) {
+        return direct::forward(x, sizes, &panels[0], bias, finish, geometry, y);
     }
     let seen = Seen::new(x, sizes, geometry);
     let places = places(sizes.output, o);

@@ -158,7 +158,8 @@ pub const LARGEST_WINDOW: usize = NONE as usize;
 /// The place of a maximum that no element is: that of the ReLU.
 pub(crate) const NONE: u16 = u16::MAX;
 
-struct Max<'a, E> {
+/// Where `KEEP` holds, it is told which elements the largest are.
+struct Max<'a, E, const KEEP: bool> {
     x: &'a [E], // [H, W, C]
     c: usize,
     width: usize,
@@ -166,17 +167,20 @@ struct Max<'a, E> {
     columns: &'a [Window],
     relu: bool,
     y: &'a mut [E],        // [OW, C]
-    places: &'a mut [u16], // [OW, C]
+    places: &'a mut [u16], // [OW, C], or empty
 }
 
-impl<E: Float> Kernel<E> for Max<'_, E> {
+impl<E: Float, const KEEP: bool> Kernel<E> for Max<'_, E, KEEP> {
     type Out = ();
     #[inline(always)]
     fn run<V: Vector<Elem = E>>(self) {
         let c = self.c;
-        let outputs = self.y.chunks_exact_mut(c);
-        let outputs = outputs.zip(self.places.chunks_exact_mut(c));
-        for (column, (y, place)) in self.columns.iter().zip(outputs) {
+        for (o, (column, y)) in self
+            .columns
+            .iter()
+            .zip(self.y.chunks_exact_mut(c))
+            .enumerate()
+        {
             for at in places::<V>(c) {
                 // Places are counted in lanes of the same type: they are whole numbers below 2^16.
                 let mut k = V::splat(E::ZERO);
@@ -190,15 +194,19 @@ impl<E: Float> Kernel<E> for Max<'_, E> {
                     let x = &self.x[(row * self.width + column.start) * c..][..column.len() * c];
                     for x in x.chunks_exact(c) {
                         let x = V::read(&x[at.clone()]);
-                        best_k = x.select_gt(best, k, best_k);
+                        if KEEP {
+                            best_k = x.select_gt(best, k, best_k);
+                            k = k.add(V::splat(E::ONE));
+                        }
                         best = x.select_gt(best, x, best);
-                        k = k.add(V::splat(E::ONE));
                     }
                 }
                 best.write(&mut y[at.clone()]);
-                let k = best_k.to_array();
-                for (place, k) in place[at].iter_mut().zip(k) {
-                    *place = k.to_u16();
+                if KEEP {
+                    let k = best_k.to_array();
+                    for (place, k) in self.places[o * c..][at].iter_mut().zip(k) {
+                        *place = k.to_u16();
+                    }
                 }
             }
         }
@@ -207,7 +215,8 @@ impl<E: Float> Kernel<E> for Max<'_, E> {
 
 /// The maximum of each channel in each window: `x [B, H, W, C]` to `y [B, OH, OW, C]`. `place [B, OH, OW, C]` gets
 /// the number of the element in its window, row by row without the padding, the first one of equals. With `relu`, negative
-/// elements count as 0, and where none is above it the place is no element's: there the gradient ends.
+/// elements count as 0, and where none is above it the place is no element's: there the gradient ends. An empty `place` gets
+/// nothing, which is faster: an answer alone needs none.
 ///
 /// # Panics
 /// If the shapes do not fit, or a window has more than [`LARGEST_WINDOW`] elements.
@@ -222,25 +231,33 @@ pub fn max_pool2d<E: Float>(
     let [rows, columns] = windows;
     check("max_pool2d", x.len(), y.len(), c, windows);
     assert!(
-        place.len() == y.len() && rows.widest() * columns.widest() <= LARGEST_WINDOW,
-        "max_pool2d: expected places as y and windows of at most {LARGEST_WINDOW} elements"
+        [0, y.len()].contains(&place.len()) && rows.widest() * columns.widest() <= LARGEST_WINDOW,
+        "max_pool2d: expected places as y, or none, and windows of at most {LARGEST_WINDOW} elements"
     );
     let (line, picture) = (columns.outputs() * c, rows.input * columns.input * c);
     let task = rows_per_task(line * rows.widest() * columns.widest());
-    parallel_rows2(y, line, place, line, task, |first, y, place| {
-        let lines = y.chunks_exact_mut(line).zip(place.chunks_exact_mut(line));
-        for (i, (y, places)) in lines.enumerate() {
+    let (keep, kept) = (!place.is_empty(), if place.is_empty() { 0 } else { line });
+    parallel_rows2(y, line, place, kept, task, |first, y, place| {
+        for (i, y) in y.chunks_exact_mut(line).enumerate() {
             let (b, o) = ((first + i) / rows.outputs(), (first + i) % rows.outputs());
-            E::dispatch(Max {
-                x: &x[b * picture..][..picture],
-                c,
-                width: columns.input,
-                rows: rows.all[o],
-                columns: &columns.all,
-                relu,
-                y,
-                places,
-            });
+            macro_rules! run {
+                ($keep:literal) => {
+                    E::dispatch(Max::<E, $keep> {
+                        x: &x[b * picture..][..picture],
+                        c,
+                        width: columns.input,
+                        rows: rows.all[o],
+                        columns: &columns.all,
+                        relu,
+                        y,
+                        places: &mut place[i * kept..][..kept],
+                    })
+                };
+            }
+            match keep {
+                true => run!(true),
+                false => run!(false),
+            }
         }
     });
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::float::Float;
-use crate::simd::{Kernel, Vector};
+use crate::simd::{Kernel, Vector, places};
 use crate::threads::{parallel_rows, parallel_rows2, rows_per_task};
 
 /// The geometry of a packed batch of `B` sequences: one `[N, C]` matrix, time by time.
@@ -103,62 +103,87 @@ fn sequences_per_task(seq: &Ragged, c: usize) -> usize {
     rows_per_task(seq.rows() / seq.batch().max(1) * c)
 }
 
-struct Max<'a, E> {
+/// Where `KEEP` holds, it is told which rows the largest are in.
+struct Max<'a, E, const KEEP: bool> {
     x: &'a [E],
     seq: &'a Ragged,
     b: usize,
     out: &'a mut [E],
-    argmax: &'a mut [u32],
+    argmax: &'a mut [u32], // as out, or empty
 }
 
-impl<E: Float> Kernel<E> for Max<'_, E> {
+impl<E: Float, const KEEP: bool> Kernel<E> for Max<'_, E, KEEP> {
     type Out = ();
     #[inline(always)]
     fn run<V: Vector<Elem = E>>(self) {
-        let c = self.out.len();
-        for t in 0..self.seq.lengths()[self.b] {
-            let row = self.seq.row(t, self.b);
-            let x = &self.x[row * c..][..c];
-            for ((o, a), &x) in self.out.iter_mut().zip(self.argmax.iter_mut()).zip(x) {
-                let larger = t == 0 || x > *o;
-                *o = if larger { x } else { *o };
-                *a = if larger { row as u32 } else { *a };
+        let (c, first) = (self.out.len(), self.seq.row(0, self.b));
+        for at in places::<V>(c) {
+            // Steps are counted in lanes of the same type. In registers: as memory that is sometimes written this is slow.
+            let mut best = V::read(&self.x[first * c..][..c][at.clone()]);
+            let (mut t, mut best_t) = (V::splat(E::ZERO), V::splat(E::ZERO));
+            for step in 1..self.seq.lengths()[self.b] {
+                let row = self.seq.row(step, self.b);
+                let x = V::read(&self.x[row * c..][..c][at.clone()]);
+                if KEEP {
+                    t = t.add(V::splat(E::ONE));
+                    best_t = x.select_gt(best, t, best_t);
+                }
+                best = x.select_gt(best, x, best);
+            }
+            best.write(&mut self.out[at.clone()]);
+            if KEEP {
+                let steps = best_t.to_array();
+                for (row, step) in self.argmax[at].iter_mut().zip(steps) {
+                    *row = self.seq.row(step.to_f64() as usize, self.b) as u32;
+                }
             }
         }
     }
 }
 
+/// Most steps that lanes count.
+const MOST_STEPS: usize = 1 << 24;
+
 /// The maximum of each channel over the time of each sequence: `x [N, C]` to `out [B, C]`. `argmax [B, C]`
-/// gets the row of `x` it came from, the first one of equals.
+/// gets the row of `x` it came from, the first one of equals; an empty one nothing, which is faster: an answer alone needs
+/// none.
 ///
 /// # Panics
 /// If the shapes do not fit; so do the other functions here.
 pub fn seq_max<E: Float>(x: &[E], c: usize, seq: &Ragged, out: &mut [E], argmax: &mut [u32]) {
     check("seq_max", x.len(), out.len(), c, seq);
-    assert_eq!(
-        argmax.len(),
-        out.len(),
-        "seq_max: argmax and out have the same shape"
+    assert!(
+        [0, out.len()].contains(&argmax.len()),
+        "seq_max: argmax has the shape of out, or is empty"
     );
+    assert!(
+        seq.steps() <= MOST_STEPS,
+        "seq_max: expected at most {MOST_STEPS} steps"
+    );
+    let kept = if argmax.is_empty() { 0 } else { c };
     parallel_rows2(
         out,
         c,
         argmax,
-        c,
+        kept,
         sequences_per_task(seq, c),
         |first, out, argmax| {
-            for (r, (out, argmax)) in out
-                .chunks_exact_mut(c)
-                .zip(argmax.chunks_exact_mut(c))
-                .enumerate()
-            {
-                E::dispatch(Max {
-                    x,
-                    seq,
-                    b: first + r,
-                    out,
-                    argmax,
-                });
+            for (r, out) in out.chunks_exact_mut(c).enumerate() {
+                macro_rules! run {
+                    ($keep:literal) => {
+                        E::dispatch(Max::<E, $keep> {
+                            x,
+                            seq,
+                            b: first + r,
+                            out,
+                            argmax: &mut argmax[r * kept..][..kept],
+                        })
+                    };
+                }
+                match kept {
+                    0 => run!(false),
+                    _ => run!(true),
+                }
             }
         },
     );

@@ -165,6 +165,12 @@ impl<E: Float> Panels<E> {
         (self.k, self.n)
     }
 
+    /// The panel, `[step][column]`, of the `width` columns from `j` on: as many as a panel has.
+    #[inline(always)]
+    pub(crate) fn panel(&self, j: usize, width: usize) -> &[E] {
+        &self.data[j * self.k..][..width * self.k]
+    }
+
     /// `N` right factors `[k, n]` whose panels `f` fills: it gets the columns of a panel and the panel of each factor,
     /// `[step][column]`.
     pub(crate) fn filled<const N: usize>(

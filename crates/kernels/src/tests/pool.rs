@@ -60,6 +60,9 @@ fn all<E: Float>() {
                     "{what}"
                 );
                 assert_eq!(at, at2, "{what}");
+                let with = written(m, |y| max_pool2d(x, c, &windows, relu, y, &mut at));
+                let without = written(m, |y| max_pool2d(x, c, &windows, relu, y, &mut []));
+                assert!(with == without, "{what} without places");
                 assert!(
                     written(n, |dx| max_pool2d_backward(&at, dy, c, &windows, dx))
                         == written(n, |dx| naive::max_pool2d_backward(&at, dy, c, &windows, dx)),

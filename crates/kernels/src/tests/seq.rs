@@ -19,6 +19,8 @@ fn all<E: Float>() {
                 == written(b * c, |out| naive::seq_max(x, c, &seq, out, &mut at2))
         );
         assert_eq!(at, at2);
+        let with = written(b * c, |out| seq_max(x, c, &seq, out, &mut at));
+        assert!(written(b * c, |out| seq_max(x, c, &seq, out, &mut [])) == with);
         assert!(
             written(n * c, |dx| seq_max_backward(&at, dy, c, dx))
                 == written(n * c, |dx| naive::seq_max_backward(&at, dy, c, dx))

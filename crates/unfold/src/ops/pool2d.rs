@@ -55,7 +55,7 @@ struct MaxPool2d {
     windows: Result<[Windows; 2], String>,
     /// Whether negative elements count as 0.
     relu: bool,
-    /// Which element of its window each output is, [B, OH, OW, C].
+    /// Which element of its window each output is, [B, OH, OW, C]; empty where no gradient may be wanted.
     place: Buffer<u16>,
 }
 
@@ -85,7 +85,9 @@ impl<E: Float> Op<E> for MaxPool2d {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<E>], outputs: &mut [Buffer<E>]) {
-        self.place = Buffer::scratch(outputs[0].len());
+        if inputs[0].tracked() {
+            self.place = Buffer::scratch(outputs[0].len());
+        }
         kernels::max_pool2d(
             inputs[0].data(),
             inputs[0].dim(3),

@@ -8,7 +8,7 @@ use crate::{Float, Ragged, Shape, Tensor};
 /// y_b = max over t of x_(t,b); the first of equal maxima gets the gradient.
 struct SeqMax {
     sequences: Ragged,
-    /// The row of x that each output came from, [B, C].
+    /// The row of x that each output came from, [B, C]; empty where no gradient may be wanted.
     rows: Buffer<u32>,
 }
 
@@ -22,7 +22,9 @@ impl<E: Float> Op<E> for SeqMax {
     }
 
     fn forward(&mut self, inputs: &[&Tensor<E>], outputs: &mut [Buffer<E>]) {
-        self.rows = Buffer::scratch(outputs[0].len());
+        if inputs[0].tracked() {
+            self.rows = Buffer::scratch(outputs[0].len());
+        }
         let c = inputs[0].dim(1);
         kernels::seq_max(
             inputs[0].data(),

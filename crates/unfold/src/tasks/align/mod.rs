@@ -56,8 +56,8 @@ pub fn train(
         recipe.seed,
         &mut params,
     )?;
-    let channels = encoder.shape()[1];
-    let network = Network::new(&mut params, &recipe.model, channels, words.len());
+    let (places, channels) = (encoder.grid().expect("a grid"), encoder.shape()[1]);
+    let network = Network::new(&mut params, &recipe.model, places, channels, words.len())?;
     let card = Card {
         format: Card::FORMAT,
         task: Card::TASK.into(),

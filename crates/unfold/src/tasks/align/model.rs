@@ -95,9 +95,9 @@ pub struct AlignReport {
 pub struct Phrase {
     /// The words.
     pub words: Vec<String>,
-    /// Row and column of the place; nothing for the picture as a whole.
+    /// Row and column of the region; nothing for the picture as a whole.
     pub place: Option<[usize; 2]>,
-    /// The mean product of the words with every place, `[H, W]`.
+    /// The mean product of the words with every region, `[H, W]` of them.
     pub heat: Tensor,
     /// The mean product of the words with their region.
     pub score: f64,
@@ -112,8 +112,8 @@ impl AlignModel {
         let (file, card, stored) = files::load::<Card>(path)?;
         let mut params = Params::restoring(stored);
         let encoder = Encoder::restore(card.encoder.clone(), &mut params)?;
-        let channels = encoder.shape()[1];
-        let network = Network::new(&mut params, &card.model, channels, card.words.len());
+        let (places, channels) = (encoder.grid().expect("a grid"), encoder.shape()[1]);
+        let network = Network::new(&mut params, &card.model, places, channels, card.words.len())?;
         params
             .restored()
             .map_err(|problem| files::damaged(&file, problem))?;
@@ -200,10 +200,10 @@ impl AlignModel {
             return Vec::new();
         }
         let features = self.encoder.looker(&self.params).look(picture);
-        let regions = self.network.regions(&pass, &features); // [L + 1, J]
+        let regions = self.network.regions(&pass, &features); // [R + 1, J]
         let one = Ragged::new(&[numbers.len()]);
         let words = self.network.words(&pass, &numbers, &one); // [T, J]
-        let products = words.linear_t(&regions, None); // [T, L + 1]
+        let products = words.linear_t(&regions, None); // [T, R + 1]
         let regions = regions.dim(0);
         let rows: Vec<Vec<f32>> = products
             .data()
@@ -211,7 +211,7 @@ impl AlignModel {
             .map(<[f32]>::to_vec)
             .collect();
         let chain = smoothed(&rows, smoothing);
-        let [height, width] = self.encoder.grid().expect("a grid");
+        let [height, width] = self.network.grid();
         let mut phrases = Vec::new();
         let mut start = 0;
         for end in 1..=chain.len() {
