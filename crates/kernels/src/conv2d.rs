@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::gemm::{Finish, NOWHERE, Panels, Pieces, Places, columns_product, rows_product};
-use crate::threads::{alone, parallel_rows, rows_per_task};
+use crate::threads::{parallel_rows, rows_per_task};
 
 /// Fewer channels than this are too short a piece to point at: pictures are padded, so that a whole kernel row
 /// is one piece.
@@ -479,12 +479,7 @@ fn convolve<E: Float>(
     let panels = match w {
         Packed::Depthwise(w) => return depthwise::forward(x, sizes, w, bias, finish, geometry, y),
         Packed::Winograd(w) => {
-            let mut run = || winograd::forward(x, sizes, geometry.before(), w, bias, finish, y);
-            return if winograd::small(sizes) {
-                alone(run)
-            } else {
-                run()
-            };
+            return winograd::forward(x, sizes, geometry.before(), w, bias, finish, y);
         }
         Packed::Taps(panels) => panels,
     };

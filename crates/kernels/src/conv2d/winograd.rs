@@ -20,10 +20,10 @@ use crate::float::Float;
 use crate::gemm::{Finish, Panels, Pieces, Places, columns_product, rows_product};
 use crate::shared::Shared;
 use crate::simd::{Kernel, Vector, places};
-use crate::threads::{parallel, rows_per_task};
+use crate::threads::{alone, parallel, rows_per_task, threads};
 use crate::transpose::transpose;
 
-/// Fewer multiply-adds run on one thread: to hand planes from core to core takes longer.
+/// Of fewer multiply-adds each thread takes some tiles from pixels to outputs: to hand planes from core to core takes longer.
 const SMALL: usize = 1 << 21;
 /// Outputs of a tile along an axis, the pixels they see, and the places where values are multiplied.
 const OUT: usize = 4;
@@ -246,6 +246,14 @@ impl Tiles {
         }
     }
 
+    /// With as many lines worked on together as leave some for each thread.
+    fn of_each_thread(self) -> Self {
+        Tiles {
+            some: self.lines.div_ceil(threads()),
+            ..self
+        }
+    }
+
     /// Elements from a plane of so many channels to the next.
     fn plane(&self, channels: usize) -> usize {
         self.some * self.across * channels + APART
@@ -309,12 +317,6 @@ pub(super) fn pays(geometry: &Conv2d, sizes: &Sizes) -> bool {
         && 2 * sizes.batch * pixels(sizes.output) >= tiles * OUT * OUT
 }
 
-/// Whether [`forward`] has too little to do for more than one thread.
-pub(super) fn small(sizes: &Sizes) -> bool {
-    let tiles = sizes.batch * pixels(sizes.output.map(|n| n.div_ceil(OUT)));
-    PLACES * tiles * sizes.c * sizes.o < SMALL
-}
-
 /// A weight `[3, 3, C, O]` at each place, as a right factor.
 pub(super) fn pack<E: Float>(w: &[E], [c, o]: [usize; 2]) -> Vec<Panels<E>> {
     pack_taps(
@@ -345,6 +347,39 @@ pub(super) fn forward<E: Float>(
     finish: Finish<'_, E>,
     y: &mut [E],
 ) {
+    let tiles = Tiles::new(sizes);
+    let y = Shared::new(y);
+    let block = |tiles: &Tiles, lines: Range<usize>, planes: &mut [Buffer<E>; 2]| {
+        some_lines(x, sizes, before, w, bias, finish, tiles, lines, planes, &y);
+    };
+    let planes =
+        |tiles: &Tiles| [sizes.c, sizes.o].map(|n| Buffer::scratch(PLACES * tiles.plane(n)));
+    if PLACES * tiles.lines * tiles.across * sizes.c * sizes.o < SMALL {
+        let tiles = tiles.of_each_thread();
+        return parallel(tiles.lines.div_ceil(tiles.some), |i| {
+            let lines = tiles.blocks().nth(i).expect("a block for each task");
+            alone(|| block(&tiles, lines, &mut planes(&tiles)));
+        });
+    }
+    let mut planes = planes(&tiles);
+    for lines in tiles.blocks() {
+        block(&tiles, lines, &mut planes);
+    }
+}
+
+/// [`forward`] for some lines of tiles, with room for what their pixels become and for products.
+fn some_lines<E: Float>(
+    x: &[E],
+    sizes: &Sizes,
+    before: [usize; 2],
+    w: &[Panels<E>],
+    bias: Option<&[E]>,
+    finish: Finish<'_, E>,
+    tiles: &Tiles,
+    lines: Range<usize>,
+    [planes, products]: &mut [Buffer<E>; 2],
+    y: &Shared<'_, E>,
+) {
     let Sizes {
         input,
         output,
@@ -352,50 +387,44 @@ pub(super) fn forward<E: Float>(
         o,
         ..
     } = *sizes;
-    let tiles = Tiles::new(sizes);
     let (seen, row) = (tiles.plane(c), tiles.across * o);
     let plane = tiles.plane(o);
-    let mut planes = Buffer::scratch(PLACES * seen);
-    let mut products = Buffer::scratch(PLACES * plane);
-    let y = Shared::new(y);
-    for lines in tiles.blocks() {
-        tiles.spread::<E, Pixels, IN>(x, input, c, before, lines.clone(), &mut planes);
-        let rows = lines.len() * tiles.across;
-        let products = Shared::new(&mut products);
-        parallel(PLACES, |place| {
-            // SAFETY: each task has its own plane.
-            let to = unsafe { products.part(place * plane, rows * o) };
-            let a = Pieces::rows(&planes[place * seen..], rows, c, c);
-            let starts = Places {
-                picture: o,
-                starts: &[0],
-            };
-            rows_product(a, &w[place], None, Finish::NONE, to, starts);
+    tiles.spread::<E, Pixels, IN>(x, input, c, before, lines.clone(), planes);
+    let rows = lines.len() * tiles.across;
+    let products = Shared::new(products);
+    parallel(PLACES, |place| {
+        // SAFETY: each task has its own plane.
+        let to = unsafe { products.part(place * plane, rows * o) };
+        let a = Pieces::rows(&planes[place * seen..], rows, c, c);
+        let starts = Places {
+            picture: o,
+            starts: &[0],
+        };
+        rows_product(a, &w[place], None, Finish::NONE, to, starts);
+    });
+    parallel(lines.len(), |i| {
+        let (picture, line) = (
+            (lines.start + i) / tiles.down,
+            (lines.start + i) % tiles.down,
+        );
+        let first = picture * output[0] + line * OUT;
+        let some = OUT.min(output[0] - line * OUT);
+        // SAFETY: each task has its own rows of pixels, and the products are finished.
+        let (from, to) = unsafe {
+            (
+                std::array::from_fn(|place| products.read(place * plane + i * row, row)),
+                y.part(first * output[1] * o, some * output[1] * o),
+            )
+        };
+        E::dispatch(Gather {
+            from,
+            bias,
+            finish: finish.from(first * output[1] * o),
+            to,
+            width: output[1],
+            channels: o,
         });
-        parallel(lines.len(), |i| {
-            let (picture, line) = (
-                (lines.start + i) / tiles.down,
-                (lines.start + i) % tiles.down,
-            );
-            let first = picture * output[0] + line * OUT;
-            let some = OUT.min(output[0] - line * OUT);
-            // SAFETY: each task has its own rows of pixels, and the products are finished.
-            let (from, to) = unsafe {
-                (
-                    std::array::from_fn(|place| products.read(place * plane + i * row, row)),
-                    y.part(first * output[1] * o, some * output[1] * o),
-                )
-            };
-            E::dispatch(Gather {
-                from,
-                bias,
-                finish: finish.from(first * output[1] * o),
-                to,
-                width: output[1],
-                channels: o,
-            });
-        });
-    }
+    });
 }
 
 /// `dy [B, OH, OW, O]`, `w [3, 3, C, O]`, `dx [B, H, W, C]`: a convolution with the taps turned about.

@@ -50,27 +50,17 @@ impl Beam {
         banned: &[u32],
     ) -> Option<Advance> {
         let (width, classes) = (self.width, logits.len() / self.width);
+        // Each of the width may be an end, which takes no place.
+        let most = 2 * width;
         let mut next: Vec<(usize, u32, f64)> = Vec::new();
         for (b, continuation) in self.live.iter().enumerate() {
             let scores = &logits[b * classes..][..classes];
-            let log_sum = log_sum(scores);
-            let all = (0..).zip(scores);
-            let written = all.filter(|(word, _)| !banned.contains(word));
-            next.extend(written.map(|(word, &score)| {
-                let log_p = f64::from(score) - log_sum;
-                (b, word, continuation.log_probability + log_p)
-            }));
+            let before = continuation.log_probability - log_sum(scores);
+            let best = best(scores, most, banned).into_iter();
+            next.extend(best.map(|(word, score)| (b, word, before + f64::from(score))));
         }
-        let likelier = |a: &(usize, u32, f64), b: &(usize, u32, f64)| {
-            b.2.total_cmp(&a.2).then((a.0, a.1).cmp(&(b.0, b.1)))
-        };
-        // Each of the width may be an end, which takes no place.
-        let most = (2 * width).min(next.len());
-        if most > 0 && most < next.len() {
-            next.select_nth_unstable_by(most - 1, likelier);
-        }
+        next.sort_unstable_by(|a, b| b.2.total_cmp(&a.2).then((a.0, a.1).cmp(&(b.0, b.1))));
         next.truncate(most);
-        next.sort_unstable_by(likelier);
         let (mut from, mut words, mut longer) = (Vec::new(), Vec::new(), Vec::new());
         for (b, word, log_probability) in next {
             let mut continuation = self.live[b].clone();
@@ -104,6 +94,21 @@ impl Beam {
         all.truncate(self.width);
         all
     }
+}
+
+/// The `most` highest scores and their words, best first and of equals the first; none that is banned.
+fn best(scores: &[f32], most: usize, banned: &[u32]) -> Vec<(u32, f32)> {
+    let mut best: Vec<(u32, f32)> = Vec::with_capacity(most + 1);
+    for (word, &score) in (0..).zip(scores) {
+        let last = best.last().filter(|_| best.len() == most);
+        if last.is_some_and(|(_, last)| score <= *last) || banned.contains(&word) {
+            continue;
+        }
+        let place = best.partition_point(|(_, other)| *other >= score);
+        best.insert(place, (word, score));
+        best.truncate(most);
+    }
+    best
 }
 
 /// ln of the sum of e to each score.
@@ -149,6 +154,13 @@ mod tests {
         assert_eq!(found[0].words, [2, 0]);
         assert!((found[0].log_probability - 0.36f64.ln()).abs() < 1e-6);
         assert!(found.len() == 3 && found[1].log_probability <= found[0].log_probability);
+    }
+
+    #[test]
+    fn the_best_words_come_in_order() {
+        let scores = [1.0, 3.0, 2.0, 3.0, 5.0, 0.0];
+        assert_eq!(best(&scores, 3, &[4]), [(1, 3.0), (3, 3.0), (2, 2.0)]);
+        assert_eq!(best(&scores[..2], 3, &[]), [(1, 3.0), (0, 1.0)]);
     }
 
     #[test]

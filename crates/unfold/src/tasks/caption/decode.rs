@@ -1,11 +1,13 @@
 //! Finding captions: the likeliest ones, or drawn ones.
 
+use unfold_kernels as kernels;
+
 use super::model::CaptionModel;
 use super::network::{Memory, Step};
 use super::recipe::AnswerConfig;
 use crate::nn::{Params, Pass};
 use crate::random::Key;
-use crate::tasks::beam::{Beam, Continuation};
+use crate::tasks::beam::{Advance, Beam, Continuation};
 use crate::tasks::language::{Sampler, Sampling};
 use crate::tasks::sentences::{BOUNDARY, UNKNOWN};
 use crate::tensor::Tensor;
@@ -53,31 +55,39 @@ pub(super) fn search(
     let mut step = model
         .network
         .step(&pass, &vec![BOUNDARY; streams], &mut memory);
-    let mut searches: Vec<Option<Beam>> = (0..pictures)
-        .map(|_| Some(Beam::new(width, answer.length_power)))
-        .collect();
-    let mut found: Vec<Vec<Continuation>> = vec![Vec::new(); pictures];
+    let begun = || Search {
+        beam: Beam::new(width, answer.length_power),
+        next: None,
+        over: false,
+    };
+    let mut searches: Vec<Search> = (0..pictures).map(|_| begun()).collect();
     // Whose streams there still are.
     let mut shown: Vec<usize> = (0..pictures).collect();
     for _ in 0..=model.card.max_length {
         let streams = shown.len() * width;
+        let scores = step.logits.data();
+        // Each picture's search is one of its own.
+        let mut place = vec![None; pictures];
+        (0..)
+            .zip(&shown)
+            .for_each(|(i, &picture)| place[picture] = Some(i));
+        kernels::parallel_rows(&mut searches, 1, 1, |picture, search| {
+            if let Some(place) = place[picture] {
+                let scores = &scores[place * width * classes..][..width * classes];
+                search[0].advance(scores);
+            }
+        });
         let (mut from, mut words) = ((0..streams).collect::<Vec<_>>(), vec![BOUNDARY; streams]);
         for (place, &picture) in shown.iter().enumerate() {
-            let search = &mut searches[picture];
-            let Some(beam) = search else { continue };
-            let first = place * width;
-            let scores = &step.logits.data()[first * classes..][..width * classes];
-            match beam.advance(scores, Some(BOUNDARY), &[UNKNOWN]) {
-                Some(next) => {
-                    for i in 0..width {
-                        from[first + i] = first + next.from[i];
-                        words[first + i] = next.words[i];
-                    }
+            if let Some(next) = &searches[picture].next {
+                let first = place * width;
+                for i in 0..width {
+                    from[first + i] = first + next.from[i];
+                    words[first + i] = next.words[i];
                 }
-                None => found[picture] = search.take().map_or_else(Vec::new, Beam::finish),
             }
         }
-        let goes_on = |picture: &usize| searches[*picture].is_some();
+        let goes_on = |picture: &usize| !searches[*picture].over;
         let going = shown.iter().filter(|picture| goes_on(picture)).count();
         if going == 0 {
             break;
@@ -92,16 +102,29 @@ pub(super) fn search(
         }
         step = model.network.step(&pass, &words, &mut memory);
     }
-    for (found, search) in found.iter_mut().zip(searches) {
-        if let Some(beam) = search {
-            *found = beam.finish();
+    let found = searches.into_iter().map(|search| search.beam.finish());
+    let caption = |found: Continuation| caption(model, &found.words, found.log_probability);
+    found
+        .map(|all| all.into_iter().map(caption).collect())
+        .collect()
+}
+
+/// The search for the captions of a picture.
+struct Search {
+    beam: Beam,
+    /// How its streams go on, once it has begun and until it is over.
+    next: Option<Advance>,
+    over: bool,
+}
+
+impl Search {
+    /// Reads the scores of all words after each stream, `[width, V]`.
+    fn advance(&mut self, scores: &[f32]) {
+        if !self.over {
+            self.next = self.beam.advance(scores, Some(BOUNDARY), &[UNKNOWN]);
+            self.over = self.next.is_none();
         }
     }
-    let caption = |found: Continuation| caption(model, &found.words, found.log_probability);
-    let captions = found
-        .into_iter()
-        .map(|all| all.into_iter().map(caption).collect());
-    captions.collect()
 }
 
 /// A caption of each of B pictures with these features, `[B, ..]`, drawn word by word, with a key for each.

@@ -24,7 +24,7 @@ use crate::train::{Evaluation, Observer, Stage};
 /// Sentences that are measured together.
 const MEASURED_TOGETHER: usize = 128;
 /// Pictures that are captioned together.
-const CAPTIONED_TOGETHER: usize = 32;
+const CAPTIONED_TOGETHER: usize = 128;
 
 /// A captioner with everything it needs: vocabulary, the form of its pictures, the networks that see and write.
 pub struct CaptionModel {
