@@ -165,7 +165,6 @@ struct Tiles<'a, E: Float, const PACK: bool> {
     /// The panels of the columns, and the distance from one to the next.
     b: &'a [E],
     apart: usize,
-    next: Next<E>,
 }
 
 impl<E: Float, const PACK: bool> Kernel<E> for Tiles<'_, E, PACK> {
@@ -189,19 +188,18 @@ impl<E: Float, const PACK: bool> Tiles<'_, E, PACK> {
             places,
             left,
             p0,
-            next,
             ..
         } = self;
         let width = 2 * V::LANES;
         for (panel, j) in self.cols.step_by(width).enumerate() {
             let b = &self.b[panel * self.apart..][..self.steps * width];
             match (left, rows.narrow::<V>(j)) {
-                (left, true) if left <= LOW => rows.tile::<V, LOW, 1>(places, left, j, p0, b, next),
-                (left, true) if left <= MID => rows.tile::<V, MID, 1>(places, left, j, p0, b, next),
-                (left, true) => rows.tile::<V, MR, 1>(places, left, j, p0, b, next),
-                (left, _) if left <= LOW => rows.tile::<V, LOW, 2>(places, left, j, p0, b, next),
-                (left, _) if left <= MID => rows.tile::<V, MID, 2>(places, left, j, p0, b, next),
-                (left, _) => rows.tile::<V, MR, 2>(places, left, j, p0, b, next),
+                (left, true) if left <= LOW => rows.tile::<V, LOW, 1>(places, left, j, p0, b),
+                (left, true) if left <= MID => rows.tile::<V, MID, 1>(places, left, j, p0, b),
+                (left, true) => rows.tile::<V, MR, 1>(places, left, j, p0, b),
+                (left, _) if left <= LOW => rows.tile::<V, LOW, 2>(places, left, j, p0, b),
+                (left, _) if left <= MID => rows.tile::<V, MID, 2>(places, left, j, p0, b),
+                (left, _) => rows.tile::<V, MR, 2>(places, left, j, p0, b),
             }
         }
     }
@@ -275,19 +273,13 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
                         (&near[panel * steps * width..], steps * width)
                     }
                 };
-                // What comes next is on its way while a tile is computed: its share of the next panel, step by step.
-                let last = cols.end >= self.cols.end || together > 1;
-                let every = if last {
-                    0
-                } else {
-                    width.div_ceil(rows.div_ceil(MR))
+                // Beside packed rows what comes next is on its way while a tile is computed: its share of the next panel, step by
+                // step.
+                let every = match cols.end < self.cols.end {
+                    true => width.div_ceil(rows.div_ceil(MR)),
+                    false => 0,
                 };
-                let next = b.as_ptr().wrapping_add(if last { 0 } else { apart });
                 for i in (0..rows).step_by(MR) {
-                    let next = Next {
-                        from: next.wrapping_add(i / MR * every * steps),
-                        every,
-                    };
                     for &place in &places[i..i + MR] {
                         prefetch(self.c.place(self.place(place, j)), cols.len());
                     }
@@ -301,10 +293,13 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
                             steps,
                             b,
                             apart,
-                            next,
                         });
                         continue;
                     }
+                    let next = Next {
+                        from: b.as_ptr().wrapping_add(apart + i / MR * every * steps),
+                        every,
+                    };
                     let both = (&packed[i * steps..], &b[..steps * width]);
                     let (at, left) = (&places[i..], rows - i);
                     match (left, self.narrow::<V>(j)) {
@@ -408,11 +403,10 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
         j: usize,
         p0: usize,
         b: &[E],
-        next: Next<E>,
     ) {
         let places = places.first_chunk::<R>().expect("places past the last row");
         let steps = b.len() / (2 * V::LANES);
-        let sums = self.sums::<V, R, W>(places, p0, b, next);
+        let sums = self.sums::<V, R, W>(places, p0, b);
         self.write::<V, R, W>(places, left, j, (p0, steps), &sums);
     }
 
@@ -423,7 +417,6 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
         places: &[Place; R],
         p0: usize,
         b: &[E],
-        mut next: Next<E>,
     ) -> [[V; W]; R] {
         let (width, mut sums) = (2 * V::LANES, [[V::splat(E::ZERO); W]; R]);
         let Left::Rows(a) = &self.a else {
@@ -443,10 +436,9 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
             }
             // SAFETY: `n` elements of each piece are left, and `steps >= n` rows of the panel.
             unsafe {
-                sums = add_rows::<V, R, W, 1>(sums, n, from, b, next);
+                sums = add_rows::<V, R, W, 1>(sums, n, from, b, None);
                 b = b.add(n * width);
             }
-            next.from = next.from.wrapping_add(n * next.every);
             (piece, at, steps) = (piece + 1, 0, steps - n);
         }
         sums
@@ -469,7 +461,7 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
         let sums = [[V::splat(E::ZERO); W]; R];
         let from = std::array::from_fn(|r| a.as_ptr().wrapping_add(r));
         // SAFETY: `a` has MR elements and `b` two vectors for each of `steps` steps.
-        let sums = unsafe { add_rows::<V, R, W, MR>(sums, steps, from, b.as_ptr(), next) };
+        let sums = unsafe { add_rows::<V, R, W, MR>(sums, steps, from, b.as_ptr(), Some(next)) };
         self.write::<V, R, W>(places, left, j, (p0, steps), &sums);
     }
 
@@ -603,10 +595,12 @@ unsafe fn add_rows<V: Vector, const R: usize, const W: usize, const APART: usize
     steps: usize,
     from: [*const V::Elem; R],
     b: *const V::Elem,
-    next: Next<V::Elem>,
+    next: Option<Next<V::Elem>>,
 ) -> [[V; W]; R] {
     for p in 0..steps {
-        prefetch(next.from.wrapping_add(p * next.every), 1);
+        if let Some(next) = next {
+            prefetch(next.from.wrapping_add(p * next.every), 1);
+        }
         let mut columns = [V::splat(V::Elem::ZERO); W];
         for (w, columns) in columns.iter_mut().enumerate() {
             // SAFETY: step `p`, inside by the caller's promise.

@@ -79,10 +79,42 @@ pub(super) fn crop(
         if flip {
             match channels {
                 1 => into.reverse(),
-                _ => into.as_chunks_mut::<3>().0.reverse(),
+                _ => mirror(into),
             }
         }
     }
+}
+
+/// The pixels of three bytes each in reverse, four from each end at a time.
+fn mirror(row: &mut [u8]) {
+    let fours = row.len() / 24 * 12;
+    let (left, rest) = row.split_at_mut(fours);
+    let (middle, right) = rest.split_at_mut(rest.len() - fours);
+    middle.as_chunks_mut::<3>().0.reverse();
+    let left = left.as_chunks_mut::<12>().0.iter_mut();
+    let right = right.as_chunks_mut::<12>().0.iter_mut().rev();
+    for (left, right) in left.zip(right) {
+        (*left, *right) = (turned(right), turned(left));
+    }
+}
+
+/// Four pixels in reverse, as three numbers of four bytes: `rgbr gbrg brgb`.
+fn turned(pixels: &[u8; 12]) -> [u8; 12] {
+    let word = |i: usize| u32::from_le_bytes(std::array::from_fn(|byte| pixels[4 * i + byte]));
+    let (a, b, c) = (word(0), word(1), word(2));
+    let first = c >> 8 | (b >> 16) << 24;
+    let second = b >> 24 | (c & 0xff) << 8 | (a >> 24) << 16 | b << 24;
+    let third = (b >> 8) & 0xff | a << 8;
+    let mut turned = [0; 12];
+    for (to, word) in turned
+        .as_chunks_mut::<4>()
+        .0
+        .iter_mut()
+        .zip([first, second, third])
+    {
+        *to = word.to_le_bytes();
+    }
+    turned
 }
 
 /// Gives every pixel one colour.
@@ -156,6 +188,14 @@ mod tests {
             [70, 80, 90],
         );
         assert_eq!(to, [70, 80, 90, 4, 5, 6, 70, 80, 90, 10, 11, 12]);
+        for width in [1, 5, 7, 8, 9, 17, 40] {
+            let wide: Vec<u8> = (0..3 * width as u8).collect();
+            let mut to = vec![0; 3 * width];
+            let form = form(1, width, 3);
+            crop(&wide, &mut to, &form, [0, 0], true, Border::Black, [0; 3]);
+            let turned: Vec<u8> = wide.chunks(3).rev().flatten().copied().collect();
+            assert_eq!(to, turned, "{width} pixels");
+        }
         let one = form(1, 1, 1);
         let mut to = [0];
         crop(&[5], &mut to, &one, [1, -1], false, Border::Mirror, [0; 3]);
