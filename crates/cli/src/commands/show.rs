@@ -85,8 +85,9 @@ fn draw_seen(run: &Path, pictures: &Pictures) -> Result<(&'static str, Canvas)> 
     Ok(match pictures {
         Pictures::Answer(file, question) => ("answer", composed::answer(run, file, question)?),
         Pictures::Caption(file) => ("caption", composed::caption(run, file)?),
-        Pictures::Alignment(file, sentence) => {
-            ("alignment", composed::alignment(run, file, sentence)?)
+        Pictures::Alignment(file, sentence, smoothing) => {
+            let canvas = composed::alignment(run, file, sentence, *smoothing)?;
+            ("alignment", canvas)
         }
         _ => unreachable!("nothing else is said of a picture"),
     })

@@ -39,8 +39,8 @@ pub(crate) enum Pictures {
     Caption(PathBuf),
     /// A picture with the answers to a question.
     Answer(PathBuf, String),
-    /// A sentence beside the places of a picture.
-    Alignment(PathBuf, String),
+    /// A sentence beside the places of a picture, and how much it counts that words beside each other are about one.
+    Alignment(PathBuf, String, Option<f64>),
     /// The curves, and one of the last three if there is a picture.
     Seen(Option<Box<Pictures>>),
 }
@@ -238,8 +238,15 @@ fn answer_pictures(show: &flags::Show) -> Result<Pictures> {
 }
 
 fn alignment_pictures(show: &flags::Show) -> Result<Pictures> {
+    let smoothing = show.smoothing;
+    if let Some(beta) = smoothing.filter(|beta| !(*beta >= 0.0 && beta.is_finite())) {
+        return Err(unusable(
+            format!("--smoothing {beta}: places cannot count so"),
+            "choose a number from 0, such as 0.1",
+        ));
+    }
     let both = show.file.clone().zip(show.text.clone());
-    let alignment = both.map(|(file, sentence)| Pictures::Alignment(file, sentence));
+    let alignment = both.map(|(file, text)| Pictures::Alignment(file, text, smoothing));
     match (show.picture, alignment) {
         (Some(Picture::Curves), _) => Ok(Pictures::Curves),
         (None, alignment) => Ok(Pictures::Seen(alignment.map(Box::new))),

@@ -93,11 +93,20 @@ pub(super) fn answer(run: &Path, file: &Path, question: &str) -> Result<Canvas> 
     Ok(canvas)
 }
 
-/// The words of a sentence beside the places of a picture that they are about.
-pub(super) fn alignment(run: &Path, file: &Path, sentence: &str) -> Result<Canvas> {
+/// The words of a sentence beside the places of a picture that they are about, smoothed as the model says unless told otherwise.
+pub(super) fn alignment(
+    run: &Path,
+    file: &Path,
+    sentence: &str,
+    smoothing: Option<f64>,
+) -> Result<Canvas> {
     let model = AlignModel::load(run)?;
     let pixels = see::read(&file.display().to_string())?;
-    let phrases = model.align(&pixels, sentence, model.answer().smoothing);
+    let phrases = model.align(
+        &pixels,
+        sentence,
+        smoothing.unwrap_or(model.answer().smoothing),
+    );
     if phrases.is_empty() {
         let problem = format!("--text '{sentence}': there is no word in it");
         return Err(unusable(problem, "give a sentence about the picture"));
