@@ -28,8 +28,9 @@ struct State {
     job: Option<*const Job>,
     /// Workers that may still join the job.
     places: usize,
-    /// Workers started so far.
+    /// Workers started so far, and those that sleep: to wake nobody would still be a call to the system.
     workers: usize,
+    asleep: usize,
 }
 
 // SAFETY: the pointer is followed only between `join` and `leave`, while the caller of the job waits.
@@ -39,6 +40,7 @@ static STATE: Mutex<State> = Mutex::new(State {
     job: None,
     places: 0,
     workers: 0,
+    asleep: 0,
 });
 static WAKE: Condvar = Condvar::new();
 static DONE: Condvar = Condvar::new();
@@ -46,6 +48,8 @@ static DONE: Condvar = Condvar::new();
 static POSTED: AtomicU64 = AtomicU64::new(0);
 /// Workers inside the job.
 static ACTIVE: AtomicUsize = AtomicUsize::new(0);
+/// Whether the caller sleeps until they are done, or is about to.
+static AWAITED: AtomicBool = AtomicBool::new(false);
 static BUSY: AtomicBool = AtomicBool::new(false);
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
@@ -119,7 +123,7 @@ fn run_on_pool(tasks: usize, threads: usize, f: &(dyn Fn(usize) + Sync)) {
         next: AtomicUsize::new(0),
         panic: Mutex::new(None),
     };
-    {
+    let asleep = {
         let mut state = lock(&STATE);
         while state.workers < threads - 1 {
             let worker = std::thread::Builder::new()
@@ -133,11 +137,12 @@ fn run_on_pool(tasks: usize, threads: usize, f: &(dyn Fn(usize) + Sync)) {
         state.job = Some(&raw const job);
         state.places = threads - 1;
         POSTED.fetch_add(1, Ordering::Release);
-    }
-    if threads == 2 {
-        WAKE.notify_one();
-    } else {
-        WAKE.notify_all();
+        state.asleep
+    };
+    match (asleep, threads) {
+        (0, _) => {}
+        (_, 2) => WAKE.notify_one(),
+        _ => WAKE.notify_all(),
     }
 
     job.claim();
@@ -149,11 +154,15 @@ fn run_on_pool(tasks: usize, threads: usize, f: &(dyn Fn(usize) + Sync)) {
         std::hint::spin_loop();
         spins += 1;
     }
-    let mut state = lock(&STATE);
-    while ACTIVE.load(Ordering::Acquire) > 0 {
-        state = DONE.wait(state).unwrap_or_else(PoisonError::into_inner);
+    if ACTIVE.load(Ordering::Acquire) > 0 {
+        // Either the last worker sees this, or this thread sees that it is done: both orders are sequentially consistent.
+        AWAITED.store(true, Ordering::SeqCst);
+        let mut state = lock(&STATE);
+        while ACTIVE.load(Ordering::SeqCst) > 0 {
+            state = DONE.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        AWAITED.store(false, Ordering::SeqCst);
     }
-    drop(state);
     BUSY.store(false, Ordering::Release);
     if let Some(panic) = lock(&job.panic).take() {
         resume_unwind(panic);
@@ -201,13 +210,17 @@ fn work() {
                     ACTIVE.fetch_add(1, Ordering::Relaxed);
                     break job;
                 }
-                _ => state = WAKE.wait(state).unwrap_or_else(PoisonError::into_inner),
+                _ => {
+                    state.asleep += 1;
+                    state = WAKE.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    state.asleep -= 1;
+                }
             }
         };
         drop(state);
         // SAFETY: joined under the lock while the job was posted, so its caller waits for ACTIVE.
         unsafe { (*job).claim() };
-        if ACTIVE.fetch_sub(1, Ordering::Release) == 1 {
+        if ACTIVE.fetch_sub(1, Ordering::SeqCst) == 1 && AWAITED.load(Ordering::SeqCst) {
             // Under the lock, so that the caller is either before its check or already waiting.
             let _state = lock(&STATE);
             DONE.notify_all();
