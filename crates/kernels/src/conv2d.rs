@@ -18,8 +18,8 @@ use crate::float::Float;
 use crate::gemm::{Finish, NOWHERE, Panels, Pieces, Places, columns_product, rows_product};
 use crate::threads::{parallel_rows, rows_per_task};
 
-/// Fewer channels than this are too short a piece to point at: pictures are padded, so that a whole kernel row
-/// is one piece.
+/// Fewer channels than this are too short a piece to point at: see [`direct`]; for the gradient of the weight pictures are padded,
+/// so that a whole kernel row is one piece.
 const FEW: usize = 16;
 
 /// The geometry of a convolution on pictures. Along each axis (down, across), output pixel `i` sees the input pixels
