@@ -68,7 +68,7 @@ pub(crate) struct Show {
     /// The picture to look at (maps, saliency, gradcam, occlusion, caption, answer, alignment)
     #[arg(long = "picture", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
-    /// How much it counts that words beside each other are about one place, from 0 [default: what the recipe says] (alignment)
+    /// How much words beside each other count as one phrase, from 0 [default: the recipe's] (alignment)
     #[arg(long, value_name = "BETA")]
     pub(crate) smoothing: Option<f64>,
     /// Count on this labelled data instead of the run's own test split (confusion, mistakes)
