@@ -69,7 +69,7 @@ pub(crate) struct Show {
     #[arg(long = "picture", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// How much words beside each other count as one phrase, from 0 [default: the recipe's] (alignment)
-    #[arg(long, value_name = "BETA")]
+    #[arg(long, value_name = "B")]
     pub(crate) smoothing: Option<f64>,
     /// Count on this labelled data instead of the run's own test split (confusion, mistakes)
     #[arg(long, value_name = "DATA")]
