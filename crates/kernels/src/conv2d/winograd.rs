@@ -347,39 +347,6 @@ pub(super) fn forward<E: Float>(
     finish: Finish<'_, E>,
     y: &mut [E],
 ) {
-    let tiles = Tiles::new(sizes);
-    let y = Shared::new(y);
-    let block = |tiles: &Tiles, lines: Range<usize>, planes: &mut [Buffer<E>; 2]| {
-        some_lines(x, sizes, before, w, bias, finish, tiles, lines, planes, &y);
-    };
-    let planes =
-        |tiles: &Tiles| [sizes.c, sizes.o].map(|n| Buffer::scratch(PLACES * tiles.plane(n)));
-    if PLACES * tiles.lines * tiles.across * sizes.c * sizes.o < SMALL {
-        let tiles = tiles.of_each_thread();
-        return parallel(tiles.lines.div_ceil(tiles.some), |i| {
-            let lines = tiles.blocks().nth(i).expect("a block for each task");
-            alone(|| block(&tiles, lines, &mut planes(&tiles)));
-        });
-    }
-    let mut planes = planes(&tiles);
-    for lines in tiles.blocks() {
-        block(&tiles, lines, &mut planes);
-    }
-}
-
-/// [`forward`] for some lines of tiles, with room for what their pixels become and for products.
-fn some_lines<E: Float>(
-    x: &[E],
-    sizes: &Sizes,
-    before: [usize; 2],
-    w: &[Panels<E>],
-    bias: Option<&[E]>,
-    finish: Finish<'_, E>,
-    tiles: &Tiles,
-    lines: Range<usize>,
-    [planes, products]: &mut [Buffer<E>; 2],
-    y: &Shared<'_, E>,
-) {
     let Sizes {
         input,
         output,
@@ -387,44 +354,61 @@ fn some_lines<E: Float>(
         o,
         ..
     } = *sizes;
-    let (seen, row) = (tiles.plane(c), tiles.across * o);
-    let plane = tiles.plane(o);
-    tiles.spread::<E, Pixels, IN>(x, input, c, before, lines.clone(), planes);
-    let rows = lines.len() * tiles.across;
-    let products = Shared::new(products);
-    parallel(PLACES, |place| {
-        // SAFETY: each task has its own plane.
-        let to = unsafe { products.part(place * plane, rows * o) };
-        let a = Pieces::rows(&planes[place * seen..], rows, c, c);
-        let starts = Places {
-            picture: o,
-            starts: &[0],
-        };
-        rows_product(a, &w[place], None, Finish::NONE, to, starts);
-    });
-    parallel(lines.len(), |i| {
-        let (picture, line) = (
-            (lines.start + i) / tiles.down,
-            (lines.start + i) % tiles.down,
-        );
-        let first = picture * output[0] + line * OUT;
-        let some = OUT.min(output[0] - line * OUT);
-        // SAFETY: each task has its own rows of pixels, and the products are finished.
-        let (from, to) = unsafe {
-            (
-                std::array::from_fn(|place| products.read(place * plane + i * row, row)),
-                y.part(first * output[1] * o, some * output[1] * o),
-            )
-        };
-        E::dispatch(Gather {
-            from,
-            bias,
-            finish: finish.from(first * output[1] * o),
-            to,
-            width: output[1],
-            channels: o,
+    let y = Shared::new(y);
+    // Some lines of tiles, with room for what their pixels become and for products.
+    let some = |tiles: &Tiles, lines: Range<usize>, [pixels_at, products]: &mut [Buffer<E>; 2]| {
+        let (seen, row) = (tiles.plane(c), tiles.across * o);
+        let plane = tiles.plane(o);
+        tiles.spread::<E, Pixels, IN>(x, input, c, before, lines.clone(), pixels_at);
+        let rows = lines.len() * tiles.across;
+        let products = Shared::new(products);
+        parallel(PLACES, |place| {
+            // SAFETY: each task has its own plane.
+            let to = unsafe { products.part(place * plane, rows * o) };
+            let a = Pieces::rows(&pixels_at[place * seen..], rows, c, c);
+            let starts = Places {
+                picture: o,
+                starts: &[0],
+            };
+            rows_product(a, &w[place], None, Finish::NONE, to, starts);
         });
-    });
+        parallel(lines.len(), |i| {
+            let (picture, line) = (
+                (lines.start + i) / tiles.down,
+                (lines.start + i) % tiles.down,
+            );
+            let first = picture * output[0] + line * OUT;
+            let some = OUT.min(output[0] - line * OUT);
+            // SAFETY: each task has its own rows of pixels, and the products are finished.
+            let (from, to) = unsafe {
+                (
+                    std::array::from_fn(|place| products.read(place * plane + i * row, row)),
+                    y.part(first * output[1] * o, some * output[1] * o),
+                )
+            };
+            E::dispatch(Gather {
+                from,
+                bias,
+                finish: finish.from(first * output[1] * o),
+                to,
+                width: output[1],
+                channels: o,
+            });
+        });
+    };
+    let tiles = Tiles::new(sizes);
+    let planes = |tiles: &Tiles| [c, o].map(|n| Buffer::scratch(PLACES * tiles.plane(n)));
+    if PLACES * tiles.lines * tiles.across * c * o < SMALL {
+        let tiles = tiles.of_each_thread();
+        return parallel(tiles.lines.div_ceil(tiles.some), |i| {
+            let lines = tiles.blocks().nth(i).expect("a block for each task");
+            alone(|| some(&tiles, lines, &mut planes(&tiles)));
+        });
+    }
+    let mut planes = planes(&tiles);
+    for lines in tiles.blocks() {
+        some(&tiles, lines, &mut planes);
+    }
 }
 
 /// `dy [B, OH, OW, O]`, `w [3, 3, C, O]`, `dx [B, H, W, C]`: a convolution with the taps turned about.
