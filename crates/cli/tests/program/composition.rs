@@ -402,9 +402,7 @@ fn pictures_are_found_by_sentences_and_sentences_by_pictures() {
     let smoothed =
         |beta: &str| desk.unfold(&[&shown[..], &sentence, &["--smoothing", beta]].concat());
     smoothed("inf").ended(2).complained(&["--smoothing inf"]);
-    smoothed("1e9").ended(0);
-    let one = desk.read("run/pictures/alignment.svg");
-    assert!(one.contains("bright stripes go down"), "one phrase");
+    smoothed("0.1").ended(0);
     let json = desk.unfold(&["eval", "run", "photos", "--json"]).ended(0);
     let json = json.json();
     assert_eq!(json["split"], "test", "{json}");
