@@ -4,8 +4,11 @@ use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::{
+    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, ImageResult, Limits,
+};
 
+use super::jpeg::{self, Jpeg};
 use super::picture::Picture;
 use crate::error::{Error, Result};
 
@@ -82,9 +85,7 @@ fn format(head: &[u8]) -> Option<ImageFormat> {
 pub(super) fn look(bytes: &[u8]) -> Option<([usize; 2], bool)> {
     let format = format(bytes)?;
     let look = || {
-        let mut decoder = ImageReader::with_format(Cursor::new(bytes), format)
-            .into_decoder()
-            .ok()?;
+        let mut decoder = decoder(bytes, format).ok()?;
         let (width, height) = decoder.dimensions();
         let size = [height as usize, width as usize];
         let lies = orientation(&mut decoder).is_some_and(|turned| turned.to_exif() >= 5);
@@ -121,15 +122,13 @@ pub fn decode(bytes: &[u8], place: &str) -> Result<Picture> {
             "turn it into JPEG or PNG, or remove it",
         ));
     };
-    let marks = (format == ImageFormat::Jpeg).then(|| JpegMarks::of(bytes));
-    if marks.as_ref().is_some_and(|marks| !marks.whole) {
+    if format == ImageFormat::Jpeg && !jpeg::is_whole(bytes) {
         return Err(refuse(
             "the JPEG file ends too early: it is cut off".to_owned(),
         ));
     }
-    let may_be_turned = marks.is_none_or(|marks| marks.exif);
     // Decoders are made for untrusted bytes, but a panic in one must not end the program.
-    match catch_unwind(AssertUnwindSafe(|| pixels(bytes, format, may_be_turned))) {
+    match catch_unwind(AssertUnwindSafe(|| pixels(bytes, format))) {
         Ok(Ok(picture)) => Ok(picture),
         Ok(Err(Refused::Large(size))) => Err(Error::data(
             place,
@@ -166,17 +165,25 @@ impl From<ImageError> for Refused {
     }
 }
 
-fn pixels(bytes: &[u8], format: ImageFormat, may_be_turned: bool) -> Result<Picture, Refused> {
+/// What decodes a file of that format, its head read.
+fn decoder(bytes: &[u8], format: ImageFormat) -> ImageResult<Box<dyn ImageDecoder + '_>> {
+    if format == ImageFormat::Jpeg {
+        return Ok(Box::new(Jpeg::new(bytes)?));
+    }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::default();
     limits.max_alloc = Some(MOST_BYTES);
     reader.limits(limits);
-    let mut decoder = reader.into_decoder()?;
+    Ok(Box::new(reader.into_decoder()?))
+}
+
+fn pixels(bytes: &[u8], format: ImageFormat) -> Result<Picture, Refused> {
+    let mut decoder = decoder(bytes, format)?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MOST_PIXELS {
         return Err(Refused::Large(format!("{width} x {height} pixels")));
     }
-    let orientation = may_be_turned.then(|| orientation(&mut decoder)).flatten();
+    let orientation = orientation(&mut decoder);
     let mut image = DynamicImage::from_decoder(decoder)?;
     if let Some(orientation) = orientation {
         image.apply_orientation(orientation);
@@ -207,35 +214,4 @@ fn over_white<const C: usize>(pixels: &[u8]) -> Vec<u8> {
         solid.extend(pixel[..C].iter().map(mix));
     }
     solid
-}
-
-/// What the segments of a JPEG file tell without decoding it.
-struct JpegMarks {
-    /// Whether the mark at its end is there. Decoders fill what is missing with grey and say nothing.
-    whole: bool,
-    /// Whether it may say how the camera was held. Asking costs as much as a small picture.
-    exif: bool,
-}
-
-impl JpegMarks {
-    fn of(bytes: &[u8]) -> JpegMarks {
-        const START_OF_SCAN: u8 = 0xda;
-        const EXIF: u8 = 0xe1;
-        let (mut at, mut exif) = (2, false);
-        // Segments say how long they are; the mark may stand inside one, such as a small copy of the picture.
-        while let Some(&[0xff, mark, high, low]) = bytes.get(at..at + 4) {
-            if mark == 0xff {
-                at += 1; // filling
-                continue;
-            }
-            if mark == START_OF_SCAN {
-                break;
-            }
-            exif |= mark == EXIF;
-            at += 2 + usize::from(u16::from_be_bytes([high, low]));
-        }
-        let scans = bytes.get(at..).unwrap_or_default();
-        let whole = scans.windows(2).rev().any(|pair| pair == [0xff, 0xd9]);
-        JpegMarks { whole, exif }
-    }
 }

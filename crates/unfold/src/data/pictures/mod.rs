@@ -10,6 +10,7 @@ mod decode;
 mod files;
 mod form;
 mod idx_files;
+mod jpeg;
 mod layout;
 mod names;
 mod normalise;
