@@ -77,6 +77,8 @@ pub use rnn::{Cell, PackedRnn, PackedRun, rnn_backward, rnn_forward, rnn_packed,
 pub use rows::Rows;
 pub use seq::{Ragged, seq_max, seq_max_backward, seq_mean, seq_mean_backward};
 pub use simd::simd_level;
-pub use softmax::{cross_entropy, log_softmax, log_softmax_backward, softmax, softmax_backward};
+pub use softmax::{
+    cross_entropy, log_softmax, log_softmax_backward, log_sum_exp, softmax, softmax_backward,
+};
 pub use threads::{parallel, parallel_parts, parallel_rows, parallel_rows2, set_threads, threads};
 pub use transpose::transpose;

@@ -491,13 +491,19 @@ pub fn softmax_backward<E: Float>(y: &[E], dy: &[E], c: usize, dx: &mut [E]) {
 pub fn log_softmax<E: Float>(x: &[E], c: usize, y: &mut [E]) {
     for r in 0..x.len().checked_div(c).unwrap_or(0) {
         let x = &x[r * c..][..c];
-        // Any shift gives the same result; this one keeps the exponentials from overflowing.
-        let max = x.iter().fold(E::NEG_INFINITY, |max, &x| max.max(x));
-        let total = x.iter().fold(E::ZERO, |sum, &x| sum + (x - max).exp());
+        let total = log_sum_exp(x);
         for j in 0..c {
-            y[r * c + j] = x[j] - max - total.ln();
+            y[r * c + j] = x[j] - total;
         }
     }
+}
+
+/// As [`crate::log_sum_exp`].
+pub fn log_sum_exp<E: Float>(x: &[E]) -> E {
+    // Any shift gives the same result; this one keeps the exponentials from overflowing.
+    let max = x.iter().fold(E::NEG_INFINITY, |max, &x| max.max(x));
+    let total = x.iter().fold(E::ZERO, |sum, &x| sum + (x - max).exp());
+    max + total.ln()
 }
 
 /// As [`crate::log_softmax_backward`].

@@ -100,6 +100,31 @@ pub fn log_softmax<E: Float>(x: &[E], c: usize, y: &mut [E]) {
     rows("log_softmax", x, c, y, |x, y| E::dispatch(LogSoftmax(x, y)));
 }
 
+struct LogSumExp<'a, E>(&'a [E]);
+
+impl<E: Float> Kernel<E> for LogSumExp<'_, E> {
+    type Out = E;
+    #[inline(always)]
+    fn run<V: Vector<Elem = E>>(self) -> E {
+        let max = largest::<V>(self.0);
+        let (shift, mut sum) = (V::splat(max), V::splat(E::ZERO));
+        let (whole, rest) = self.0.split_at(self.0.len() - self.0.len() % V::LANES);
+        for x in whole.chunks_exact(V::LANES) {
+            sum = sum.add(V::read(x).sub(shift).exp());
+        }
+        let rest_exp = V::read(rest).sub(shift).exp().to_array();
+        let sum = rest_exp[..rest.len()]
+            .iter()
+            .fold(sum.reduce_sum(), |sum, &e| sum + e);
+        max + sum.ln()
+    }
+}
+
+/// `ln sum e^x` of a row.
+pub fn log_sum_exp<E: Float>(x: &[E]) -> E {
+    E::dispatch(LogSumExp(x))
+}
+
 struct SoftmaxBackward<'a, E>(&'a [E], &'a [E], &'a mut [E]);
 
 impl<E: Float> Kernel<E> for SoftmaxBackward<'_, E> {

@@ -2,7 +2,8 @@
 
 use crate::testing::{Random, SIZES, at_every_level, close, same_bits, written};
 use crate::{
-    Float, cross_entropy, log_softmax, log_softmax_backward, naive, softmax, softmax_backward,
+    Float, cross_entropy, log_softmax, log_softmax_backward, log_sum_exp, naive, softmax,
+    softmax_backward,
 };
 
 fn rows<E: Float>() {
@@ -31,6 +32,10 @@ fn rows<E: Float>() {
                 500.0,
                 "log_softmax",
             );
+            for x in x[..n].chunks_exact(c.max(1)) {
+                let want = naive::log_sum_exp(x);
+                close(&[log_sum_exp(x)], &[want], 80.0, "log_sum_exp");
+            }
             close(
                 &written(n, |dx| log_softmax_backward(&y, dy, c, dx)),
                 &written(n, |dx| naive::log_softmax_backward(&y, dy, c, dx)),
