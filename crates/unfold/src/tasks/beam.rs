@@ -1,5 +1,7 @@
 //! Beam search: the likeliest text that a search of some width finds.
 
+use unfold_kernels::log_sum_exp;
+
 /// A continuation and ln of its probability.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Continuation {
@@ -55,7 +57,7 @@ impl Beam {
         let mut next: Vec<(usize, u32, f64)> = Vec::new();
         for (b, continuation) in self.live.iter().enumerate() {
             let scores = &logits[b * classes..][..classes];
-            let before = continuation.log_probability - log_sum(scores);
+            let before = continuation.log_probability - f64::from(log_sum_exp(scores));
             let best = best(scores, most, banned).into_iter();
             next.extend(best.map(|(word, score)| (b, word, before + f64::from(score))));
         }
@@ -96,26 +98,33 @@ impl Beam {
     }
 }
 
+/// Scores that are looked at together: few of them are among the highest.
+const LOOK: usize = 32;
+
 /// The `most` highest scores and their words, best first and of equals the first; none that is banned.
 fn best(scores: &[f32], most: usize, banned: &[u32]) -> Vec<(u32, f32)> {
     let mut best: Vec<(u32, f32)> = Vec::with_capacity(most + 1);
-    for (word, &score) in (0..).zip(scores) {
-        let last = best.last().filter(|_| best.len() == most);
-        if last.is_some_and(|(_, last)| score <= *last) || banned.contains(&word) {
+    // What a score must exceed.
+    let mut last = f32::NEG_INFINITY;
+    for (block, scores) in (0..).step_by(LOOK).zip(scores.chunks(LOOK)) {
+        if best.len() == most
+            && !scores
+                .iter()
+                .fold(false, |any, score| any | (*score > last))
+        {
             continue;
         }
-        let place = best.partition_point(|(_, other)| *other >= score);
-        best.insert(place, (word, score));
-        best.truncate(most);
+        for (word, &score) in (block..).zip(scores) {
+            if (best.len() == most && score <= last) || banned.contains(&word) {
+                continue;
+            }
+            let place = best.partition_point(|(_, other)| *other >= score);
+            best.insert(place, (word, score));
+            best.truncate(most);
+            last = best[best.len() - 1].1;
+        }
     }
     best
-}
-
-/// ln of the sum of e to each score.
-pub(super) fn log_sum(logits: &[f32]) -> f64 {
-    let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|&x| f64::from(x - best).exp()).sum();
-    f64::from(best) + sum.ln()
 }
 
 #[cfg(test)]
@@ -161,6 +170,11 @@ mod tests {
         let scores = [1.0, 3.0, 2.0, 3.0, 5.0, 0.0];
         assert_eq!(best(&scores, 3, &[4]), [(1, 3.0), (3, 3.0), (2, 2.0)]);
         assert_eq!(best(&scores[..2], 3, &[]), [(1, 3.0), (0, 1.0)]);
+        // Longer than what is looked at together.
+        let scores: Vec<f32> = (0..1000).map(|i| (i * 389 % 997) as f32).collect();
+        let mut sorted: Vec<(u32, f32)> = (0..).zip(scores.iter().copied()).collect();
+        sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
+        assert_eq!(best(&scores, 10, &[]), sorted[..10]);
     }
 
     #[test]

@@ -93,12 +93,23 @@ pub(super) fn search(
             break;
         }
         memory.select(&from);
-        if going as f64 <= WORTH_LEAVING * shown.len() as f64 {
-            let rows = 0..streams;
-            let rows: Vec<usize> = rows.filter(|row| goes_on(&shown[row / width])).collect();
+        let left = left(shown.len(), going);
+        if left < shown.len() {
+            let mut over = left - going;
+            let stays = |picture: &usize| {
+                let stays = goes_on(picture) || over > 0;
+                over -= usize::from(stays && !goes_on(picture));
+                stays
+            };
+            let stays: Vec<bool> = shown.iter().map(stays).collect();
+            let rows: Vec<usize> = (0..streams).filter(|row| stays[row / width]).collect();
             memory.keep(&rows);
             words = rows.iter().map(|&row| words[row]).collect();
-            shown.retain(goes_on);
+            shown = rows
+                .iter()
+                .step_by(width)
+                .map(|row| shown[row / width])
+                .collect();
         }
         step = model.network.step(&pass, &words, &mut memory);
     }
@@ -107,6 +118,16 @@ pub(super) fn search(
     found
         .map(|all| all.into_iter().map(caption).collect())
         .collect()
+}
+
+/// How many pictures stay of so many of which these go on. Among all that do there may be some that are over: then the search for
+/// the next pictures comes to the same sizes, whose memory is there already.
+fn left(pictures: usize, going: usize) -> usize {
+    let mut left = pictures;
+    while going as f64 <= WORTH_LEAVING * left as f64 {
+        left = (WORTH_LEAVING * left as f64) as usize;
+    }
+    left
 }
 
 /// The search for the captions of a picture.
@@ -190,5 +211,28 @@ fn caption(model: &CaptionModel, numbers: &[u32], log_probability: f64) -> Capti
     Caption {
         words: words.map(str::to_owned).collect(),
         log_probability,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::left;
+
+    #[test]
+    fn no_picture_that_goes_on_is_left_out() {
+        for pictures in 1..200 {
+            for going in 1..=pictures {
+                let left = left(pictures, going);
+                assert!(
+                    (going..=pictures).contains(&left),
+                    "{pictures} {going} {left}"
+                );
+                assert!(left == pictures || 4 * left <= 3 * pictures);
+            }
+        }
+        assert_eq!(
+            [97, 96, 70, 40].map(|going| left(128, going)),
+            [128, 96, 72, 40]
+        );
     }
 }

@@ -1,11 +1,12 @@
 //! Writing: a model's own words fed back to it.
 
+use unfold_kernels::log_sum_exp;
+
 use super::model::LanguageModel;
 use super::sample::{Sampler, Sampling};
 use super::step::{Stepper, StreamState};
 use crate::data::Codec;
 use crate::random::Key;
-use crate::tasks::beam::log_sum;
 
 /// How many of the last words the repetition penalty is for.
 const RECENT: usize = 64;
@@ -72,7 +73,7 @@ impl<'m> Generator<'m> {
 
     /// The likeliest next words, likeliest first.
     pub fn candidates(&self, count: usize) -> Vec<Candidate> {
-        let log_sum = log_sum(&self.logits);
+        let log_sum = f64::from(log_sum_exp(&self.logits));
         let mut all: Vec<Candidate> = (0..)
             .zip(&self.logits)
             .map(|(word, &logit)| Candidate {

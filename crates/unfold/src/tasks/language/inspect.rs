@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
+use unfold_kernels::log_sum_exp;
+
 use super::model::LanguageModel;
 use crate::nn::Pass;
 use crate::ops::CrossEntropy;
-use crate::tasks::beam::log_sum;
 use crate::tensor::Tensor;
 
 /// A word that a model has read.
@@ -50,7 +51,7 @@ impl LanguageModel {
         let mut seen = Vec::new();
         for (place, word) in codec.encoder().tokens(text) {
             let class = codec.class(&word).unwrap_or(crate::data::Codec::UNKNOWN);
-            let log_sum = log_sum(&logits);
+            let log_sum = f64::from(log_sum_exp(&logits));
             let log_p = |class: usize| f64::from(logits[class]) - log_sum;
             let likeliest =
                 (0..logits.len()).reduce(|a, b| if logits[b] > logits[a] { b } else { a });
