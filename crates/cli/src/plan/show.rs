@@ -93,7 +93,8 @@ impl Show {
                 "name the folder that `unfold train` printed",
             ));
         }
-        let pictures = match task_of(&show.run) {
+        let task = task_of(&show.run);
+        let pictures = match &task {
             Ok(TaskKind::Language) => language_pictures(&show)?,
             Ok(TaskKind::Image) => image_pictures(&show)?,
             Ok(TaskKind::Caption) => caption_pictures(&show)?,
@@ -102,6 +103,9 @@ impl Show {
             // A run that is not finished has no model yet; its curves can be drawn.
             Ok(TaskKind::Text) | Err(_) => text_pictures(&show, method)?,
         };
+        if let Ok(task) = task {
+            check_flags(&show, task)?;
+        }
         let folder = if show.run.is_dir() {
             show.run.as_path()
         } else {
@@ -114,6 +118,37 @@ impl Show {
             out,
             data: show.data,
         })
+    }
+}
+
+/// Refuses flags that nothing of a run of this task is drawn by.
+fn check_flags(show: &flags::Show, task: TaskKind) -> Result<()> {
+    use TaskKind::{Align, Caption, Image, Language, Text, Vqa};
+    let flags: [(&str, bool, &[TaskKind]); 7] = [
+        ("text", show.text.is_some(), &[Text, Language, Vqa, Align]),
+        ("label", show.label.is_some(), &[Text, Image]),
+        ("word", show.word.is_some(), &[Language]),
+        ("layer", show.layer.is_some(), &[Language, Image]),
+        (
+            "picture",
+            show.file.is_some(),
+            &[Image, Caption, Vqa, Align],
+        ),
+        ("smoothing", show.smoothing.is_some(), &[Align]),
+        ("data", show.data.is_some(), &[Text, Image]),
+    ];
+    match flags
+        .iter()
+        .find(|(_, given, tasks)| *given && !tasks.contains(&task))
+    {
+        None => Ok(()),
+        Some((flag, ..)) => Err(unusable(
+            format!(
+                "--{flag}: nothing of a run of the task `{}` is drawn by it",
+                task.name()
+            ),
+            "leave it out; `unfold show --help` says what each flag is for",
+        )),
     }
 }
 

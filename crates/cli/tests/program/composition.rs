@@ -403,6 +403,8 @@ fn pictures_are_found_by_sentences_and_sentences_by_pictures() {
         |beta: &str| desk.unfold(&[&shown[..], &sentence, &["--smoothing", beta]].concat());
     smoothed("inf").ended(2).complained(&["--smoothing inf"]);
     smoothed("0.1").ended(0);
+    let other = desk.unfold(&["show", "run", "--word", "dog"]).ended(2);
+    other.complained(&["--word", "`align`", "--help"]);
     let json = desk.unfold(&["eval", "run", "photos", "--json"]).ended(0);
     let json = json.json();
     assert_eq!(json["split"], "test", "{json}");
