@@ -107,11 +107,11 @@ fn best(scores: &[f32], most: usize, banned: &[u32]) -> Vec<(u32, f32)> {
     // What a score must exceed.
     let mut last = f32::NEG_INFINITY;
     for (block, scores) in (0..).step_by(LOOK).zip(scores.chunks(LOOK)) {
-        if best.len() == most
-            && !scores
-                .iter()
-                .fold(false, |any, score| any | (*score > last))
-        {
+        // All of them, with no way out halfway: so the compiler makes vectors of it.
+        let any = scores
+            .iter()
+            .fold(false, |any, score| any | (*score > last));
+        if best.len() == most && !any {
             continue;
         }
         for (word, &score) in (block..).zip(scores) {

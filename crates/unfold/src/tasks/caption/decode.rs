@@ -96,20 +96,19 @@ pub(super) fn search(
         let left = left(shown.len(), going);
         if left < shown.len() {
             let mut over = left - going;
-            let stays = |picture: &usize| {
-                let stays = goes_on(picture) || over > 0;
-                over -= usize::from(stays && !goes_on(picture));
+            let mut stays = |place: &usize| {
+                let stays = goes_on(&shown[*place]) || over > 0;
+                over -= usize::from(stays && !goes_on(&shown[*place]));
                 stays
             };
-            let stays: Vec<bool> = shown.iter().map(stays).collect();
-            let rows: Vec<usize> = (0..streams).filter(|row| stays[row / width]).collect();
+            let kept: Vec<usize> = (0..shown.len()).filter(&mut stays).collect();
+            let rows = kept
+                .iter()
+                .flat_map(|place| place * width..(place + 1) * width);
+            let rows: Vec<usize> = rows.collect();
             memory.keep(&rows);
             words = rows.iter().map(|&row| words[row]).collect();
-            shown = rows
-                .iter()
-                .step_by(width)
-                .map(|row| shown[row / width])
-                .collect();
+            shown = kept.iter().map(|&place| shown[place]).collect();
         }
         step = model.network.step(&pass, &words, &mut memory);
     }
