@@ -22,7 +22,10 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     let flags = flags::Flags::parse();
-    match plan::Plan::new(flags.command).and_then(commands::act) {
+    let plan = unfold_kernels::check_simd()
+        .map_err(|problem| failure::unusable(problem, "name one of them, or unset the variable"))
+        .and_then(|()| plan::Plan::new(flags.command));
+    match plan.and_then(commands::act) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error),
     }

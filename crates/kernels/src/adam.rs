@@ -1,5 +1,6 @@
 //! Adam's step, in one pass over values, gradients and moments.
 
+use crate::denormals::Flush;
 use crate::float::Float;
 use crate::simd::{Kernel, Vector, places};
 
@@ -74,6 +75,7 @@ pub fn adam<E: Float>(
         gradients.len() == n && mean.len() == n && mean_square.len() == n,
         "adam: all have the same length"
     );
+    let _flush = Flush::start();
     E::dispatch(Step {
         step,
         w: values,

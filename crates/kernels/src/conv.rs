@@ -29,9 +29,10 @@ impl Conv1d {
         if self.kernel == 0 || self.stride == 0 {
             return None;
         }
-        let reach = self.dilation * (self.kernel - 1) + 1;
+        let reach = self.dilation.checked_mul(self.kernel - 1)?.checked_add(1)?;
+        let padding = self.padding.checked_mul(2)?;
         let length =
-            |&t: &usize| Some((t + 2 * self.padding).checked_sub(reach)? / self.stride + 1);
+            |&t: &usize| Some(t.checked_add(padding)?.checked_sub(reach)? / self.stride + 1);
         let lengths: Option<Vec<usize>> = seq.lengths().iter().map(length).collect();
         Some(Ragged::new(&lengths?))
     }

@@ -58,7 +58,7 @@ impl Conv2d {
         for (axis, &n) in size.iter().enumerate() {
             let stride = self.stride[axis].max(1);
             let last = n.div_ceil(stride).saturating_sub(1) * stride;
-            let all = (last + self.reach(axis)).saturating_sub(n);
+            let all = self.reach(axis).saturating_add(last).saturating_sub(n);
             self.padding[axis] = [all / 2, all.div_ceil(2)];
         }
         self
@@ -74,7 +74,8 @@ impl Conv2d {
                 return None;
             }
             let [before, after] = self.padding[axis];
-            let room = (size[axis] + before + after).checked_sub(self.reach(axis))?;
+            let padded = size[axis].checked_add(before)?.checked_add(after)?;
+            let room = padded.checked_sub(self.reach(axis))?;
             Some(room / self.stride[axis] + 1)
         };
         Some([along(0)?, along(1)?])
@@ -95,9 +96,10 @@ impl Conv2d {
         self.padding.map(|[before, _]| before)
     }
 
-    /// Pixels from the first tap to the last along an axis.
+    /// Pixels from the first tap to the last along an axis: more than any picture has where they cannot be counted.
     fn reach(&self, axis: usize) -> usize {
-        self.dilation[axis] * self.kernel[axis].saturating_sub(1) + 1
+        let between = self.kernel[axis].saturating_sub(1);
+        self.dilation[axis].saturating_mul(between).saturating_add(1)
     }
 
     /// The input pixel that output pixel `at` sees through a tap of an axis, if it lies in a picture of `size`.
@@ -149,14 +151,18 @@ impl Sizes {
     ) -> Self {
         let output = geometry.output([h, w]);
         let [oh, ow] = output.unwrap_or_else(|| panic!("{name}: no pixel out of [{h}, {w}]"));
-        let o = y.len().checked_div(batch * oh * ow).unwrap_or(0);
+        let places = elements([batch, oh, ow]).unwrap_or(usize::MAX);
+        let o = y.len().checked_div(places).unwrap_or(0);
         let ([kh, kw], groups) = (geometry.kernel, geometry.groups);
+        let [[above, below], [left, right]] = geometry.padding;
+        let padded = elements([batch, h + above + below, w + left + right, c]);
         assert!(
-            x.len() == batch * h * w * c
-                && y.len() == batch * oh * ow * o
+            elements([batch, h, w, c]) == Some(x.len())
+                && padded.is_some()
+                && elements([batch, oh, ow, o]) == Some(y.len())
                 && c % groups == 0
                 && o % groups == 0
-                && (y.is_empty() || weight == kh * kw * (c / groups) * o),
+                && (y.is_empty() || elements([kh, kw, c / groups, o]) == Some(weight)),
             "{name}: expected [{batch}, {h}, {w}, {c}], [{kh}, {kw}, {c} / {groups}, O] and \
              [{batch}, {oh}, {ow}, O], got {}, {} and {} elements",
             x.len(),
@@ -171,6 +177,11 @@ impl Sizes {
             o,
         }
     }
+}
+
+/// How many elements a tensor has, where they can be counted.
+fn elements<const N: usize>(dims: [usize; N]) -> Option<usize> {
+    dims.iter().try_fold(1usize, |all, &dim| all.checked_mul(dim))
 }
 
 /// The pixels of a picture counted by rows.

@@ -1,4 +1,7 @@
 //! Denormals as zero: numbers next to zero can take a processor a hundred times as long.
+//!
+//! Rust's floating-point semantics know nothing of this mode: what the compiler computes itself, as of two constants, keeps
+//! denormals. Kernels compute with what lies in memory, where the processor alone decides.
 
 /// Flushes denormals to zero on this thread until dropped.
 pub(crate) struct Flush(u64);

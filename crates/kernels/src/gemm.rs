@@ -17,9 +17,10 @@ pub(crate) use self::panels::Panels;
 pub(crate) use self::pieces::{NOWHERE, Pieces, Places};
 use self::rows::Left;
 use crate::activation::Activation;
+use crate::denormals::Flush;
 use crate::float::Float;
 use crate::simd::Vector;
-use crate::threads::{parallel, parallel_rows, rows_per_task, threads};
+use crate::threads::{parallel_if, parallel_rows, rows_per_task, threads};
 
 /// Most steps summed in registers before a tile is written: its panel stays in a near cache.
 const KC: usize = 512;
@@ -68,9 +69,10 @@ impl<'a, E> Mat<'a, E> {
     }
     /// Whether a matrix of `rows x cols` lies inside the data.
     fn holds(&self, rows: usize, cols: usize) -> bool {
-        rows == 0
-            || cols == 0
-            || (rows - 1) * self.row_stride + (cols - 1) * self.col_stride < self.data.len()
+        let [down, across] = [(rows, self.row_stride), (cols, self.col_stride)]
+            .map(|(n, stride)| n.saturating_sub(1).checked_mul(stride));
+        let last = down.zip(across).and_then(|(a, b)| a.checked_add(b));
+        rows == 0 || cols == 0 || last.is_some_and(|last| last < self.data.len())
     }
 }
 
@@ -158,11 +160,7 @@ fn blocks(k: usize) -> impl Iterator<Item = Range<usize>> {
 
 /// Runs the tasks of a product of so many multiply-adds.
 fn each(size: usize, tasks: usize, f: impl Fn(usize) + Sync) {
-    if size < SMALL {
-        (0..tasks).for_each(f);
-    } else {
-        parallel(tasks, f);
-    }
+    parallel_if(size >= SMALL, tasks, f);
 }
 
 /// `C = start + A B` with rows or columns of `a` in memory.
@@ -173,6 +171,7 @@ fn product<E: Float>(
     start: Start<'_, E>,
     c: MatMut<'_, E>,
 ) {
+    let _flush = Flush::start();
     for (name, fits, rows, cols, len) in [
         ("a", a.holds(m, k), m, k, a.data.len()),
         ("b", b.holds(k, n), k, n, b.data.len()),
@@ -187,7 +186,7 @@ fn product<E: Float>(
     }
     let (stride, len) = (c.row_stride, c.data.len());
     assert!(
-        stride >= n && (m - 1) * stride + n <= len,
+        stride >= n && Mat::new(&*c.data, stride).holds(m, n),
         "gemm: c [{m}, {n}] with rows {stride} apart exceeds its {len} elements"
     );
     let to = Places {
@@ -195,7 +194,7 @@ fn product<E: Float>(
         starts: &[0],
     };
     // A small right factor that many rows meet is packed for all tasks together.
-    let small = m >= SHARED.0 && n * k <= SHARED.1;
+    let small = m >= SHARED.0 && n.saturating_mul(k) <= SHARED.1;
     let panels = small.then(|| Panels::new(b.data, &[0], k, n, [b.row_stride, b.col_stride]));
     let right = panels.as_ref().map_or(Right::Plain(b), Right::Packed);
     if a.col_stride == 1 || k == 1 {

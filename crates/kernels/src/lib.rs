@@ -76,7 +76,7 @@ pub use reduce::{column_sums, row_sums, sum, sum_sq};
 pub use rnn::{Cell, PackedRnn, PackedRun, rnn_backward, rnn_forward, rnn_packed, rnn_step};
 pub use rows::Rows;
 pub use seq::{Ragged, seq_max, seq_max_backward, seq_mean, seq_mean_backward};
-pub use simd::simd_level;
+pub use simd::{check_simd, simd_level};
 pub use softmax::{
     cross_entropy, log_softmax, log_softmax_backward, log_sum_exp, softmax, softmax_backward,
 };

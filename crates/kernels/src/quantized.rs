@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::buffer::Buffer;
 use crate::shared::Shared;
 use crate::simd::{Dispatch as _, Kernel, Vector};
-use crate::threads::parallel;
+use crate::threads::parallel_if;
 
 /// A matrix `[K, N]` in eight bits: element (k, n) is q(k, n) s(n), with q whole numbers in -127..=127 and a
 /// scale s for each column.
@@ -119,10 +119,7 @@ impl Quantized {
             }
         };
         let tasks = n.div_ceil(GROUP);
-        match rows * k * n < WORTH {
-            true => (0..tasks).for_each(task),
-            false => parallel(tasks, task),
-        }
+        parallel_if(rows * k * n >= WORTH, tasks, task);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Recurrence over packed sequences of different lengths, forward and backward.
 //!
 //! The input's share of all gates comes ready from one product over all steps. Recurrent weights are packed
-//! once; the product of a few sequences' states with the weights of a few units goes from registers into the
-//! cell's equations. Weight gradients wait for one product over all steps. No step does work for a sequence
+//! once; the cell's equations take the product of a few sequences' states with the weights of a few units while it is
+//! in the nearest cache. Weight gradients wait for one product over all steps. No step does work for a sequence
 //! that has ended.
 
 mod cells;
@@ -17,6 +17,7 @@ pub use self::packed::{PackedRnn, PackedRun, rnn_packed};
 use self::panels::{Panels, Row, Source, Tile};
 use self::share::{Share, TOGETHER, Tiles, deal};
 use crate::buffer::Buffer;
+use crate::denormals::Flush;
 use crate::float::Float;
 use crate::gemm::{Mat, MatMut, gemm};
 use crate::seq::Ragged;
@@ -137,18 +138,13 @@ impl<E: Float> Forward<'_, E> {
     #[inline(always)]
     fn states(&self, share: Share, rows: Range<usize>, t: Option<usize>) -> Tile<'_, E> {
         let (b, d) = (share.sequence(rows.start), self.d);
-        let len = ((rows.len() - 1) * share.every + 1) * d;
-        let states = match t {
-            // SAFETY: nobody writes the rows of the step before any more.
-            Some(t) => unsafe { self.y.read((self.seq.offset(t) + b) * d, len) },
-            None => &self.h0[b * d..][..len],
-        };
+        let form = [rows.len(), share.every * d, d];
         Tile {
             rows: rows.len(),
-            first: Source {
-                rows: states,
-                stride: share.every * d,
-                steps: d,
+            first: match t {
+                // SAFETY: nobody writes the share's rows of the step before any more.
+                Some(t) => unsafe { Source::shared(&self.y, (self.seq.offset(t) + b) * d, form) },
+                None => Source::of(self.h0, b * d, form),
             },
             second: Source::NONE,
         }
@@ -313,6 +309,7 @@ pub fn rnn_step<E: Float>(
         c: Shared::new(c),
         hn: Shared::new(hn),
     };
+    let _flush = Flush::start();
     E::dispatch(OneStep {
         pass: &pass,
         product,
@@ -437,27 +434,19 @@ impl<E: Float> Backward<'_, E> {
     fn arrived(&self, share: Share, rows: Range<usize>, t: usize) -> Tile<'_, E> {
         let (d, g) = (self.d, self.cell.gates() * self.d);
         let from = self.seq.row(t, share.sequence(rows.start));
-        let apart = (rows.len() - 1) * share.every;
+        let (rows, every) = (rows.len(), share.every);
         let gru = self.cell == Cell::Gru;
         // A GRU's third gate passes on the gradient of its recurrent share.
         let steps = if gru { 2 * d } else { g };
-        let first = Source {
-            // SAFETY: nobody writes the rows of the step after any more.
-            rows: unsafe { self.dgates.read(from * g, apart * g + steps) },
-            stride: share.every * g,
-            steps,
+        // SAFETY: nobody writes the share's rows of the step after any more.
+        let first = unsafe { Source::shared(&self.dgates, from * g, [rows, every * g, steps]) };
+        let second = match gru {
+            // SAFETY: as above.
+            true => unsafe { Source::shared(&self.dhn, from * d, [rows, every * d, d]) },
+            false => Source::NONE,
         };
-        let mut second = Source::NONE;
-        if gru {
-            second = Source {
-                // SAFETY: as above.
-                rows: unsafe { self.dhn.read(from * d, (apart + 1) * d) },
-                stride: share.every * d,
-                steps: d,
-            };
-        }
         Tile {
-            rows: rows.len(),
+            rows,
             first,
             second,
         }

@@ -24,6 +24,12 @@ impl<'a, E> Shared<'a, E> {
         }
     }
 
+    /// How many elements there are.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// The address of an element, which may lie outside.
     #[inline(always)]
     pub(crate) fn place(&self, at: usize) -> *const E {

@@ -1,5 +1,6 @@
 //! Softmax, its logarithm, and the cross-entropy loss, along rows.
 
+use crate::denormals::Flush;
 use crate::float::Float;
 use crate::simd::{Kernel, Vector, places};
 use crate::threads::{parallel_rows, parallel_rows2, rows_per_task};
@@ -122,6 +123,7 @@ impl<E: Float> Kernel<E> for LogSumExp<'_, E> {
 
 /// `ln sum e^x` of a row.
 pub fn log_sum_exp<E: Float>(x: &[E]) -> E {
+    let _flush = Flush::start();
     E::dispatch(LogSumExp(x))
 }
 

@@ -13,7 +13,7 @@ use crate::threads::{inside, parallel, threads};
 const CLOSED: usize = 1 << (usize::BITS - 1);
 /// Turns of the wait loop before the first member starts with those who came: some wake-ups' time.
 const WAIT: u32 = 8000;
-/// Turns of the wait loop at a meeting before a thread gives its core away.
+/// Turns of a wait loop before a thread gives its core away.
 const PATIENCE: u32 = 4000;
 
 #[derive(Default)]
@@ -67,13 +67,24 @@ impl Team {
             }
             return Some((0, self.seats.fetch_or(CLOSED, Ordering::AcqRel)));
         }
+        let mut turns = 0;
         loop {
             let seats = self.seats.load(Ordering::Acquire);
             if seats & CLOSED != 0 {
                 return Some((index, seats & !CLOSED));
             }
-            std::hint::spin_loop();
+            pause(&mut turns);
         }
+    }
+}
+
+/// A turn of a wait loop: patient at first, then the core is given away.
+fn pause(turns: &mut u32) {
+    *turns = turns.saturating_add(1);
+    if *turns < PATIENCE {
+        std::hint::spin_loop();
+    } else {
+        std::thread::yield_now();
     }
 }
 
@@ -92,12 +103,7 @@ impl Member<'_> {
                 !self.team.broken.load(Ordering::Relaxed),
                 "another thread of the team panicked"
             );
-            turns += 1;
-            if turns < PATIENCE {
-                std::hint::spin_loop();
-            } else {
-                std::thread::yield_now();
-            }
+            pause(&mut turns);
         }
     }
 }

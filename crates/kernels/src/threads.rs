@@ -111,6 +111,15 @@ pub fn parallel(tasks: usize, f: impl Fn(usize) + Sync) {
     run_on_pool(tasks, threads, &f);
 }
 
+/// [`parallel`] where that is worth a wake-up, and else the same on this thread alone.
+pub(crate) fn parallel_if(worth: bool, tasks: usize, f: impl Fn(usize) + Sync) {
+    if worth {
+        return parallel(tasks, f);
+    }
+    let _flush = Flush::start();
+    (0..tasks).for_each(f);
+}
+
 fn run_on_pool(tasks: usize, threads: usize, f: &(dyn Fn(usize) + Sync)) {
     // SAFETY: only the lifetime changes. The workers follow the pointer while ACTIVE counts them, and this
     // function returns only after the job is withdrawn and ACTIVE is zero.

@@ -15,7 +15,7 @@ use crate::gemm::Finish;
 use crate::reduce::{column_sums, row_sums};
 use crate::shared::Shared;
 use crate::simd::{Kernel, Vector, places};
-use crate::threads::{parallel, parallel_rows, rows_per_task, threads};
+use crate::threads::{parallel_if, parallel_rows, rows_per_task, threads};
 
 /// Channels of a task.
 const CHANNELS: usize = 64;
@@ -254,11 +254,7 @@ fn correlate<E: Float>(
         });
     };
     let tasks = pictures * parts * strips;
-    if work < SMALL {
-        (0..tasks).for_each(run);
-    } else {
-        parallel(tasks, run);
-    }
+    parallel_if(work >= SMALL, tasks, run);
 }
 
 /// Some channels of some rows of a picture.

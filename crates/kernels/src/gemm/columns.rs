@@ -33,11 +33,8 @@ pub(super) fn product<E: Float>(
     (c, c_stride): (&mut [E], usize),
 ) {
     let (k, m) = (a.pictures * a.rows, a.check());
-    let holds = |rows: usize, stride: usize, len: usize| {
-        rows == 0 || n == 0 || (stride >= n && (rows - 1) * stride + n <= len)
-    };
     assert!(
-        b.holds(k, n) && holds(m, c_stride, c.len()),
+        b.holds(k, n) && c_stride >= n && Mat::new(&*c, c_stride).holds(m, n),
         "product: b [{k}, {n}] or c [{m}, {n}] exceeds its data"
     );
     if m == 0 || n == 0 {

@@ -136,7 +136,8 @@ impl<E: Float> Panels<E> {
     ) -> Self {
         let (width, k) = (E::dispatch(Width), starts.len() * steps);
         let panels = n.div_ceil(width);
-        let mut data = Buffer::scratch(panels * width * k);
+        let size = (panels * width).checked_mul(k);
+        let mut data = Buffer::scratch(size.expect("a matrix that memory can hold"));
         if k > 0 {
             let all = Shared::new(&mut data);
             let groups = rows_per_task(GROUP * width * k) * GROUP;

@@ -48,8 +48,10 @@ impl<'a, E: Float> Pieces<'a, E> {
         let starts = self.starts.iter();
         let last = starts.fold(0, |last: u32, start| last.max(start.wrapping_add(1)));
         if let (Some(last), Some(before)) = (last.checked_sub(1), self.pictures.checked_sub(1)) {
-            let end = before * self.picture + last as usize + self.len;
-            assert!(end <= self.data.len(), "a piece exceeds its data");
+            let before = before.checked_mul(self.picture);
+            let end = before.and_then(|before| before.checked_add(last as usize)?.checked_add(self.len));
+            let inside = end.is_some_and(|end| end <= self.data.len());
+            assert!(inside, "a piece exceeds its data");
         }
         pieces * self.len
     }

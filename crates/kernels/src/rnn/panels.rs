@@ -1,5 +1,6 @@
 //! The weights of a recurrence, packed once for all steps, and their product with a few rows of states.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use crate::buffer::Buffer;
@@ -210,20 +211,57 @@ pub(super) struct Tile<'a, E> {
     pub(super) second: Source<'a, E>,
 }
 
-/// Rows of `steps` elements, each `stride` elements after the one before.
+/// Rows of `steps` elements, each `stride` elements after the one before. What lies between them may be another thread's
+/// to write, so they are no slice.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a, E> {
-    pub(super) rows: &'a [E],
-    pub(super) stride: usize,
-    pub(super) steps: usize,
+    first: *const E,
+    rows: usize,
+    stride: usize,
+    steps: usize,
+    life: PhantomData<&'a E>,
 }
 
-impl<E: Float> Source<'_, E> {
+impl<'a, E: Float> Source<'a, E> {
     pub(super) const NONE: Self = Source {
-        rows: &[],
+        first: std::ptr::null(),
+        rows: 0,
         stride: 0,
         steps: 0,
+        life: PhantomData,
     };
+
+    /// Rows of a list, the first of which begins at `start`.
+    pub(super) fn of(list: &'a [E], start: usize, [rows, stride, steps]: [usize; 3]) -> Self {
+        let list = &list[start..][..rows.saturating_sub(1) * stride + steps];
+        Source {
+            first: list.as_ptr(),
+            rows,
+            stride,
+            steps,
+            life: PhantomData,
+        }
+    }
+
+    /// Rows of a list that threads write, the first of which begins at `start`.
+    ///
+    /// # Safety
+    /// While the source lives nobody writes its rows.
+    pub(super) unsafe fn shared(
+        list: &'a Shared<'_, E>,
+        start: usize,
+        [rows, stride, steps]: [usize; 3],
+    ) -> Self {
+        let end = start + rows.saturating_sub(1) * stride + steps;
+        assert!(end <= list.len(), "rows inside the list");
+        Source {
+            first: list.place(start),
+            rows,
+            stride,
+            steps,
+            life: PhantomData,
+        }
+    }
 }
 
 impl<E: Float> Tile<'_, E> {
@@ -336,11 +374,12 @@ impl<E: Float> Source<'_, E> {
         if steps == 0 {
             return sums;
         }
-        assert!(start + steps + (R - 1) * stride <= self.rows.len());
+        assert!(R <= self.rows && start + steps <= self.steps);
         // One pointer a row: the address of an element is then a part of the load.
-        let mut a = [self.rows.as_ptr(); R];
+        let mut a = [self.first; R];
         for (r, a) in a.iter_mut().enumerate() {
-            *a = self.rows[start + r * stride..].as_ptr();
+            // SAFETY: inside the list, as all rows are.
+            *a = unsafe { self.first.add(r * stride + start) };
         }
         for (p, first) in b[..steps * pair].chunks_exact(pair).enumerate() {
             prefetch(next.wrapping_add(p * every), 1);
@@ -350,7 +389,7 @@ impl<E: Float> Source<'_, E> {
                 *columns = [V::read(b), V::read(&b[V::LANES..])];
             }
             for (sums, a) in sums.iter_mut().zip(&a) {
-                // SAFETY: step `start + p` of a row, inside by the assertion.
+                // SAFETY: step `start + p` of a row, inside by the assertion; nobody writes it, as whoever made the source saw to.
                 let x = V::splat(unsafe { *a.add(p) });
                 for (sums, columns) in sums.iter_mut().zip(&columns) {
                     sums[0] = x.mul_add(columns[0], sums[0]);

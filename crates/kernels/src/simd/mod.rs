@@ -252,21 +252,43 @@ fn level() -> Level {
         return level;
     }
     static LEVEL: OnceLock<Level> = OnceLock::new();
-    *LEVEL.get_or_init(|| {
-        let found = levels();
-        let best = found[found.len() - 1];
-        match std::env::var("UNFOLD_SIMD") {
-            // A level this machine lacks, or an unknown name, gives the best one.
-            Ok(name) => found.into_iter().find(|l| l.name() == name).unwrap_or(best),
-            Err(_) => best,
-        }
+    *LEVEL.get_or_init(|| match chosen() {
+        Ok(level) => level,
+        Err(problem) => panic!("{problem}"),
     })
+}
+
+/// The best instruction set, or the one that the environment asks for.
+fn chosen() -> Result<Level, String> {
+    let found = levels();
+    let Some(name) = std::env::var_os("UNFOLD_SIMD") else {
+        return Ok(found[found.len() - 1]);
+    };
+    let named = found.iter().find(|level| name == level.name());
+    named.copied().ok_or_else(|| {
+        let names: Vec<&str> = found.iter().map(|level| level.name()).collect();
+        format!(
+            "UNFOLD_SIMD names {}; this machine has {}",
+            name.display(),
+            names.join(", ")
+        )
+    })
+}
+
+/// Checks that the instruction set which the environment variable `UNFOLD_SIMD` names, if it is set, is one of this machine's.
+///
+/// # Errors
+/// Saying what it names and what the machine has.
+pub fn check_simd() -> Result<(), String> {
+    chosen().map(drop)
 }
 
 /// The instruction set in use: `"scalar"`, `"avx2"`, `"avx512"` or `"neon"`.
 ///
-/// It is the best one of this machine unless the environment variable `UNFOLD_SIMD`, read once, names
-/// another one that the machine has.
+/// It is the best one of this machine unless the environment variable `UNFOLD_SIMD`, read once, names another one.
+///
+/// # Panics
+/// When it names one that the machine lacks ([`check_simd`]), as every kernel then does.
 pub fn simd_level() -> &'static str {
     level().name()
 }

@@ -123,5 +123,6 @@ fn a_geometry_that_gives_no_step_has_no_output() {
         .is_some()
     };
     assert!(fits(1, 1, 0, 1) && fits(3, 1, 1, 1) && fits(3, 2, 2, 2));
+    assert!(!fits(9, 1, 0, 1 << 61) && !fits(2, 1, usize::MAX, 1));
     assert!(!fits(2, 1, 0, 1) && !fits(3, 1, 1, 2) && !fits(0, 1, 1, 1) && !fits(1, 0, 1, 1));
 }

@@ -292,6 +292,17 @@ fn sizes_follow_the_geometry() {
         ..plain
     };
     assert_eq!(wide.output([5, 5]), Some([1, 2]));
+    // A reach and a padding that cannot be counted.
+    let far = Conv2d {
+        dilation: [1, 1 << 61],
+        ..Conv2d::new([1, 9])
+    };
+    assert_eq!(far.output([1, 16]), None);
+    let far = Conv2d {
+        padding: [[usize::MAX, 2], [0, 0]],
+        ..plain
+    };
+    assert_eq!(far.output([5, 5]), None);
     for nonsense in [
         Conv2d {
             kernel: [0, 1],

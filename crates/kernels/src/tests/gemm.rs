@@ -198,6 +198,45 @@ fn same_bits_with_any_number_of_threads() {
     }
 }
 
+/// Numbers next to zero count as zero in every product, however small and whoever computes it.
+#[test]
+fn denormals_are_flushed_in_small_products_as_in_large_ones() {
+    let tiny = [1e-20f32; 64];
+    for batch in [1, 3, 4, 16] {
+        let (a, b) = (Mat::new(&tiny, 2), Mat::new(&tiny, 2));
+        let batch_of = |first| Batch { first, apart: 4 };
+        same_bits("gemm_batch", || {
+            let c = written(batch * 4, |c| {
+                gemm_batch([2, 2, 2], batch_of(a), batch_of(b), false, c);
+            });
+            assert!(cfg!(miri) || c.iter().all(|c| *c == 0.0), "{c:?}");
+            c
+        });
+    }
+}
+
+/// Strides whose products do not fit an index.
+#[test]
+fn a_factor_whose_place_cannot_be_counted_panics() {
+    let data = [1f32; 4];
+    let far = |row_stride, col_stride| Mat {
+        data: &data,
+        row_stride,
+        col_stride,
+    };
+    for (a, b) in [
+        (far(1 << 56, 1), Mat::new(&data, 1)),
+        (far(1, 1 << 56), Mat::new(&data, 1)),
+        (Mat::new(&data, 0), far(1 << 62, 1)),
+    ] {
+        let run = || {
+            let mut c = vec![0f32; 257];
+            gemm(257, 1, 5, a, b, false, MatMut::new(&mut c, 1));
+        };
+        assert!(std::panic::catch_unwind(run).is_err(), "{a:?} {b:?}");
+    }
+}
+
 #[test]
 #[should_panic(expected = "gemm: b [3, 4] exceeds its 11 elements")]
 fn a_factor_that_is_too_short_panics() {

@@ -230,20 +230,47 @@ fn the_plain_gradient_agrees_with_finite_differences() {
     }
 }
 
+/// Batches, lengths and units of which threads take whole sequences, and those of which they take some units of all
+/// sequences and meet at each step: few sequences, or weights that no near cache holds.
+#[cfg(not(miri))]
+const SHARED: [(usize, usize, usize); 4] = [(37, 9, 31), (4, 5, 190), (14, 3, 265), (2, 4, 520)];
+#[cfg(miri)]
+const SHARED: [(usize, usize, usize); 1] = [(13, 2, 3)];
+
 #[test]
 fn same_bits_with_any_number_of_threads() {
     let mut random = Random::new(23);
     for cell in CELLS {
-        let seq = random.ragged(37, 9);
-        let layer = Layer::<f32>::new(&mut random, cell, seq, 31, false);
-        same_bits("rnn", || {
+        for (batch, most, d) in SHARED {
+            for reverse in [false, true] {
+                let seq = random.ragged(batch, most);
+                let layer = Layer::<f32>::new(&mut random, cell, seq, d, reverse);
+                same_bits("rnn", || {
+                    let out = layer.forward(false);
+                    let back = layer.backward(false, &out);
+                    [out.gates, out.y, out.c, out.hn]
+                        .into_iter()
+                        .chain([back.dgates, back.dhn, back.dh0, back.dc0, back.dw_hh])
+                        .flatten()
+                        .collect()
+                });
+            }
+        }
+    }
+}
+
+/// No sequence, no unit, and no step give nothing and write nothing.
+#[test]
+fn nothing_goes_to_nothing() {
+    let mut random = Random::new(24);
+    for cell in CELLS {
+        for (lengths, d) in [(vec![], 5), (vec![3, 1], 0), (vec![], 0)] {
+            let seq = Ragged::new(&lengths);
+            let layer = Layer::<f32>::new(&mut random, cell, seq, d, false);
             let out = layer.forward(false);
             let back = layer.backward(false, &out);
-            [out.gates, out.y, out.c, out.hn]
-                .into_iter()
-                .chain([back.dgates, back.dhn, back.dh0, back.dc0, back.dw_hh])
-                .flatten()
-                .collect()
-        });
+            assert!(out.y.is_empty() && back.dh0.is_empty());
+            assert!(back.dw_hh.iter().all(|w| *w == 0.0));
+        }
     }
 }

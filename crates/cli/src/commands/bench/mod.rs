@@ -73,14 +73,14 @@ pub(super) fn bench(plan: &Bench) -> Result<()> {
         let names: String = workloads.iter().map(|w| w.name.to_owned() + "\n").collect();
         return output::print(&names);
     }
-    let machine = Machine::measure();
+    let mut machine = Machine::measure();
     output::print(&if plan.json {
         serde_json::to_string(&machine)? + "\n"
     } else {
         heading(&machine)
     })?;
     for workload in workloads {
-        let measured = measure(workload, &machine);
+        let measured = measure(workload, &mut machine);
         output::print(&if plan.json {
             serde_json::to_string(&measured)? + "\n"
         } else {
@@ -108,7 +108,7 @@ fn chosen(names: &[String]) -> Result<Vec<Workload>> {
     names.iter().map(find).collect()
 }
 
-fn measure(workload: Workload, machine: &Machine) -> Measured {
+fn measure(workload: Workload, machine: &mut Machine) -> Measured {
     let mut job = (workload.prepare)();
     for _ in 0..2 {
         (job.run)();
@@ -120,6 +120,7 @@ fn measure(workload: Workload, machine: &Machine) -> Measured {
     while !done(&times, ENOUGH) && !done(&times, TOO_LONG) {
         times.push((job.run)().as_secs_f64());
     }
+    machine.measure_again();
     times.sort_by(f64::total_cmp);
     let median = times[times.len() / 2];
     Measured {
