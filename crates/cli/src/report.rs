@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde::Serialize;
-use unfold::metrics::Recall;
+use unfold::metrics::{CaptionScores, Recall, VqaScores};
 use unfold::tasks::ScoreReport;
 use unfold::tasks::align::AlignReport;
 use unfold::tasks::caption::CaptionReport;
@@ -72,14 +72,7 @@ fn unread(damaged: &[String]) -> String {
 
 /// The figures of a report on answers to questions, a line each.
 pub(crate) fn of_vqa(report: &VqaReport) -> String {
-    let mut rows = vec![("accuracy".to_owned(), percent(report.scores.accuracy))];
-    let types = [
-        &report.scores.by_answer_type,
-        &report.scores.by_question_type,
-    ];
-    for (name, share) in types.into_iter().flatten().take(MOST_TYPES) {
-        rows.push((format!("  {name}"), percent(share / 100.0)));
-    }
+    let mut rows = vqa_rows(&report.scores);
     rows.push(("loss".into(), format!("{:.4}  ", report.loss)));
     if report.out_of_reach > 0 {
         let share = report.out_of_reach as f64 / report.examples.max(1) as f64;
@@ -97,17 +90,39 @@ pub(crate) fn of_vqa(report: &VqaReport) -> String {
 /// As many types of questions are told in a table; JSON has them all.
 const MOST_TYPES: usize = 12;
 
+/// How many answers are right, and of which types.
+fn vqa_rows(scores: &VqaScores) -> Vec<(String, String)> {
+    let mut rows = vec![("accuracy".to_owned(), percent(scores.accuracy))];
+    let types = scores.by_answer_type.iter().chain(&scores.by_question_type);
+    let left = types.clone().count().saturating_sub(MOST_TYPES);
+    for (name, share) in types.take(MOST_TYPES) {
+        rows.push((format!("  {name}"), percent(share / 100.0)));
+    }
+    if left > 0 {
+        let more = format!("  and {} more types: --json has all", count(left as u64));
+        rows.push((more, String::new()));
+    }
+    rows
+}
+
+/// How near captions come to those of people.
+fn caption_rows(scores: &CaptionScores) -> Vec<(String, String)> {
+    let shares = [
+        ("BLEU-1", scores.bleu1),
+        ("BLEU-2", scores.bleu2),
+        ("BLEU-3", scores.bleu3),
+        ("BLEU-4", scores.bleu4),
+        ("ROUGE-L", scores.rouge_l),
+        ("CIDEr", scores.cider),
+        ("CIDEr-D", scores.cider_d),
+    ];
+    let row = |(name, share): (&str, f64)| (name.to_owned(), format!("{:.1}", 100.0 * share));
+    shares.map(row).to_vec()
+}
+
 /// The figures of a captioner's report, a line each.
 pub(crate) fn of_caption(report: &CaptionReport) -> String {
-    let scores = &report.scores;
-    let mut rows: Vec<(String, String)> = Vec::new();
-    let bleu = [scores.bleu1, scores.bleu2, scores.bleu3, scores.bleu4];
-    for (n, share) in (1..).zip(bleu) {
-        rows.push((format!("BLEU-{n}"), format!("{:.1}", 100.0 * share)));
-    }
-    rows.push(("ROUGE-L".into(), format!("{:.1}", 100.0 * scores.rouge_l)));
-    rows.push(("CIDEr".into(), format!("{:.1}", 100.0 * scores.cider)));
-    rows.push(("CIDEr-D".into(), format!("{:.1}", 100.0 * scores.cider_d)));
+    let mut rows = caption_rows(&report.scores);
     let nats = format!("{:.4}", report.nats_per_word);
     rows.push(("nats per word".into(), nats));
     let speed = format!("{:.0}  ", report.captions_per_second);
@@ -164,29 +179,12 @@ pub(crate) fn of_language(report: &LanguageReport) -> String {
 pub(crate) fn of_score(report: &ScoreReport) -> String {
     match report {
         ScoreReport::Caption(report) => {
-            let scores = &report.scores;
-            let [two, three, four] = [scores.bleu2, scores.bleu3, scores.bleu4].map(percent);
-            let ratio = |value: f64| format!("{value:.4}  ");
-            let rows = [
-                ("BLEU-1", percent(scores.bleu1)),
-                ("BLEU-2", two),
-                ("BLEU-3", three),
-                ("BLEU-4", four),
-                ("ROUGE-L", percent(scores.rouge_l)),
-                ("CIDEr", ratio(scores.cider)),
-                ("CIDEr-D", ratio(scores.cider_d)),
-            ];
-            let rows = rows.map(|(name, value)| (name.to_owned(), value));
             let title = title(report.split, report.examples, "caption", report.seconds);
-            lines(&title, &rows)
+            lines(&title, &caption_rows(&report.scores))
         }
         ScoreReport::Vqa(report) => {
-            let scores = &report.scores;
-            let mut rows = vec![("accuracy".to_owned(), percent(scores.accuracy))];
-            let types = scores.by_answer_type.iter().chain(&scores.by_question_type);
-            rows.extend(types.map(|(name, value)| (format!("“{name}”"), format!("{value:.2} %"))));
             let title = title(report.split, report.examples, "answer", report.seconds);
-            lines(&title, &rows)
+            lines(&title, &vqa_rows(&report.scores))
         }
     }
 }

@@ -43,8 +43,9 @@ impl Beam {
         }
     }
 
-    /// Goes on by a word, given the scores of all words after each stream, `[width, V]`. A text that ends, with the word `end`,
-    /// leaves its place to others; `banned` is never written. Nothing when the search is over.
+    /// Goes on by a word, given the scores of all words after each stream, `[width, V]`. A text that ends, with the word `end`, as
+    /// one of the best `width`, leaves its place to others: a search in one stream takes the likeliest word each time. `banned` is
+    /// never written. Nothing when the search is over.
     pub(super) fn advance(
         &mut self,
         logits: &[f32],
@@ -64,11 +65,15 @@ impl Beam {
         next.sort_unstable_by(|a, b| b.2.total_cmp(&a.2).then((a.0, a.1).cmp(&(b.0, b.1))));
         next.truncate(most);
         let (mut from, mut words, mut longer) = (Vec::new(), Vec::new(), Vec::new());
-        for (b, word, log_probability) in next {
+        for (place, (b, word, log_probability)) in next.into_iter().enumerate() {
+            let ends = Some(word) == end;
+            if ends && place >= width {
+                continue;
+            }
             let mut continuation = self.live[b].clone();
             continuation.words.push(word);
             continuation.log_probability = log_probability;
-            if Some(word) == end {
+            if ends {
                 self.ended.push(continuation);
             } else if longer.len() < width {
                 from.push(b);
@@ -135,7 +140,7 @@ mod tests {
     fn scores(words: &[u32]) -> Vec<f32> {
         let shares: [f32; 3] = match words {
             [] => [0.05, 0.55, 0.4],
-            [1] => [0.3, 0.35, 0.35],
+            [1] => [0.32, 0.35, 0.33],
             _ => [0.9, 0.05, 0.05],
         };
         shares.map(f32::ln).to_vec()
@@ -157,7 +162,8 @@ mod tests {
 
     #[test]
     fn a_wider_search_finds_what_a_narrow_one_misses() {
-        assert_eq!(search(1, 0.0, 9)[0].words[..2], [1, 1]);
+        // One stream goes past an end that is the second choice.
+        assert_eq!(search(1, 0.0, 9)[0].words, [1, 1, 0]);
         let found = search(3, 0.0, 9);
         // 0.4 x 0.9 against 0.55 x 0.35 x 0.9.
         assert_eq!(found[0].words, [2, 0]);

@@ -31,9 +31,12 @@ pub(super) fn caption(run: &Path, file: &Path) -> Result<Canvas> {
         .caption(std::slice::from_ref(&pixels), model.answer())
         .remove(0);
     let best = &captions[0];
+    // What they are ranked by.
+    let power = model.answer().length_power;
     let others = captions.iter().take(TOLD).map(|caption| {
-        let mean = caption.log_probability / (caption.words.len() + 1) as f64;
-        format!("{mean:.2}  {}", caption.text())
+        let length = (caption.words.len() + 1) as f64;
+        let rank = caption.log_probability / length.powf(power);
+        format!("{rank:.2}  {}", caption.text())
     });
     let mut sections = vec![Section {
         title: String::new(),
@@ -55,7 +58,12 @@ pub(super) fn caption(run: &Path, file: &Path) -> Result<Canvas> {
             tiles: tiles.collect(),
         });
     }
-    let about = format!("{}: ln p a word, and what the model says", see::name(file));
+    let rank = match power {
+        0.0 => "ln p".to_owned(),
+        1.0 => "ln p a word".to_owned(),
+        power => format!("ln p / words^{power}"),
+    };
+    let about = format!("{}: {rank}, and what the model says", see::name(file));
     Ok(mosaic::draw(&best.text(), &about, &sections))
 }
 
