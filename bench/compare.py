@@ -171,7 +171,7 @@ def preface(headings, options):
 {", ".join(versions)}.
 
 Times are milliseconds, medians of {options.rounds} rounds in turn. A ratio is the fastest other library's time
-over Unfold's: above 1, Unfold is faster. `python3 bench/compare.py` makes this file.
+over Unfold's: above 1, Unfold is faster. `python3 bench/compare.py` makes such tables.
 
 """
 

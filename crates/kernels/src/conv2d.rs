@@ -99,7 +99,9 @@ impl Conv2d {
     /// Pixels from the first tap to the last along an axis: more than any picture has where they cannot be counted.
     fn reach(&self, axis: usize) -> usize {
         let between = self.kernel[axis].saturating_sub(1);
-        self.dilation[axis].saturating_mul(between).saturating_add(1)
+        self.dilation[axis]
+            .saturating_mul(between)
+            .saturating_add(1)
     }
 
     /// The input pixel that output pixel `at` sees through a tap of an axis, if it lies in a picture of `size`.
@@ -181,7 +183,8 @@ impl Sizes {
 
 /// How many elements a tensor has, where they can be counted.
 fn elements<const N: usize>(dims: [usize; N]) -> Option<usize> {
-    dims.iter().try_fold(1usize, |all, &dim| all.checked_mul(dim))
+    dims.iter()
+        .try_fold(1usize, |all, &dim| all.checked_mul(dim))
 }
 
 /// The pixels of a picture counted by rows.

@@ -4,8 +4,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use unfold::nn::{
-    BatchNorm, Conv1d, Conv2d, Embedding, Linear, LockedDropout, Optimizer, OptimizerConfig, Params,
-    Pass, Recurrent, RecurrentConfig, clip_norm,
+    BatchNorm, Conv1d, Conv2d, Embedding, Linear, LockedDropout, Optimizer, OptimizerConfig,
+    Params, Pass, Recurrent, RecurrentConfig, clip_norm,
 };
 use unfold::{Key, Ragged, Tensor, ops, set_threads};
 use unfold_kernels::pool_stats;
@@ -165,7 +165,10 @@ fn rows_of_pictures() -> (usize, usize) {
         let scope = &mut params.scope(name);
         Conv2d::without_bias(scope, c, 64, geometry)
     };
-    let convs = [conv(&mut params, "first", 3), conv(&mut params, "second", 64)];
+    let convs = [
+        conv(&mut params, "first", 3),
+        conv(&mut params, "second", 64),
+    ];
     let norm = BatchNorm::new(&mut params.scope("norm"), 64);
     let cells = RecurrentConfig::new(ops::Cell::Gru, 48);
     let gru = Recurrent::new(&mut params.scope("gru"), 24 * 64, cells);
@@ -173,7 +176,9 @@ fn rows_of_pictures() -> (usize, usize) {
     let x = Tensor::full([16, 24, 24, 3], 0.5);
     let (sequences, targets) = (Ragged::new(&[24; 16]), numbers(16 * 24, CLASSES));
     steady(params, move |pass| {
-        let y = convs.iter().fold(x.clone(), |x, conv| conv.forward(pass, &x)); // [16, 24, 24, 64]
+        let y = convs
+            .iter()
+            .fold(x.clone(), |x, conv| conv.forward(pass, &x)); // [16, 24, 24, 64]
         let rows = norm.forward(pass, &y).relu().reshape([16 * 24, 24 * 64]);
         let y = gru.forward(pass, &rows, &sequences, None).y;
         let logits = head.forward(pass, &y);

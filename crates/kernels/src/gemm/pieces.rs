@@ -49,7 +49,8 @@ impl<'a, E: Float> Pieces<'a, E> {
         let last = starts.fold(0, |last: u32, start| last.max(start.wrapping_add(1)));
         if let (Some(last), Some(before)) = (last.checked_sub(1), self.pictures.checked_sub(1)) {
             let before = before.checked_mul(self.picture);
-            let end = before.and_then(|before| before.checked_add(last as usize)?.checked_add(self.len));
+            let end =
+                before.and_then(|before| before.checked_add(last as usize)?.checked_add(self.len));
             let inside = end.is_some_and(|end| end <= self.data.len());
             assert!(inside, "a piece exceeds its data");
         }
