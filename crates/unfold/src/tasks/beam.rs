@@ -14,6 +14,8 @@ pub struct Continuation {
 /// A search that goes on word by word: [`Beam::advance`] says which streams go on with which words.
 pub(super) struct Beam {
     width: usize,
+    /// Among so many of the best continuations an end counts.
+    ends_among: usize,
     /// The power of a text's length that its ln p is divided by.
     length_power: f64,
     live: Vec<Continuation>,
@@ -28,14 +30,17 @@ pub(super) struct Advance {
 
 impl Beam {
     /// A search in `width` streams. Texts are ranked by ln p / length^`length_power`: 1 for the mean over words, 0 for ln p
-    /// itself, which favours short ones.
-    pub(super) fn new(width: usize, length_power: f64) -> Beam {
+    /// itself, which favours short ones. An end counts where it is among the best `ends_among` continuations, at most twice the
+    /// width: with the width itself, one stream takes the likeliest word each time; with more, texts that all end soon, as captions
+    /// do, are found in fewer steps.
+    pub(super) fn new(width: usize, ends_among: usize, length_power: f64) -> Beam {
         let empty = Continuation {
             words: Vec::new(),
             log_probability: 0.0,
         };
         Beam {
             width,
+            ends_among,
             length_power,
             // At first all streams are the same one.
             live: vec![empty],
@@ -43,9 +48,8 @@ impl Beam {
         }
     }
 
-    /// Goes on by a word, given the scores of all words after each stream, `[width, V]`. A text that ends, with the word `end`, as
-    /// one of the best `width`, leaves its place to others: a search in one stream takes the likeliest word each time. `banned` is
-    /// never written. Nothing when the search is over.
+    /// Goes on by a word, given the scores of all words after each stream, `[width, V]`. A text that ends, with the word `end`,
+    /// leaves its place to others; `banned` is never written. Nothing when the search is over.
     pub(super) fn advance(
         &mut self,
         logits: &[f32],
@@ -67,7 +71,7 @@ impl Beam {
         let (mut from, mut words, mut longer) = (Vec::new(), Vec::new(), Vec::new());
         for (place, (b, word, log_probability)) in next.into_iter().enumerate() {
             let ends = Some(word) == end;
-            if ends && place >= width {
+            if ends && place >= self.ends_among {
                 continue;
             }
             let mut continuation = self.live[b].clone();
@@ -147,7 +151,7 @@ mod tests {
     }
 
     fn search(width: usize, length_power: f64, length: usize) -> Vec<Continuation> {
-        let mut beam = Beam::new(width, length_power);
+        let mut beam = Beam::new(width, width, length_power);
         let mut streams = vec![Vec::new(); width];
         for _ in 0..length {
             let logits: Vec<f32> = streams.iter().flat_map(|words| scores(words)).collect();

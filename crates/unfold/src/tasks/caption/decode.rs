@@ -56,7 +56,7 @@ pub(super) fn search(
         .network
         .step(&pass, &vec![BOUNDARY; streams], &mut memory);
     let begun = || Search {
-        beam: Beam::new(width, answer.length_power),
+        beam: Beam::new(width, 2 * width, answer.length_power),
         next: None,
         over: false,
     };
