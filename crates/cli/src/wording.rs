@@ -15,6 +15,17 @@ pub(crate) fn count(value: u64) -> String {
     out
 }
 
+/// `1 epoch`, `12,345 epochs`.
+pub(crate) fn counted(value: u64, noun: &str) -> String {
+    let plural = if value == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(value))
+}
+
+/// A token with marks for its white space, which the font of the pictures has.
+pub(crate) fn visible(token: &str) -> String {
+    token.replace('\n', "↵").replace(' ', "·")
+}
+
 /// A share of one in percent.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.2} %", share * 100.0)
@@ -51,6 +62,11 @@ mod tests {
             [count(0), count(999), count(1_234_567)],
             ["0", "999", "1,234,567"]
         );
+        assert_eq!(
+            [counted(1, "step"), counted(1000, "step")],
+            ["1 step", "1,000 steps"]
+        );
+        assert_eq!(visible(" a\n"), "·a↵");
         assert_eq!(percent(0.98765), "98.77 %");
         assert_eq!(
             [duration(4.25), duration(61.4), duration(7380.0)],

@@ -28,7 +28,6 @@ fn recipe(settings: &[&str]) -> LanguageRecipe {
     let small = [
         "data.eos=line",
         "tokens.min_count=1",
-        "model.hidden_size=24",
         "model.embedding_size=16",
         "window.length=20",
         "train.batch_size=8",
@@ -40,6 +39,9 @@ fn recipe(settings: &[&str]) -> LanguageRecipe {
     ];
     for setting in small.iter().chain(settings) {
         recipe.set(setting).unwrap();
+    }
+    if !recipe.model.tied || recipe.model.layers > 1 {
+        recipe.set("model.hidden_size=24").unwrap();
     }
     recipe
 }

@@ -11,6 +11,7 @@ mod see;
 mod show;
 mod train;
 mod write;
+mod written;
 
 use anyhow::Result;
 

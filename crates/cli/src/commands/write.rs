@@ -7,55 +7,52 @@ use serde::Serialize;
 use unfold::data::{Codec, Detokenizer, TokenKind};
 use unfold::tasks::language::{Candidate, Generator, LanguageModel};
 
+use super::written::Written;
 use crate::failure::unusable;
 use crate::output;
 use crate::plan::{Run, Writing};
 use crate::tell::tell;
+use crate::wording::visible;
 
 /// Candidates shown at each step of an explanation.
 const SHOWN: usize = 5;
+
+/// Unknown words named in a note.
+const NAMED: usize = 10;
 
 /// Writes the prompt and goes on with it.
 pub(super) fn go_on(plan: &Run, prompt: &str) -> Result<()> {
     let model = load(plan)?;
     let (codec, writing) = (model.codec(), &plan.writing);
-    let words = read_prompt(codec, prompt)?;
+    note_unknown(codec, prompt);
+    let words = codec.encode(prompt);
     if let Some(width) = writing.beam {
         return search(plan, &model, prompt, &words, width);
     }
     let mut writer = Writer::new(&model, writing)?;
-    let mut told = Detokenizer::new(codec);
     // The prompt stands as it was typed, known words or not.
-    words.iter().for_each(|&word| drop(told.push(word)));
-    let mut text = prompt.to_owned();
     if !plan.json && !writing.explain {
-        output::print(&text)?;
+        output::print(prompt)?;
     }
     writer.generator.read(&words);
-    let (mut steps, mut count) = (Vec::new(), 0);
-    for _ in 0..writer.length {
-        let candidates = match writing.explain {
-            true => writer.generator.candidates(SHOWN),
-            false => Vec::new(),
-        };
-        let Some(word) = writer.next() else {
-            break;
-        };
-        let piece = told.push(word);
-        text.push_str(&piece);
-        count += 1;
+    let mut steps = Vec::new();
+    let written = writer.write(prompt, &mut |step, ready| {
         if plan.json {
-            steps.extend(writing.explain.then(|| Step::new(codec, word, &candidates)));
+            steps.extend(writing.explain.then(|| Step::new(codec, step)));
         } else if writing.explain {
-            output::print(&explanation(codec, word, &candidates))?;
+            output::print(&explanation(codec, step))?;
         } else {
-            output::print(&piece)?;
+            output::print(ready)?;
         }
-    }
+        Ok(())
+    })?;
+    let text = prompt.to_owned() + &written.text;
     if plan.json {
+        // The beginning of what writing stopped at is not part of the text.
+        steps.truncate(written.starts.len());
         let answer = Answer {
             text: &text,
-            tokens: count,
+            tokens: written.starts.len(),
             log_probability: None,
             steps,
         };
@@ -64,7 +61,7 @@ pub(super) fn go_on(plan: &Run, prompt: &str) -> Result<()> {
     if writing.explain {
         return output::print(&format!("\n{text}\n"));
     }
-    output::print("\n")
+    output::print(&format!("{}\n", written.rest()))
 }
 
 /// Goes on with what is typed, line after line.
@@ -79,19 +76,11 @@ pub(super) fn interactive(plan: &Run) -> Result<()> {
     }
     for line in std::io::stdin().lock().lines() {
         let line = line.context("standard input: cannot read")?;
-        warn_unknown(codec, &line);
-        let words = codec.encode(&line);
-        writer.generator.read(&words);
-        let mut told = Detokenizer::new(codec);
-        words.iter().for_each(|&word| drop(told.push(word)));
+        note_unknown(codec, &line);
+        writer.generator.read(&codec.encode(&line));
         output::print(&line)?;
-        for _ in 0..writer.length {
-            match writer.next() {
-                Some(word) => output::print(&told.push(word))?,
-                None => break,
-            }
-        }
-        output::print("\n")?;
+        let written = writer.write(&line, &mut |_, ready| output::print(ready))?;
+        output::print(&format!("{}\n", written.rest()))?;
         if let Some(eos) = codec.eos() {
             writer.generator.read(&[eos]);
         }
@@ -109,40 +98,79 @@ fn load(plan: &Run) -> Result<LanguageModel> {
 
 /// A generator and when it stops.
 struct Writer<'m> {
+    codec: &'m Codec,
     generator: Generator<'m>,
     length: usize,
-    stop: Vec<u32>,
-    eos: Option<u32>,
+    stops: Vec<String>,
     one: bool,
+    explain: bool,
+}
+
+/// A word that was drawn, and the likeliest ones where they are asked for.
+struct Drawn {
+    word: Candidate,
+    likeliest: Vec<Candidate>,
 }
 
 impl<'m> Writer<'m> {
     fn new(model: &'m LanguageModel, writing: &Writing) -> Result<Self> {
         let codec = model.codec();
-        let stop = writing.stop.iter().map(|word| {
-            codec.class(word).ok_or_else(|| {
-                unusable(
-                    format!(
-                        "--stop {word}: the model does not know this word, so it never writes it"
-                    ),
-                    "give a word as the model cuts text, such as a single mark",
-                )
-            })
-        });
+        let stops = writing.stop.iter().map(|stop| spelled(codec, stop));
         Ok(Self {
+            codec,
             generator: model.generate(writing.sampling.clone(), writing.seed),
             length: length(codec, writing),
-            stop: stop.collect::<Result<_>>()?,
-            eos: codec.eos(),
+            stops: stops.collect::<Result<_>>()?,
             one: writing.one,
+            explain: writing.explain,
         })
     }
 
-    /// The next word, unless it is time to stop.
-    fn next(&mut self) -> Option<u32> {
-        let word = self.generator.next()?;
-        let over = self.stop.contains(&word) || self.one && Some(word) == self.eos;
-        (!over).then_some(word)
+    /// Goes on with a text that was read until it is time to stop, and tells `each` every word and what may be shown
+    /// now.
+    fn write(
+        &mut self,
+        text: &str,
+        each: &mut dyn FnMut(&Drawn, &str) -> Result<()>,
+    ) -> Result<Written> {
+        let mut told = Detokenizer::after(self.codec, text);
+        let whole = !matches!(
+            self.codec.encoder().config().tokenizer,
+            TokenKind::File | TokenKind::Bpe
+        );
+        let mut written = Written::new(self.stops.clone(), whole);
+        for _ in 0..self.length {
+            let word = self.generator.draw();
+            let drawn = Drawn {
+                word: self.generator.candidate(word),
+                likeliest: match self.explain {
+                    true => self.generator.candidates(SHOWN),
+                    false => Vec::new(),
+                },
+            };
+            self.generator.read(&[word]);
+            let end = self.one && Some(word) == self.codec.eos();
+            if end || written.push(&told.push(word)) {
+                break;
+            }
+            each(&drawn, written.ready())?;
+        }
+        Ok(written)
+    }
+}
+
+/// A text to stop before, as the model writes it.
+fn spelled(codec: &Codec, stop: &str) -> Result<String> {
+    let tokens = match codec.class(stop) {
+        Some(token) => vec![token],
+        None => codec.encode(stop),
+    };
+    match tokens.is_empty() || tokens.contains(&Codec::UNKNOWN) {
+        true => Err(unusable(
+            format!("--stop {stop}: the model does not know this text, so it never writes it"),
+            "give words that it knows, such as a single mark",
+        )),
+        false => Ok(Detokenizer::text(codec, &tokens)),
     }
 }
 
@@ -155,21 +183,21 @@ fn length(codec: &Codec, writing: &Writing) -> usize {
     writing.length.unwrap_or(usual)
 }
 
-/// The words of a prompt; those that the model does not know are told.
-fn read_prompt(codec: &Codec, prompt: &str) -> Result<Vec<u32>> {
-    warn_unknown(codec, prompt);
-    Ok(codec.encode(prompt))
-}
-
-fn warn_unknown(codec: &Codec, text: &str) {
+/// Tells which words of a text the model does not know.
+pub(super) fn note_unknown(codec: &Codec, text: &str) {
     let unknown = codec.unknown(text);
-    if !unknown.is_empty() {
-        let quoted: Vec<String> = unknown.iter().map(|word| format!("“{word}”")).collect();
-        tell!(
-            "note: the model does not know {}; it reads <unk> there",
-            quoted.join(", ")
-        );
+    if unknown.is_empty() {
+        return;
     }
+    let named = unknown.iter().take(NAMED);
+    let mut names: Vec<String> = named.map(|word| format!("“{word}”")).collect();
+    if let Some(more @ 1..) = unknown.len().checked_sub(NAMED) {
+        names.push(format!("and {more} more"));
+    }
+    tell!(
+        "note: the model does not know {}; it reads <unk> there",
+        names.join(", ")
+    );
 }
 
 fn search(
@@ -181,8 +209,7 @@ fn search(
 ) -> Result<()> {
     let (codec, writing) = (model.codec(), &plan.writing);
     for found in model.beam(words, width, length(codec, writing)) {
-        let mut told = Detokenizer::new(codec);
-        words.iter().for_each(|&word| drop(told.push(word)));
+        let mut told = Detokenizer::after(codec, prompt);
         let written = found.words.iter().map(|&word| told.push(word));
         let text = prompt.to_owned() + &written.collect::<String>();
         let text = text.trim_end_matches('\n');
@@ -196,27 +223,25 @@ fn search(
             output::print(&(serde_json::to_string(&answer)? + "\n"))?;
         } else {
             let mean = found.log_probability / found.words.len().max(1) as f64;
-            output::print(&format!("{mean:8.3}  {}\n", text.replace('\n', "⏎")))?;
+            output::print(&format!("{mean:8.3}  {}\n", text.replace('\n', "↵")))?;
         }
     }
     Ok(())
 }
 
-/// A line for a step: the word taken, then the likeliest ones with bars.
-fn explanation(codec: &Codec, word: u32, candidates: &[Candidate]) -> String {
-    let shown = |word: u32| match codec.word(word) {
-        "\n" => "⏎".to_owned(),
-        " " => "␣".to_owned(),
-        word => word.to_owned(),
-    };
-    let mut line = format!("{:<16}", shown(word));
-    for candidate in candidates {
-        let taken = if candidate.word == word { "*" } else { " " };
-        line.push_str(&format!(
-            " {taken}{:<14}{:>5.1} %",
-            shown(candidate.word),
-            candidate.probability * 100.0
-        ));
+/// A line for a step: the word taken and its probability, then the likeliest ones.
+fn explanation(codec: &Codec, step: &Drawn) -> String {
+    let percent = |word: &Candidate| word.probability * 100.0;
+    let shown = |word: &Candidate| visible(&codec.text(word.word));
+    let mut line = format!("{:<16}{:>5.1} % ", shown(&step.word), percent(&step.word));
+    for candidate in &step.likeliest {
+        let taken = if candidate.word == step.word.word {
+            "*"
+        } else {
+            " "
+        };
+        let (word, percent) = (shown(candidate), percent(candidate));
+        line.push_str(&format!(" {taken}{word:<14}{percent:>5.1} %"));
     }
     line.push('\n');
     line
@@ -236,15 +261,18 @@ struct Answer<'a> {
 #[derive(Serialize)]
 struct Step {
     word: String,
+    probability: f64,
     likeliest: Vec<(String, f64)>,
 }
 
 impl Step {
-    fn new(codec: &Codec, word: u32, candidates: &[Candidate]) -> Self {
-        let named = |c: &Candidate| (codec.word(c.word).to_owned(), c.probability);
+    fn new(codec: &Codec, step: &Drawn) -> Self {
+        let named = |c: &Candidate| (codec.text(c.word), c.probability);
+        let (word, probability) = named(&step.word);
         Self {
-            word: codec.word(word).to_owned(),
-            likeliest: candidates.iter().map(named).collect(),
+            word,
+            probability,
+            likeliest: step.likeliest.iter().map(named).collect(),
         }
     }
 }

@@ -141,8 +141,8 @@ pub(crate) struct Writing {
     /// Divide ln p of a caption by this power of its length: 0 favours short ones [default: the recipe's]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) length_power: Option<f64>,
-    /// Stop before this word; may be repeated
-    #[arg(long, value_name = "WORD")]
+    /// Stop before this text; may be repeated
+    #[arg(long, value_name = "TEXT")]
     pub(crate) stop: Vec<String>,
     /// Stop where the text ends, such as after a paragraph, in place of beginning another
     #[arg(long)]

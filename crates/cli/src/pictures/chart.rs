@@ -85,7 +85,7 @@ pub(crate) fn draw(title: &str, subtitle: &str, legend: Legend, panels: &[Panel]
     canvas.text(Text::new(MARGIN, 36.0, title).size(18.0).bold());
     canvas.text(Text::new(MARGIN, 57.0, subtitle).colour(MUTED));
     if let Some(panel) = shared {
-        draw_legend(&mut canvas, MARGIN, HEAD + 22.0, &panel.series);
+        draw_legend(&mut canvas, MARGIN, HEAD + 22.0, &panel.series, legend);
     }
     for (i, panel) in panels.iter().enumerate() {
         let together = match legend {
@@ -151,15 +151,32 @@ fn draw_panel(canvas: &mut Canvas, area: Rect, panel: &Panel, y: Axis, legend: L
             .bold(),
     );
     draw_grid(canvas, &plot, &panel.x_label);
-    for series in &panel.series {
-        draw_series(canvas, &plot, series);
+    for (series, dash) in panel.series.iter().zip(dashes(&panel.series, legend)) {
+        draw_series(canvas, &plot, series, dash);
     }
     if let Some(mark) = &panel.mark {
         draw_mark(canvas, &plot, mark);
     }
     if legend == Legend::Own {
-        draw_legend(canvas, frame.x, area.y + 46.0, &panel.series);
+        draw_legend(canvas, frame.x, area.y + 46.0, &panel.series, legend);
     }
+}
+
+/// How each series is dashed. Where series stand beside each other in many panels, some may be the same: the first one's
+/// line is whole, and those over it have gaps of different lengths, through which it can be seen.
+fn dashes(series: &[Series], legend: Legend) -> Vec<Option<f32>> {
+    const LENGTHS: [Option<f32>; 6] =
+        [None, Some(14.0), Some(9.0), Some(6.0), Some(4.0), Some(2.5)];
+    let mut lines = 0;
+    let dash = |series: &Series| match series.style {
+        Style::Dashes => Some(4.0),
+        Style::Line | Style::Dots if legend == Legend::Shared => {
+            lines += 1;
+            LENGTHS[(lines - 1) % LENGTHS.len()]
+        }
+        _ => None,
+    };
+    series.iter().map(dash).collect()
 }
 
 fn finite(series: &Series) -> impl Iterator<Item = (f64, f64)> + '_ {
@@ -252,26 +269,29 @@ fn draw_grid(canvas: &mut Canvas, plot: &Plot, x_label: &str) {
     canvas.text(label.anchor(Anchor::Middle));
 }
 
-fn draw_series(canvas: &mut Canvas, plot: &Plot, series: &Series) {
+fn draw_series(canvas: &mut Canvas, plot: &Plot, series: &Series, dash: Option<f32>) {
     if series.style == Style::Hidden {
         return;
     }
     let points: Vec<_> = finite(series).map(|point| plot.at(point)).collect();
-    let width = if series.style == Style::Faint {
-        1.0
-    } else {
-        2.0
+    let width = match series.style {
+        Style::Faint => 1.0,
+        Style::Dashes => 1.5,
+        _ => 2.0,
     };
-    let stroke = match series.style {
-        Style::Dashes => Stroke::dashed(series.colour, 1.5, 4.0),
-        _ => Stroke::solid(series.colour, width),
-    };
-    canvas.polyline(points.clone(), stroke);
+    canvas.polyline(points.clone(), stroke(series.colour, width, dash));
     let crowded = points.len() > 30;
     if series.style == Style::Dots && !crowded || points.len() == 1 {
         for (x, y) in points {
             canvas.circle(x, y, 3.2, series.colour, Some(Stroke::solid(WHITE, 1.0)));
         }
+    }
+}
+
+fn stroke(colour: Colour, width: f32, dash: Option<f32>) -> Stroke {
+    match dash {
+        Some(dash) => Stroke::dashed(colour, width, dash),
+        None => Stroke::solid(colour, width),
     }
 }
 
@@ -320,14 +340,15 @@ fn draw_mark(canvas: &mut Canvas, plot: &Plot, mark: &Mark) {
     canvas.text(label);
 }
 
-fn draw_legend(canvas: &mut Canvas, left: f32, y: f32, series: &[Series]) {
+fn draw_legend(canvas: &mut Canvas, left: f32, y: f32, series: &[Series], legend: Legend) {
     let mut x = left;
-    let named = |series: &&Series| !matches!(series.style, Style::Faint | Style::Hidden);
-    for series in series.iter().filter(named) {
-        let stroke = match series.style {
-            Style::Dashes => Stroke::dashed(series.colour, 1.5, 4.0),
-            _ => Stroke::solid(series.colour, 2.5),
+    for (series, dash) in series.iter().zip(dashes(series, legend)) {
+        let width = match series.style {
+            Style::Faint | Style::Hidden => continue,
+            Style::Dashes => 1.5,
+            Style::Line | Style::Dots => 2.5,
         };
+        let stroke = stroke(series.colour, width, dash);
         canvas.line((x, y - 4.0), (x + 18.0, y - 4.0), stroke);
         if series.style == Style::Dots {
             canvas.circle(

@@ -151,13 +151,10 @@ impl Axis {
 fn summary(records: &[Record]) -> String {
     let mut parts = Vec::new();
     if let Some(epoch) = records.iter().filter_map(|record| record.epoch).max() {
-        parts.push(format!(
-            "{epoch} epoch{}",
-            if epoch == 1 { "" } else { "s" }
-        ));
+        parts.push(crate::wording::counted(epoch as u64, "epoch"));
     }
     if let Some(step) = records.iter().filter_map(|record| record.step).max() {
-        parts.push(format!("{} steps", crate::wording::count(step)));
+        parts.push(crate::wording::counted(step, "step"));
     }
     let best = records.iter().rfind(|record| record.best);
     if let Some(perplexity) = best.and_then(perplexity) {

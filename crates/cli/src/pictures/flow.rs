@@ -23,6 +23,19 @@ pub(super) struct Flow {
     pub(super) left_out: usize,
 }
 
+impl Flow {
+    /// Lines with the one that says what found no room.
+    pub(super) fn height(&self) -> usize {
+        self.lines.len() + usize::from(self.left_out > 0)
+    }
+
+    /// What found no room, if anything did.
+    pub(super) fn note(&self) -> Option<String> {
+        let words = || crate::wording::counted(self.left_out as u64, "more word");
+        (self.left_out > 0).then(|| format!("… and {}", words()))
+    }
+}
+
 /// Wraps `text` into at most `most_lines` lines of `room`. Ranges are bytes of `text`, in order and apart;
 /// those that are not are ignored.
 pub(super) fn wrap(
@@ -188,6 +201,10 @@ mod tests {
         let flow = wrap("one two three four", &[], 10.0, 24.0, 2);
         assert_eq!(flow.lines.len(), 2);
         assert_eq!(flow.left_out, 2);
+        assert_eq!(
+            (flow.height(), flow.note().as_deref()),
+            (3, Some("… and 2 more words"))
+        );
         let long = "x".repeat(500);
         let flow = wrap(&long, &[], 10.0, 60.0, 1000);
         assert!(

@@ -47,8 +47,7 @@ pub(crate) fn draw(words: &Words<'_>) -> Canvas {
     let probabilities = likeliest(words.probabilities);
     let strongest = strongest(words.text, words.weights);
     let text_top = 106.0;
-    let text_height =
-        20.0 + LINE_HEIGHT * (flow.lines.len() + usize::from(flow.left_out > 0)) as f32;
+    let text_height = 20.0 + LINE_HEIGHT * flow.height() as f32;
     let bars_top = text_top + text_height + 44.0;
     let bars = probabilities.len().max(strongest.len()).max(1) as f32;
     let title = title(words);
@@ -180,13 +179,8 @@ fn draw_text(
             canvas.text(text.exact_width());
         }
     }
-    if flow.left_out > 0 {
+    if let Some(note) = flow.note() {
         let baseline = top + LINE_HEIGHT * flow.lines.len() as f32 + 17.0;
-        let plural = if flow.left_out == 1 { "" } else { "s" };
-        let note = format!(
-            "… and {} more word{plural}",
-            crate::wording::count(flow.left_out as u64)
-        );
         canvas.text(Text::new(left, baseline, note).colour(MUTED));
     }
 }

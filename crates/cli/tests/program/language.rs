@@ -12,9 +12,7 @@ fn text() -> String {
     (0..160).map(line).collect()
 }
 
-const SMALL: [&str; 10] = [
-    "--set",
-    "model.hidden_size=24",
+const SMALL: [&str; 8] = [
     "--set",
     "model.embedding_size=16",
     "--set",
@@ -58,12 +56,19 @@ fn from_a_book_to_its_own_words() {
     assert_eq!(write(&["--length", "0"]), "“Well,” said\n");
     assert_eq!(write(&["--one", "--greedy"]).lines().count(), 1);
     assert!(!write(&["--stop", "to", "--greedy"]).contains(" to "));
+    let stopped = write(&["--stop", "to Ahab", "--length", "60", "--seed", "5"]);
+    assert!(
+        !stopped.contains("to Ahab") && !stopped.ends_with(" \n"),
+        "{stopped}"
+    );
+    let spaced = desk.unfold(&["run", "run", "--prompt", "“Well,” said ", "--greedy"]);
+    assert!(!spaced.ended(0).out.contains("said  "));
     assert_eq!(write(&["--beam", "3", "--length", "6"]).lines().count(), 3);
     let explained = write(&["--explain", "--length", "4"]);
     assert!(
         explained
             .lines()
-            .filter(|line| line.matches('%').count() == 5)
+            .filter(|line| line.matches('%').count() == 6)
             .count()
             == 4
     );
@@ -72,9 +77,10 @@ fn from_a_book_to_its_own_words() {
     assert_eq!(
         (
             json["tokens"].as_u64(),
-            json["steps"][3]["likeliest"][4][0].is_string()
+            json["steps"][3]["likeliest"][4][0].is_string(),
+            json["steps"][3]["probability"].as_f64() > Some(0.0)
         ),
-        (Some(4), true)
+        (Some(4), true, true)
     );
 
     let typed = desk.unfold_reading(
@@ -105,6 +111,56 @@ fn from_a_book_to_its_own_words() {
             "{name}: {pictures}"
         );
     }
+}
+
+#[test]
+fn a_line_break_ends_a_line_of_the_prompt() {
+    let desk = Desk::new();
+    let line = |i: usize| format!("{} speaks :\nhow now ?\n", ["ahab", "stubb"][i % 2]);
+    desk.write("play.txt", &(0..300).map(line).collect::<String>());
+    let train = [
+        &[
+            "train",
+            "language",
+            "play.txt",
+            "-q",
+            "--set",
+            "data.eos=line",
+        ],
+        &SMALL[..],
+    ];
+    desk.unfold(&train.concat()).ended(0);
+    let likeliest = |prompt: &str| {
+        let run = [
+            "run",
+            "run",
+            "--prompt",
+            prompt,
+            "--explain",
+            "--json",
+            "--length",
+            "1",
+        ];
+        desk.unfold(&run).ended(0).json()["steps"][0]["likeliest"][0][0].clone()
+    };
+    assert_eq!(likeliest("ahab speaks :"), "<eos>");
+    assert_eq!(likeliest("ahab speaks :\n"), "how");
+}
+
+#[test]
+fn a_training_that_diverges_is_no_success() {
+    let desk = Desk::new();
+    desk.write("book.txt", &text());
+    let rate = [
+        "train.optimizer=sgd",
+        "train.learning_rate=1e30",
+        "train.schedule=constant",
+    ];
+    let sets = rate.iter().flat_map(|setting| ["--set", setting]);
+    let train = ["train", "language", "book.txt", "-q"].into_iter();
+    let train: Vec<&str> = train.chain(SMALL).chain(sets).collect();
+    desk.unfold(&train).ended(1).complained(&["learning rate"]);
+    assert!(!desk.path("run/model.safetensors").exists());
 }
 
 #[test]
@@ -150,11 +206,16 @@ fn mistakes_are_named() {
         &["train", "text", "book.txt", "--recipe", "run/recipe.toml"],
         &["task", "language"],
     );
-    // Unknown words are told and read as such; no prompt at all is a beginning too.
+    // Unknown words are told, some of many, and read as such; no prompt at all is a beginning too.
     let said = desk
         .unfold(&["run", "run", "--prompt", "zebra", "--length", "3"])
         .ended(0);
     said.complained(&["“zebra”", "<unk>"]);
+    let many: String = (0..50).map(|i| format!("zebra{i} ")).collect();
+    let said = desk
+        .unfold(&["show", "run", "surprise", "--text", &many])
+        .ended(0);
+    said.complained(&["“zebra0”", "and 40 more"]);
     desk.unfold(&["run", "run", "--prompt", "", "--length", "3"])
         .ended(0);
 }

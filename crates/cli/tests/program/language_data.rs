@@ -8,9 +8,7 @@ fn lines(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(move |i| format!("{} saw the white whale", who[i % 3]))
 }
 
-const SMALL: [&str; 10] = [
-    "--set",
-    "model.hidden_size=16",
+const SMALL: [&str; 8] = [
     "--set",
     "model.embedding_size=12",
     "--set",
@@ -139,7 +137,7 @@ fn little_text() {
     train("whale whale whale", &never).ended(0);
     for (text, more, words) in [
         ("", &whole[..], "empty"),
-        ("\n\n \n", &whole, "no word is left"),
+        ("\n\n \n", &whole, "there is no word to learn"),
         ("whale", &never, "a single token"),
         (
             "white whale",

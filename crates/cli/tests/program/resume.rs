@@ -120,7 +120,7 @@ fn a_killed_language_model_goes_on_with_its_states() {
     let line = |i: usize| format!("{} saw the whale, and {} did not\n", i % 7, i % 5);
     desk.write("book.txt", &(0..2000).map(line).collect::<String>());
     let train = |out: &str| {
-        let words = "train language book.txt --set model.hidden_size=64 --set model.embedding_size=32 \
+        let words = "train language book.txt --set model.embedding_size=32 \
                      --set train.epochs=3 --set train.batch_size=4 --set window.length=10 \
                      --set window.restart=0.1 --set tokens.min_count=1 --set train.checkpoint_seconds=0.05 -q --out";
         let words = words.split_whitespace().chain([out]).map(str::to_owned);

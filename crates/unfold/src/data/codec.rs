@@ -1,16 +1,20 @@
 //! Text to the classes of a language model and back.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::encoder::Reader;
 use super::{
-    Corpus, CorpusPart, Encoder, Ends, TokenConfig, TokenStream, TokenWriter, Vocabulary, Watch,
-    concurrent,
+    Corpus, CorpusPart, Encoder, Ends, TokenConfig, TokenKind, TokenStream, TokenWriter,
+    Vocabulary, Watch, concurrent,
 };
 use crate::error::{Error, Result};
 
 /// Texts encoded together.
 const BLOCK: usize = 4096;
+/// The word that the end of a text is.
+const EOS: &str = "<eos>";
 
 /// The tokens that a language model reads and predicts: class 0 is `<unk>`, every unknown word;
 /// class 1 is `<eos>`, the end of a text, where texts have ends; the words follow, most frequent
@@ -70,6 +74,19 @@ impl Codec {
         self.eos().or_else(line_break)
     }
 
+    /// What a person should know of the words that were learned.
+    pub fn note(&self) -> Option<String> {
+        let config = self.encoder.config();
+        let learned = self.encoder.size() - 2;
+        let words = matches!(config.tokenizer, TokenKind::Words | TokenKind::Whitespace);
+        (words && config.max_size > 0 && learned == config.max_size).then(|| {
+            format!(
+                "the {learned} most frequent words are known and all others are <unk> (tokens.max_size); \
+                 tokens.max_size = 0 knows all, for which model.cutoffs save time"
+            )
+        })
+    }
+
     /// Where texts end.
     pub fn ends(&self) -> Ends {
         self.ends
@@ -86,16 +103,44 @@ impl Codec {
     /// When there is no such class.
     pub fn word(&self, class: u32) -> &str {
         if Some(class) == self.eos() {
-            return "<eos>";
+            return EOS;
         }
         let word = self.encoder.vocabulary().word(self.id(class));
         word.unwrap_or_else(|| panic!("class {class} of {}", self.classes()))
     }
 
+    /// The text that a class stands for: of a piece not its spelling in the vocabulary, in which bytes have
+    /// letters of their own. A piece that is no whole letter, and what stands for no text, keep theirs.
+    ///
+    /// # Panics
+    /// When there is no such class.
+    pub fn text(&self, class: u32) -> String {
+        let word = self.word(class);
+        let kind = self.encoder.config().tokenizer;
+        let piece = matches!(kind, TokenKind::File | TokenKind::Bpe) && Some(class) != self.eos();
+        let text = piece.then(|| self.encoder.decode_file(&[self.id(class)]));
+        let whole = |text: &String| !text.is_empty() && !text.contains('\u{fffd}');
+        text.flatten()
+            .filter(whole)
+            .unwrap_or_else(|| word.to_owned())
+    }
+
+    /// The class that `text` is a single token of, as inside a text or at its beginning, or that the vocabulary
+    /// spells so.
+    pub fn named(&self, text: &str) -> Option<u32> {
+        let single = |text: &str| match self.encode(text)[..] {
+            [class] if class != Codec::UNKNOWN => Some(class),
+            _ => None,
+        };
+        single(&format!(" {text}"))
+            .or_else(|| single(text))
+            .or_else(|| self.class(text))
+    }
+
     /// The class of a word that is known.
     pub fn class(&self, word: &str) -> Option<u32> {
         match self.eos() {
-            Some(eos) if word == "<eos>" => Some(eos),
+            Some(eos) if word == EOS => Some(eos),
             _ => self.encoder.vocabulary().id(word).map(|id| match id {
                 Vocabulary::UNKNOWN => Codec::UNKNOWN,
                 id => id - 1 + self.eos().unwrap_or(0),
@@ -111,18 +156,32 @@ impl Codec {
         }
     }
 
-    /// The tokens of a text; none for an empty one.
+    /// The classes of [`Codec::tokens`].
     pub fn encode(&self, text: &str) -> Vec<u32> {
-        let tokens = self.encoder.tokens(text).into_iter();
+        let tokens = self.tokens(text).into_iter();
         tokens
             .map(|(_, word)| self.class(&word).unwrap_or(Codec::UNKNOWN))
             .collect()
     }
 
+    /// The tokens of a text that may go on, each with its place in bytes; none for an empty one. Where lines or
+    /// paragraphs are texts, `<eos>` stands for what ends them; none is put at the end.
+    pub fn tokens(&self, text: &str) -> Vec<(Range<usize>, String)> {
+        let mut tokens = Vec::new();
+        for (stretch, end) in stretches(text, self.ends) {
+            let inside = self.encoder.tokens(&text[stretch.clone()]);
+            let moved =
+                |place: Range<usize>| stretch.start + place.start..stretch.start + place.end;
+            tokens.extend(inside.into_iter().map(|(place, word)| (moved(place), word)));
+            tokens.extend(end.map(|end| (end, EOS.to_owned())));
+        }
+        tokens
+    }
+
     /// The words of a text that are not known, each once.
     pub fn unknown(&self, text: &str) -> Vec<String> {
         let mut unknown: Vec<String> = Vec::new();
-        for (_, word) in self.encoder.tokens(text) {
+        for (_, word) in self.tokens(text) {
             if self.class(&word).is_none() && !unknown.contains(&word) {
                 unknown.push(word);
             }
@@ -166,5 +225,99 @@ impl Codec {
             return Err(Error::data(corpus.name(), problem, "give more text"));
         }
         Ok(stream)
+    }
+}
+
+/// Where the texts inside a text lie, as [`Corpus::visit`] hands them out, each with the place of the line breaks that
+/// end it; none for the last one, which may go on.
+fn stretches(text: &str, ends: Ends) -> Vec<(Range<usize>, Option<Range<usize>>)> {
+    let mut found = Vec::new();
+    let (mut start, mut at) = (0, 0);
+    for line in text.split_inclusive('\n') {
+        let begin = at;
+        at += line.len();
+        let over = match ends {
+            Ends::Line => line.ends_with('\n'),
+            Ends::Paragraph => line.ends_with('\n') && line.trim().is_empty(),
+            Ends::Auto | Ends::Document | Ends::Never => false,
+        };
+        if !over {
+            continue;
+        }
+        let inside = match ends {
+            Ends::Line => line.strip_suffix("\r\n").unwrap_or(&line[..line.len() - 1]),
+            _ => text[start..begin].trim_end_matches(['\r', '\n']),
+        };
+        let end = start + inside.len();
+        // Blank lines before a paragraph end nothing.
+        if ends == Ends::Line || !inside.is_empty() {
+            found.push((start..end, Some(end..at)));
+        }
+        start = at;
+    }
+    if start < text.len() {
+        found.push((start..text.len(), None));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::CorpusSource;
+
+    /// A codec that has learned `text`.
+    fn codec(text: &str, ends: Ends, tokenizer: TokenKind) -> Codec {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        std::fs::write(&path, text).unwrap();
+        let corpus = Corpus::read(&path, &CorpusSource::default()).unwrap();
+        let config = TokenConfig {
+            tokenizer,
+            max_size: 300,
+            ..TokenConfig::default()
+        };
+        Codec::fit(&corpus, ends, &config, &mut |_| {}).unwrap()
+    }
+
+    #[test]
+    fn line_breaks_end_texts_where_they_did_in_training() {
+        let read = |ends, text: &str| {
+            let codec = codec(
+                &"one two\n\nthree four\n\n".repeat(9),
+                ends,
+                TokenKind::Words,
+            );
+            let tokens = codec.tokens(text).into_iter();
+            let words: Vec<String> = tokens.map(|(_, word)| word).collect();
+            words.join(" ")
+        };
+        let text = "one\r\ntwo\n\n\nthree\n";
+        let lines = "one <eos> two <eos> <eos> <eos> three <eos>";
+        assert_eq!(read(Ends::Line, text), lines);
+        assert_eq!(read(Ends::Line, "one"), "one");
+        assert_eq!(read(Ends::Paragraph, text), "one two <eos> three");
+        assert_eq!(read(Ends::Paragraph, "\n\none\n\n"), "one <eos>");
+        assert_eq!(read(Ends::Document, text), "one two three");
+        assert_eq!(read(Ends::Never, text), "one two three");
+    }
+
+    #[test]
+    fn tokens_stand_where_they_say() {
+        let text = "one two\n\nthree four\n\n";
+        let codec = codec(&text.repeat(9), Ends::Paragraph, TokenKind::Words);
+        let tokens = codec.tokens(text).into_iter();
+        let places: Vec<&str> = tokens.map(|(place, _)| &text[place]).collect();
+        assert_eq!(places, ["one", "two", "\n\n", "three", "four", "\n\n"]);
+    }
+
+    #[test]
+    fn pieces_are_known_by_their_text() {
+        let text = "the whale and the sea; ".repeat(99);
+        let codec = codec(&text, Ends::Never, TokenKind::Bpe);
+        let class = codec.named("the").unwrap();
+        assert_eq!((codec.word(class), &*codec.text(class)), ("Ġthe", " the"));
+        assert_eq!(codec.named("Ġthe"), Some(class));
+        assert_eq!(codec.named("the whale"), None);
     }
 }

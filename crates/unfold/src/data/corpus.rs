@@ -510,6 +510,11 @@ fn text_of(line: &str, field: Option<&str>, place: impl Fn() -> String) -> Resul
     let usual = ["text", "content", "body"];
     let names = field.as_ref().map_or(&usual[..], std::slice::from_ref);
     let found = names.iter().find_map(|name| object.get(*name)?.as_str());
+    if let (None, Some(name)) = (found, names.iter().find(|name| object.contains_key(**name))) {
+        let problem = format!("`{name}` is {}, which is no text", object[*name]);
+        let remedy = "write texts in quotes, or name another field with data.text";
+        return Err(Error::data(place(), problem, remedy));
+    }
     found.map(str::to_owned).ok_or_else(|| {
         let fields: Vec<&str> = object.keys().map(String::as_str).collect();
         Error::data(

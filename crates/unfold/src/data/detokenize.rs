@@ -29,6 +29,17 @@ impl<'a> Detokenizer<'a> {
         }
     }
 
+    /// Goes on with a text that stands there already.
+    pub fn after(codec: &'a Codec, text: &str) -> Detokenizer<'a> {
+        let mut detokenizer = Detokenizer::new(codec);
+        for token in codec.encode(text) {
+            detokenizer.push(token);
+        }
+        // Words need no space after white space.
+        detokenizer.glued |= text.ends_with(char::is_whitespace);
+        detokenizer
+    }
+
     /// What the next token adds to the text; `<eos>` ends the line.
     pub fn push(&mut self, token: u32) -> String {
         if Some(token) == self.codec.eos() {
@@ -123,8 +134,8 @@ mod tests {
     use super::*;
     use crate::data::{Corpus, CorpusSource, Ends, TokenConfig};
 
-    /// A codec that has learned `text`, and the text cut and joined again.
-    fn there_and_back(text: &str, config: &TokenConfig) -> String {
+    /// A codec that has learned `text`.
+    fn learned(text: &str, config: &TokenConfig) -> Codec {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.txt");
         std::fs::write(&path, text).unwrap();
@@ -134,8 +145,27 @@ mod tests {
             ..CorpusSource::default()
         };
         let corpus = Corpus::read(&path, &source).unwrap();
-        let codec = Codec::fit(&corpus, Ends::Never, config, &mut |_| {}).unwrap();
+        Codec::fit(&corpus, Ends::Never, config, &mut |_| {}).unwrap()
+    }
+
+    /// A text cut and joined again by a codec that has learned it.
+    fn there_and_back(text: &str, config: &TokenConfig) -> String {
+        let codec = learned(text, config);
         Detokenizer::text(&codec, &codec.encode(text))
+    }
+
+    #[test]
+    fn words_go_on_after_white_space_without_another_space() {
+        let codec = learned("the whale is here", &TokenConfig::default());
+        let is = codec.class("is").unwrap();
+        for (text, next) in [
+            ("The whale", " is"),
+            ("The whale ", "is"),
+            ("whale\n", "is"),
+            ("", "is"),
+        ] {
+            assert_eq!(Detokenizer::after(&codec, text).push(is), next, "{text:?}");
+        }
     }
 
     #[test]

@@ -114,6 +114,7 @@ impl Encoder {
             });
             Ok(())
         })?;
+        let nothing = words.is_empty();
         encoder.vocabulary = match &encoder.file {
             Some(file) => file_vocabulary(&file.tokenizer, &words),
             None => {
@@ -122,12 +123,19 @@ impl Encoder {
             }
         };
         if encoder.vocabulary.len() <= 2 && buckets.iter().all(|(documents, _)| *documents == 0) {
-            let problem = format!(
-                "no word is left of {} documents (min_count = {})",
-                encoder.documents, config.min_count
-            );
-            let remedy =
-                "lower min_count, give longer documents, or check what is removed from them";
+            let (problem, remedy) = match nothing {
+                true => (
+                    "there is no word to learn".to_owned(),
+                    "give texts with words in them, or check what is removed from them",
+                ),
+                false => (
+                    format!(
+                        "no word is left of {} documents (min_count = {})",
+                        encoder.documents, config.min_count
+                    ),
+                    "lower min_count, give longer documents, or check what is removed from them",
+                ),
+            };
             return Err(Error::data("vocabulary", problem, remedy));
         }
         let least = config.bucket_min_count.max(1);

@@ -150,7 +150,10 @@ impl<T: Keep> Files<T> {
             None => Err(Error::data(
                 &self.name,
                 "holds no file",
-                format!("put each class's {} in a folder of its own", self.noun),
+                format!(
+                    "put {} there; where they have classes, those of each in a folder of its own",
+                    self.noun
+                ),
             )),
         }
     }

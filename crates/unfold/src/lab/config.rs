@@ -101,12 +101,34 @@ impl LabConfig {
             all.join(",")
         };
         let pixels = list(&Pixels::DISTANCES);
+        let tasks: Vec<&str> = self.tasks.iter().map(|task| task.name()).collect();
+        let cells: Vec<&str> = self.cells.iter().map(|cell| cell.name()).collect();
+        let once = |names: &[&str]| (1..names.len()).all(|i| !names[..i].contains(&names[i]));
+        let pictures = self.tasks.iter().all(|task| task.needs_pictures());
         let checks = [
             (
                 "tasks",
                 !self.tasks.is_empty(),
                 String::new(),
                 "at least one task".to_owned(),
+            ),
+            (
+                "tasks",
+                once(&tasks),
+                tasks.join(","),
+                "each task once".to_owned(),
+            ),
+            (
+                "tasks",
+                !pictures || self.mnist.is_some(),
+                tasks.join(","),
+                "other tasks, or name the folder of MNIST's files with --mnist".to_owned(),
+            ),
+            (
+                "cells",
+                once(&cells),
+                cells.join(","),
+                "each cell once".to_owned(),
             ),
             (
                 "cells",
@@ -219,8 +241,11 @@ mod tests {
         };
         assert_eq!(said(&|_| {}), Ok(()));
         type Change = fn(&mut LabConfig);
-        let cases: [(&str, Change); 9] = [
+        let cases: [(&str, Change); 12] = [
             ("--tasks", |c| c.tasks.clear()),
+            ("--tasks mnist", |c| c.tasks = vec![TaskKind::Mnist]),
+            ("--tasks copy,copy", |c| c.tasks = vec![TaskKind::Copy; 2]),
+            ("--cells gru,gru", |c| c.cells = vec![CellKind::Gru; 2]),
             ("--distances 0,5", |c| c.distances = vec![0, 5]),
             ("--distances 20,10", |c| c.distances = vec![20, 10]),
             ("--pixels 50", |c| c.pixels = vec![50]),

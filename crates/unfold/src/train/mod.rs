@@ -242,7 +242,7 @@ pub struct Outcome {
 /// one, and leaves the best parameters in `params`.
 ///
 /// # Errors
-/// When the loss or a gradient stops being finite, a checkpoint cannot be written or read, or
+/// When the loss, a gradient or the validation loss stops being finite, a checkpoint cannot be written or read, or
 /// the observer asks to stop ([`crate::ErrorKind::Interrupted`]; all is saved then).
 pub fn fit<T: Task>(
     task: &T,
@@ -461,6 +461,11 @@ impl<T: Task> Training<'_, T> {
         let kept = average.as_ref().unwrap_or(params);
         let validation = self.task.validate(kept)?;
         let train_loss = self.state.loss_sum / self.per_epoch as f64;
+        if let Some(loss) = validation.map(|v| v.loss).filter(|loss| !loss.is_finite()) {
+            let place = format!("epoch {}", epoch + 1);
+            let problem = format!("the validation loss is {loss}");
+            return Err(Error::training(place, problem, SLOWER));
+        }
         self.state.loss_sum = 0.0;
         self.state.carried.clear();
         let mut best = false;
@@ -568,6 +573,10 @@ fn diverged(step: usize, loss: f64, pass: &Pass<f32>, params: &Params<f32>) -> E
     Error::training(
         format!("step {step}"),
         format!("the loss is {loss} and {culprit}"),
-        "try a learning rate ten times smaller, or clip the gradient (train.clip_norm = 1)",
+        SLOWER,
     )
 }
+
+/// What helps against a training that diverges.
+pub(crate) const SLOWER: &str =
+    "try a learning rate ten times smaller, or clip the gradient (train.clip_norm = 1)";

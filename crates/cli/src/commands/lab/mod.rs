@@ -24,6 +24,7 @@ use crate::tell::tell;
 /// Compares what recurrent cells remember. The page is there from the first finished task on.
 pub(super) fn memory(plan: &LabMemory) -> Result<()> {
     let interrupt = Interrupt::install()?;
+    check_room(&plan.out)?;
     let mut watch = Watch::new(plan, interrupt);
     let results = lab::memory(&plan.config, &mut watch);
     watch.finish();
@@ -55,13 +56,26 @@ fn save(path: &Path, results: &LabResults) -> Result<()> {
 
 /// Writes a page, with its folder where there is none.
 fn write(path: &Path, html: &str) -> Result<()> {
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, "create", &error))?;
-    }
+    make_folder(path)?;
     Ok(write_atomic(path, html.as_bytes())?)
+}
+
+/// Refuses a page that cannot be written, before hours are spent on what it shows. Its folder is there then.
+fn check_room(path: &Path) -> Result<()> {
+    make_folder(path)?;
+    let probe = path.with_extension("html.probe");
+    std::fs::write(&probe, "").map_err(|error| Error::io(path, "write", &error))?;
+    std::fs::remove_file(&probe).map_err(|error| Error::io(&probe, "remove", &error))?;
+    Ok(())
+}
+
+fn make_folder(path: &Path) -> Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let made = folder.map_or(Ok(()), std::fs::create_dir_all);
+    made.map_err(|error| Error::io(folder.unwrap_or(path), "create", &error))?;
+    Ok(())
 }
 
 /// Writes the page of what is done so far; that it cannot is no reason to stop, as it is tried again at the end.

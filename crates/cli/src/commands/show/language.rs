@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use anyhow::Result;
+use unfold::data::TokenKind;
 use unfold::tasks::language::{LanguageModel, Seen};
 
 use super::draw_curves;
+use crate::commands::write::note_unknown;
 use crate::failure::unusable;
 use crate::flags::Picture;
 use crate::pictures::canvas::Canvas;
@@ -15,10 +17,11 @@ use crate::pictures::heat::{self, Map};
 use crate::pictures::ticks::Format;
 use crate::pictures::{neighbours, surprise};
 use crate::plan::Language;
+use crate::wording::{counted, visible};
 
 /// Most units of a heat map: those that change most.
 const MOST_UNITS: usize = 64;
-/// Most words of a heat map.
+/// Most words, characters or pieces of a heat map.
 const MOST_WORDS: usize = 160;
 /// Neighbours listed.
 const NEIGHBOURS: usize = 12;
@@ -39,15 +42,21 @@ pub(super) fn draw(run: &Path, plan: &Language) -> Result<Vec<(&'static str, Can
                 "give a text to read, such as 'The whale rose.'",
             ));
         }
+        note_unknown(model.codec(), text);
+        let noun = match model.codec().encoder().config().tokenizer {
+            TokenKind::Words | TokenKind::Whitespace => "word",
+            TokenKind::Characters => "character",
+            TokenKind::File | TokenKind::Bpe => "piece",
+        };
         let layer = layer(&model, plan.layer)?;
         if wants(Picture::Surprise) {
-            drawn.push(("surprise", surprise::draw(text, &seen)));
+            drawn.push(("surprise", surprise::draw(text, &seen, noun)));
         }
         if wants(Picture::States) {
-            drawn.push(("states", states(&seen, layer)));
+            drawn.push(("states", states(&seen, layer, noun)));
         }
         if wants(Picture::Gates) {
-            match gates(&seen, layer) {
+            match gates(&seen, layer, noun) {
                 Some(canvas) => drawn.push(("gates", canvas)),
                 None if plan.picture.is_some() => {
                     let problem = "gates: an Elman network has none";
@@ -57,10 +66,10 @@ pub(super) fn draw(run: &Path, plan: &Language) -> Result<Vec<(&'static str, Can
             }
         }
         if wants(Picture::Gradients) {
-            match gradients(&model, text, &seen) {
+            match gradients(&model, text, &seen, noun) {
                 Some(canvas) => drawn.push(("gradients", canvas)),
                 None if plan.picture.is_some() => {
-                    let problem = "gradients: the text has a single word";
+                    let problem = format!("gradients: the text has a single {noun}");
                     return Err(unusable(problem, "give a longer one"));
                 }
                 None => {}
@@ -70,11 +79,17 @@ pub(super) fn draw(run: &Path, plan: &Language) -> Result<Vec<(&'static str, Can
     if let Some(word) = plan.word.as_ref().filter(|_| wants(Picture::Neighbours)) {
         let found = model.neighbours(word, NEIGHBOURS).ok_or_else(|| {
             unusable(
-                format!("--word {word}: the model does not know this word"),
+                format!(
+                    "--word {word}: is no single word, character or piece that the model knows"
+                ),
                 "check its spelling and its first letter: models may tell The from the",
             )
         })?;
-        drawn.push(("neighbours", neighbours::draw(word, &found)));
+        let shown: Vec<(String, f64)> = found
+            .into_iter()
+            .map(|(word, cosine)| (visible(&word), cosine))
+            .collect();
+        drawn.push(("neighbours", neighbours::draw(&visible(word), &shown)));
     }
     if drawn.is_empty() {
         return Err(unusable(
@@ -98,12 +113,19 @@ fn layer(model: &LanguageModel, wanted: Option<usize>) -> Result<usize> {
 }
 
 fn words(seen: &[Seen]) -> Vec<String> {
-    let shown = |seen: &Seen| match seen.word.as_str() {
-        "\n" => "⏎".to_owned(),
-        " " => "␣".to_owned(),
-        word => word.to_owned(),
-    };
-    seen.iter().take(MOST_WORDS).map(shown).collect()
+    let shown = seen.iter().map(|seen| visible(&seen.word));
+    shown.take(MOST_WORDS).collect()
+}
+
+/// What a column of a heat map is, and which of the text's words have one where not all have.
+fn columns(seen: &[Seen], noun: &str) -> String {
+    match seen.len() {
+        0..=MOST_WORDS => format!("each column a {noun}"),
+        all => format!(
+            "each column one of the first {MOST_WORDS} of {}",
+            counted(all as u64, noun)
+        ),
+    }
 }
 
 /// The units that change most over the words, in their own order, as rows.
@@ -128,21 +150,24 @@ fn rows<'a>(seen: &'a [Seen], of: impl Fn(&'a Seen) -> &'a [f32]) -> Vec<Vec<f32
     chosen.into_iter().map(row).collect()
 }
 
-fn states(seen: &[Seen], layer: usize) -> Canvas {
+fn states(seen: &[Seen], layer: usize, noun: &str) -> Canvas {
     let map = Map {
         title: format!("Layer {}", layer + 1),
         rows: rows(seen, |seen| &seen.layers[layer].hidden),
         signed: true,
     };
-    let note = "each row is a unit (those that change most), each column the state after a word";
-    heat::draw("Hidden states", note, &words(seen), &[map])
+    let note = format!(
+        "states after reading: each row is a unit (those that change most), {}",
+        columns(seen, noun)
+    );
+    heat::draw("Hidden states", &note, &words(seen), &[map])
 }
 
-fn gates(seen: &[Seen], layer: usize) -> Option<Canvas> {
+fn gates(seen: &[Seen], layer: usize, noun: &str) -> Option<Canvas> {
     let names: &[(usize, &str)] = match seen[0].layers[layer].gates.len() {
         3 => &[(0, "Reset gate"), (1, "Update gate: 1 keeps the old state")],
         4 => &[
-            (0, "Input gate: 1 lets the word in"),
+            (0, "Input gate: 1 lets in what is read"),
             (1, "Forget gate: 1 keeps the old cell"),
             (3, "Output gate: 1 shows the cell"),
         ],
@@ -155,11 +180,14 @@ fn gates(seen: &[Seen], layer: usize) -> Option<Canvas> {
     };
     let maps: Vec<Map> = names.iter().map(map).collect();
     let title = format!("Gates of layer {}", layer + 1);
-    let note = "each row is a unit (those that change most), each column a word";
-    Some(heat::draw(&title, note, &words(seen), &maps))
+    let note = format!(
+        "each row is a unit (those that change most), {}",
+        columns(seen, noun)
+    );
+    Some(heat::draw(&title, &note, &words(seen), &maps))
 }
 
-fn gradients(model: &LanguageModel, text: &str, seen: &[Seen]) -> Option<Canvas> {
+fn gradients(model: &LanguageModel, text: &str, seen: &[Seen], noun: &str) -> Option<Canvas> {
     let norms = model.gradients_through_time(text);
     let steps = norms.first()?.len();
     let colours = [BLUE, VERMILION, MUTED];
@@ -175,16 +203,17 @@ fn gradients(model: &LanguageModel, text: &str, seen: &[Seen]) -> Option<Canvas>
     });
     let panel = Panel {
         title: "Norm of the gradient by the hidden state".into(),
-        x_label: "words back from the last one".into(),
+        x_label: format!("{noun}s back from the last one"),
         x_values: Vec::new(),
         // They fall by orders of magnitude.
         y_format: Format::Power,
         series: series.collect(),
         mark: None,
     };
-    let last = &seen.last()?.word;
+    let last = visible(&seen.last()?.word);
     let note = format!(
-        "of the loss of the last word, “{last}”, by the states after each of {steps} words before"
+        "of the loss of the last {noun}, “{last}”, by the states after each of {} before",
+        counted(steps as u64, noun)
     );
     Some(chart::draw(
         "Gradient through time",

@@ -15,7 +15,7 @@ pub struct LanguageConfig {
     /// Whether an LSTM's gates and cell states are normalised (Ba et al. 2016): often steadier, and
     /// slower.
     pub layer_norm: bool,
-    /// Units in each layer, D.
+    /// Units in each layer, D; a single tied layer has C.
     pub hidden_size: usize,
     /// Recurrent layers on top of each other.
     pub layers: usize,

@@ -71,6 +71,27 @@ impl<'m> Generator<'m> {
         }
     }
 
+    /// Draws the next word without reading it.
+    pub fn draw(&mut self) -> u32 {
+        let number = self.drawn;
+        self.drawn += 1;
+        let (logits, recent, banned) = (&self.logits, &self.recent, &self.banned);
+        self.sampler.draw(logits, recent, banned, self.key, number)
+    }
+
+    /// How likely a word is to come next.
+    ///
+    /// # Panics
+    /// When there is no such word.
+    pub fn candidate(&self, word: u32) -> Candidate {
+        let log_sum = f64::from(log_sum_exp(&self.logits));
+        let logit = f64::from(self.logits[word as usize]);
+        Candidate {
+            word,
+            probability: (logit - log_sum).exp(),
+        }
+    }
+
     /// The likeliest next words, likeliest first.
     pub fn candidates(&self, count: usize) -> Vec<Candidate> {
         let log_sum = f64::from(log_sum_exp(&self.logits));
@@ -100,14 +121,7 @@ impl Iterator for Generator<'_> {
     type Item = u32;
 
     fn next(&mut self) -> Option<u32> {
-        let word = self.sampler.draw(
-            &self.logits,
-            &self.recent,
-            &self.banned,
-            self.key,
-            self.drawn,
-        );
-        self.drawn += 1;
+        let word = self.draw();
         self.read(&[word]);
         Some(word)
     }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use unfold_kernels::log_sum_exp;
 
 use super::model::LanguageModel;
+use crate::data::Codec;
 use crate::nn::Pass;
 use crate::ops::CrossEntropy;
 use crate::tensor::Tensor;
@@ -14,11 +15,13 @@ use crate::tensor::Tensor;
 pub struct Seen {
     /// Where it stands in the text, in bytes.
     pub place: Range<usize>,
-    /// The word as the model knows it.
+    /// The word as the model knows it, of a piece its text; an unknown one as it stands there.
     pub word: String,
-    /// How surprised the model was: -ln p(word), in nats.
+    /// Whether the model knows it; else it has read `<unk>`.
+    pub known: bool,
+    /// How surprised the model was: -ln p(word), in nats; of an unknown word, by there being one.
     pub surprise: f64,
-    /// The word that it thought likeliest, and its probability.
+    /// The word that it thought likeliest, as above, and its probability.
     pub expected: (String, f64),
     /// What is inside each layer after the word.
     pub layers: Vec<Inside>,
@@ -49,17 +52,15 @@ impl LanguageModel {
             gates => gates,
         };
         let mut seen = Vec::new();
-        for (place, word) in codec.encoder().tokens(text) {
-            let class = codec.class(&word).unwrap_or(crate::data::Codec::UNKNOWN);
+        for (place, word) in codec.tokens(text) {
+            let class = codec.class(&word).unwrap_or(Codec::UNKNOWN);
+            let known = class != Codec::UNKNOWN;
             let log_sum = f64::from(log_sum_exp(&logits));
             let log_p = |class: usize| f64::from(logits[class]) - log_sum;
             let likeliest =
                 (0..logits.len()).reduce(|a, b| if logits[b] > logits[a] { b } else { a });
             let likeliest = likeliest.unwrap_or(0);
-            let expected = (
-                codec.word(likeliest as u32).to_owned(),
-                log_p(likeliest).exp(),
-            );
+            let expected = (codec.text(likeliest as u32), log_p(likeliest).exp());
             let surprise = -log_p(class as usize);
             logits.copy_from_slice(stepper.step(&[class], &mut state));
             let inside = |layer: usize| {
@@ -72,7 +73,8 @@ impl LanguageModel {
             };
             seen.push(Seen {
                 place,
-                word,
+                word: if known { codec.text(class) } else { word },
+                known,
                 surprise,
                 expected,
                 layers: (0..self.config().layers).map(inside).collect(),
@@ -123,9 +125,9 @@ impl LanguageModel {
     }
 
     /// The words whose vectors point most nearly where that of `word` does, with the cosine of the
-    /// angle between, nearest first; `None` for an unknown word.
+    /// angle between, nearest first; `None` for what is no single word or piece that is known.
     pub fn neighbours(&self, word: &str, count: usize) -> Option<Vec<(String, f64)>> {
-        let class = self.codec().class(word)?;
+        let class = self.codec().named(word)?;
         let size = self.config().embedding_size;
         let table = self.params.get(self.network.table());
         let row = |class: usize| &table[class * size..][..size];
@@ -143,7 +145,7 @@ impl LanguageModel {
         let mut all: Vec<(usize, f64)> = others.map(|other| (other, cosine(row(other)))).collect();
         all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         all.truncate(count);
-        let named = |(class, cosine)| (self.codec().word(class as u32).to_owned(), cosine);
+        let named = |(class, cosine)| (self.codec().text(class as u32), cosine);
         Some(all.into_iter().map(named).collect())
     }
 

@@ -35,7 +35,7 @@ use crate::nn::{Params, Pass, States, through_time};
 use crate::random::{Key, Moment};
 use crate::tasks::{Recipe as _, RunOptions};
 use crate::tensor::Tensor;
-use crate::train::{self, Evaluation, Observer, RunFolder, Stage, Start, Task, Unit};
+use crate::train::{self, Evaluation, Observer, RunFolder, SLOWER, Stage, Start, Task, Unit};
 
 /// Trains a language model on `data` (a path, or `builtin:moby-dick`) and measures it on the test
 /// part, or on the validation part where there is none. Leaves `recipe.toml`, `metrics.jsonl`,
@@ -52,6 +52,7 @@ pub fn train(
 ) -> Result<LanguageReport> {
     let began = Instant::now();
     recipe.check()?;
+    let recipe = &recipe.settled();
     observer.stage(Stage::Reading, None);
     let corpus = Corpus::read(Path::new(data), &recipe.data)?;
     let mut watch = |share| observer.stage(Stage::Learning, share);
@@ -64,6 +65,9 @@ pub fn train(
     }
     let parts = Parts::new(words, model.codec(), &corpus, observer)?;
     let training = Training::new(&model, recipe, &parts);
+    let mut notes = corpus.notes.clone();
+    notes.extend(model.codec().note());
+    notes.extend(training.note(recipe));
     let mut folder = RunFolder::open(&run.out, run.resume)?;
     folder.keep_recipe(&recipe.to_toml())?;
     let mut params = model.params.clone();
@@ -76,7 +80,7 @@ pub fn train(
         parameters: params.len(),
         steps: training.steps() * recipe.train.epochs,
         epochs: recipe.train.epochs,
-        notes: corpus.notes.clone(),
+        notes,
     });
     train::fit(
         &training,
@@ -89,9 +93,10 @@ pub fn train(
     )?;
     drop(training);
     model.params = params;
-    model.save(&folder.model())?;
     let (part, words) = parts.to_measure();
     let report = model.report(part.name(), words, began, observer);
+    check_nats(report.nats_per_token, part.name())?;
+    model.save(&folder.model())?;
     folder.log("report", &report)?;
     Ok(report)
 }
@@ -126,6 +131,33 @@ impl<'a> Training<'a> {
             valid: valid.map(|words| Columns::new(words, VALID_COLUMNS)),
             fingerprint: model.course(recipe),
         }
+    }
+}
+
+impl Training<'_> {
+    /// What of the recipe is more than the text has room for.
+    fn note(&self, recipe: &LanguageRecipe) -> Option<String> {
+        let (columns, len) = (self.train.count(), self.train.len());
+        let mut cut = Vec::new();
+        if columns < recipe.train.batch_size {
+            cut.push(format!(
+                "{columns} columns and not train.batch_size = {}",
+                recipe.train.batch_size
+            ));
+        }
+        if len < recipe.window.length {
+            cut.push(format!(
+                "windows of {len} tokens and not window.length = {}",
+                recipe.window.length
+            ));
+        }
+        let short = || {
+            format!(
+                "the text is so short that it is read in {}",
+                cut.join(", in ")
+            )
+        };
+        (!cut.is_empty()).then(short)
     }
 }
 
@@ -194,8 +226,13 @@ impl Task for Training<'_> {
     }
 
     fn validate(&self, params: &Params<f32>) -> Result<Option<Evaluation>> {
-        Ok(self.valid.as_ref().map(|columns| Evaluation {
-            loss: self.model.measure(params, columns, &mut |_| {}),
+        let Some(columns) = &self.valid else {
+            return Ok(None);
+        };
+        let loss = self.model.measure(params, columns, &mut |_| {});
+        check_nats(loss, CorpusPart::Valid.name())?;
+        Ok(Some(Evaluation {
+            loss,
             accuracy: None,
         }))
     }
@@ -205,6 +242,16 @@ impl Task for Training<'_> {
     fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
+}
+
+/// Refuses a mean of -ln p that is no number, or so large that there is no perplexity: then training has diverged,
+/// even where its losses are finite.
+fn check_nats(nats: f64, part: &str) -> Result<()> {
+    if nats.exp().is_finite() {
+        return Ok(());
+    }
+    let problem = format!("training diverged: the loss is {nats} nats a token");
+    Err(Error::training(format!("the {part} part"), problem, SLOWER))
 }
 
 /// States `[B, D]` with zeros in some rows.

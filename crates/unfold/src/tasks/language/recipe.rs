@@ -6,7 +6,7 @@ use super::{DropoutConfig, LanguageConfig};
 use crate::data::{CorpusSource, TokenConfig};
 use crate::error::{Error, Result};
 use crate::nn::{AdamW, OptimizerConfig, Schedule};
-use crate::tasks::{Recipe, TaskKind};
+use crate::tasks::{CellName, Recipe, TaskKind};
 use crate::train::{Select, TrainConfig};
 
 /// Everything about the training of a language model but where its data lies. In TOML:
@@ -126,6 +126,68 @@ impl Default for LanguageRecipe {
     }
 }
 
+impl LanguageRecipe {
+    /// The recipe with the size that its only layer has where that is tied to the word vectors.
+    pub(super) fn settled(&self) -> LanguageRecipe {
+        let mut recipe = self.clone();
+        recipe.model.hidden_size = recipe.model.units(0);
+        recipe
+    }
+
+    /// Refuses settings that would change nothing. What the keys are by default is let pass: nobody set it.
+    fn check_use(&self) -> Result<()> {
+        let (model, tokens) = (&self.model, &self.tokens);
+        let usual = LanguageConfig::default();
+        let single = model.layers == 1;
+        let units = model.units(0);
+        let sizes = [units, usual.hidden_size];
+        if !sizes.contains(&model.hidden_size) {
+            return Err(Error::recipe(
+                "model.hidden_size",
+                format!(
+                    "is {}, but a single layer whose word vectors are the weights of the softmax has \
+                     model.embedding_size = {units} units",
+                    model.hidden_size
+                ),
+                "set model.embedding_size alone, or model.tied = false, or more model.layers",
+            ));
+        }
+        let shares = [0.0, LanguageRecipe::default().model.dropout.hidden];
+        let lengths = [0, TokenConfig::default().max_length];
+        let unused = [
+            (
+                "model.dropout.hidden",
+                single && !shares.contains(&model.dropout.hidden),
+                "is for the states between layers, and there is one layer",
+            ),
+            (
+                "model.forget_bias",
+                model.cell != CellName::Lstm && model.forget_bias != usual.forget_bias,
+                "is for an LSTM's forget gates, and this cell has none",
+            ),
+            (
+                "tokens.max_length",
+                !lengths.contains(&tokens.max_length),
+                "cuts documents, and running text is never cut off",
+            ),
+            (
+                "tokens.word_ngrams",
+                tokens.word_ngrams != 1,
+                "is for bags of words, and running text is read word by word",
+            ),
+            (
+                "tokens.char_ngrams",
+                tokens.char_ngrams.is_some(),
+                "is for bags of words, and running text is read word by word",
+            ),
+        ];
+        match unused.into_iter().find(|(_, set, _)| *set) {
+            None => Ok(()),
+            Some((key, _, problem)) => Err(Error::recipe(key, problem, "leave it out")),
+        }
+    }
+}
+
 impl Recipe for LanguageRecipe {
     const TASK: TaskKind = TaskKind::Language;
 
@@ -136,6 +198,7 @@ impl Recipe for LanguageRecipe {
     fn check(&self) -> Result<()> {
         self.data.check()?;
         self.model.check()?;
+        self.check_use()?;
         self.train.check()?;
         let WindowConfig {
             length,
@@ -166,3 +229,51 @@ impl Recipe for LanguageRecipe {
 
 /// The longest window.
 const LONGEST: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(settings: &[&str]) -> LanguageRecipe {
+        let mut recipe = LanguageRecipe::default();
+        for setting in settings {
+            recipe.set(setting).unwrap();
+        }
+        recipe
+    }
+
+    #[test]
+    fn settings_that_change_nothing_are_refused() {
+        let refused: [(&str, &[&str]); 6] = [
+            ("model.hidden_size", &["model.hidden_size=512"]),
+            ("model.dropout.hidden", &["model.dropout.hidden=0.6"]),
+            (
+                "model.forget_bias",
+                &["model.cell=gru", "model.forget_bias=2"],
+            ),
+            ("tokens.max_length", &["tokens.max_length=50"]),
+            ("tokens.word_ngrams", &["tokens.word_ngrams=2"]),
+            ("tokens.char_ngrams", &["tokens.char_ngrams=[2, 3]"]),
+        ];
+        for (key, settings) in refused {
+            let error = with(settings).check().unwrap_err().to_string();
+            assert!(error.starts_with(key), "{error}");
+        }
+        let used: [&[&str]; 5] = [
+            &[],
+            &[
+                "model.hidden_size=512",
+                "model.layers=2",
+                "model.dropout.hidden=0.6",
+            ],
+            &["model.hidden_size=512", "model.tied=false"],
+            &["model.hidden_size=64", "model.embedding_size=64"],
+            &["model.embedding_size=64", "model.forget_bias=2"],
+        ];
+        for settings in used {
+            assert!(with(settings).check().is_ok(), "{settings:?}");
+        }
+        let kept = with(&["model.embedding_size=64"]).settled();
+        assert_eq!(kept.model.hidden_size, 64);
+    }
+}

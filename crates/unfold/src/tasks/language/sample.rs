@@ -1,5 +1,7 @@
 //! Choosing a word from the scores of all words.
 
+use std::cmp::Ordering;
+
 use crate::random::Key;
 
 /// How the next word is drawn. The default draws from the model's own probabilities.
@@ -37,7 +39,7 @@ impl Default for Sampling {
 #[derive(Clone, Debug)]
 pub struct Sampler {
     sampling: Sampling,
-    /// Words and their probabilities, likeliest first.
+    /// Words and their probabilities, likeliest first as far as they were looked at.
     ranked: Vec<(u32, f64)>,
 }
 
@@ -99,8 +101,8 @@ impl Sampler {
             ranked.select_nth_unstable_by(kept - 1, order);
             ranked.truncate(kept);
         }
-        ranked.sort_unstable_by(order);
-        let best = ranked[0].1;
+        let scores = ranked.iter().map(|&(_, score)| score);
+        let best = scores.fold(f64::NEG_INFINITY, f64::max);
         for (_, score) in ranked.iter_mut() {
             *score = ((*score - best) / temperature).exp();
         }
@@ -111,21 +113,24 @@ impl Sampler {
                 .map(|&(_, p)| p * p.max(1e-300).ln())
                 .sum::<f64>();
             let strange = |p: f64| (-p.max(1e-300).ln() - entropy).abs();
-            ranked.sort_by(|a, b| strange(a.1).total_cmp(&strange(b.1)).then(a.0.cmp(&b.0)));
-            nucleus(ranked, typical);
+            nucleus(ranked, typical, |a, b| {
+                strange(a.1).total_cmp(&strange(b.1)).then(a.0.cmp(&b.0))
+            });
         }
         if top_p < 1.0 {
-            ranked.sort_by(order);
-            nucleus(ranked, top_p);
+            nucleus(ranked, top_p, order);
         }
         let mut left = key.uniform(number);
-        for &(word, p) in ranked.iter() {
+        let drawn = |p| {
             left -= p;
-            if left < 0.0 {
-                return word;
-            }
-        }
-        ranked[ranked.len() - 1].0
+            left < 0.0
+        };
+        let place = match typical < 1.0 || top_p < 1.0 {
+            // They are few, and in order.
+            true => ranked.iter().map(|&(_, p)| p).position(drawn),
+            false => sort_until(ranked, order, drawn),
+        };
+        ranked[place.unwrap_or(ranked.len() - 1)].0
     }
 }
 
@@ -134,15 +139,46 @@ fn normalize(ranked: &mut [(u32, f64)]) {
     ranked.iter_mut().for_each(|(_, p)| *p /= sum);
 }
 
-/// Keeps the first words that have `share` of the probability together, one at least.
-fn nucleus(ranked: &mut Vec<(u32, f64)>, share: f64) {
+/// Keeps the words that come first in an order and have `share` of the probability together, one at least, and sorts
+/// them.
+fn nucleus(
+    ranked: &mut Vec<(u32, f64)>,
+    share: f64,
+    order: impl Fn(&(u32, f64), &(u32, f64)) -> Ordering,
+) {
     let mut sum = 0.0;
-    let reached = ranked.iter().position(|(_, p)| {
+    let reached = sort_until(ranked, order, |p| {
         sum += p;
         sum >= share
     });
     ranked.truncate(reached.map_or(ranked.len(), |last| last + 1));
     normalize(ranked);
+}
+
+/// Words sorted at once at first; twice as many with each further block.
+const BLOCK: usize = 32;
+
+/// Sorts words from the first on until the probability of one says that it is enough, and gives its place; all are
+/// sorted where none does. Mostly a few of many thousand words have nearly all of the probability.
+fn sort_until(
+    ranked: &mut [(u32, f64)],
+    order: impl Fn(&(u32, f64), &(u32, f64)) -> Ordering,
+    mut enough: impl FnMut(f64) -> bool,
+) -> Option<usize> {
+    let mut sorted = 0;
+    while sorted < ranked.len() {
+        let rest = &mut ranked[sorted..];
+        let block = sorted.max(BLOCK).min(rest.len());
+        if block < rest.len() {
+            rest.select_nth_unstable_by(block - 1, &order);
+        }
+        rest[..block].sort_unstable_by(&order);
+        if let Some(place) = rest[..block].iter().position(|&(_, p)| enough(p)) {
+            return Some(sorted + place);
+        }
+        sorted += block;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -166,6 +202,25 @@ mod tests {
     fn close(got: [f64; 4], expected: [f64; 4]) {
         let near = got.iter().zip(expected).all(|(a, b)| (a - b).abs() < 0.02);
         assert!(near, "{got:?}, expected {expected:?}");
+    }
+
+    #[test]
+    fn words_are_sorted_as_far_as_is_needed() {
+        let words = |i: u32| (i, f64::from(i * 7919 % 1000) / 499_500.0);
+        let order = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+        let mut all: Vec<(u32, f64)> = (0..1000).map(words).collect();
+        all.sort_by(order);
+        for place in [0, 31, 32, 500, 999] {
+            let mut some: Vec<(u32, f64)> = (0..1000).map(words).collect();
+            let mut left = place;
+            let found = sort_until(&mut some, order, |_| {
+                left -= 1;
+                left < 0
+            });
+            assert_eq!(found, Some(place as usize));
+            assert_eq!(some[..=place as usize], all[..=place as usize]);
+        }
+        assert_eq!(sort_until(&mut all, order, |_| false), None);
     }
 
     #[test]
