@@ -76,9 +76,11 @@ pub fn train(
         valid,
         test,
         notes,
-    } = model
-        .preparation(recipe.encoder.cache.as_deref(), recipe.data.strict)
-        .parts(collection, &recipe.encoder.augment, observer)?;
+    } = model.preparation(recipe.data.strict).parts(
+        collection,
+        &recipe.encoder.augment,
+        observer,
+    )?;
     if train.sentences.len() == 0 {
         let problem = "there is no caption to learn from";
         return Err(Error::data(data, problem, "give pictures with captions"));

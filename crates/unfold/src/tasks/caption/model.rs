@@ -107,7 +107,7 @@ impl CaptionModel {
     pub fn load(path: &Path) -> Result<CaptionModel> {
         let (file, card, stored) = files::load::<Card>(path)?;
         let mut params = Params::restoring(stored);
-        let encoder = Encoder::restore(card.encoder.clone(), &mut params)?;
+        let encoder = Encoder::restore(card.encoder.clone(), path, &mut params)?;
         let network = Network::new(&mut params, &card.model, encoder.shape(), card.words.len());
         params
             .restored()
@@ -211,20 +211,15 @@ impl CaptionModel {
             ..
         } = &self.card;
         let (split, set) = held_out(Path::new(data), source, *seed, *trained_on)?;
-        let part = self.preparation(None, source.strict).part(set, observer)?;
+        let part = self.preparation(source.strict).part(set, observer)?;
         Ok((split, part))
     }
 
     /// How it sees and reads.
-    pub(super) fn preparation<'a>(
-        &'a self,
-        cache: Option<&'a Path>,
-        strict: bool,
-    ) -> Preparation<'a> {
+    pub(super) fn preparation(&self, strict: bool) -> Preparation<'_> {
         Preparation {
             encoder: &self.encoder,
             params: &self.params,
-            cache,
             strict,
             words: &self.card.words,
             max_length: self.card.max_length,

@@ -101,7 +101,6 @@ pub fn train(
         counter,
     };
     let mut seen = |set: &QuestionSet, part: &str, learns: bool| -> Result<Option<Gallery>> {
-        let cache = recipe.encoder.cache.as_deref();
         let gallery = match &model.encoder {
             Some(encoder) if learns && recipe.encoder.learns() => Some(Gallery::of_pixels(
                 encoder,
@@ -109,7 +108,7 @@ pub fn train(
                 recipe.encoder.augment.clone(),
                 recipe.data.strict,
             )?),
-            _ => model.gallery(set, cache, observer)?,
+            _ => model.gallery(set, observer)?,
         };
         let damaged = gallery.iter().flat_map(Gallery::damaged).cloned();
         let damaged: Vec<_> = damaged.collect();

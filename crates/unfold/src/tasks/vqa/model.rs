@@ -145,7 +145,7 @@ impl VqaModel {
         let encoder = card
             .encoder
             .clone()
-            .map(|encoder| Encoder::restore(encoder, &mut params))
+            .map(|encoder| Encoder::restore(encoder, path, &mut params))
             .transpose()?;
         let network = Network::new(
             &mut params,
@@ -262,7 +262,7 @@ impl VqaModel {
             }
             _ => ("given", read_questions_split(path, &self.card.source)?.0),
         };
-        let gallery = self.gallery(&set, None, observer)?;
+        let gallery = self.gallery(&set, observer)?;
         self.report(&set, gallery.as_ref(), split, began, observer)
     }
 
@@ -270,7 +270,6 @@ impl VqaModel {
     pub(super) fn gallery(
         &self,
         set: &QuestionSet,
-        cache: Option<&Path>,
         observer: &mut dyn Observer,
     ) -> Result<Option<Gallery>> {
         let Some(encoder) = &self.encoder else {
@@ -279,7 +278,7 @@ impl VqaModel {
         let pictures = pictures(set)?.clone();
         let strict = self.card.source.strict;
         encoder
-            .gallery(&self.params, pictures, cache, strict, observer)
+            .gallery(&self.params, pictures, strict, observer)
             .map(Some)
     }
 
