@@ -47,7 +47,7 @@ pub fn train(
     recipe.check()?;
     observer.stage(Stage::Reading, None);
     let collection = read_captions(Path::new(data), &recipe.data, recipe.seed)?;
-    let words = vocabulary(&collection.train, recipe.words.min_count);
+    let words = vocabulary(&collection.train, recipe.words.min_count)?;
     let mut params = Params::new(recipe.seed);
     let encoder = Encoder::begin(
         &recipe.encoder,
