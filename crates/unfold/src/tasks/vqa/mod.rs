@@ -138,6 +138,13 @@ pub fn train(
             "{left} training questions left out: their answers are not among the {most} most frequent"
         ));
     }
+    let unknown = questions.unknown();
+    if unknown > 0 {
+        notes.push(format!(
+            "{unknown} of {} training questions have no word that the model knows",
+            questions.len()
+        ));
+    }
     let neighbours = match (&recipe.counter_examples, &gallery) {
         (Some(config), Some(gallery)) => {
             let mut watch = |share| observer.stage(Stage::Encoding, Some(share));

@@ -117,6 +117,8 @@ pub struct VqaReport {
     pub examples: usize,
     /// How many of them have no right answer that the model can give.
     pub out_of_reach: usize,
+    /// How many of them have no word that the model knows.
+    pub unknown: usize,
     /// Pictures that could not be read: where each is and what is wrong with it.
     pub damaged: Vec<String>,
     /// Seconds: of training and testing, or of testing alone.
@@ -469,6 +471,7 @@ impl VqaModel {
             counter_examples,
             examples: questions.len(),
             out_of_reach: questions.len() - reached,
+            unknown: questions.unknown(),
             damaged: damaged.map(ToString::to_string).collect(),
             seconds: began.elapsed().as_secs_f64(),
         })
