@@ -180,7 +180,7 @@ fn reply(
         _ => Vec::new(),
     };
     if among.is_some() && examples.is_empty() && !plan.json {
-        tell!("note: to none of the pictures most like it has the model another answer");
+        tell!("note: to none of the pictures like it does the model give another answer");
     }
     let examples = &examples[..plan.top.min(examples.len())];
     let line = match plan.json {

@@ -175,7 +175,7 @@ pub(crate) struct Choosing {
     /// Search for the likeliest text with so many candidates at once, in place of drawing
     #[arg(long, value_name = "WIDTH", conflicts_with_all = DRAWING)]
     pub(crate) beam: Option<usize>,
-    /// Of captions: divide ln p by this power of the length, 0 favours short ones [default: the recipe's]
+    /// Divide ln p of a caption by this power of its length: 0 favours short ones [default: the recipe's]
     #[arg(
         long,
         value_name = "X",
