@@ -24,6 +24,28 @@ impl fmt::Display for Unusable {
 
 impl std::error::Error for Unusable {}
 
+/// An error that the user has read.
+#[derive(Debug)]
+struct Told(anyhow::Error);
+
+/// Says at once what went wrong. [`report`] gives the exit status for it and says nothing more.
+pub(crate) fn told(error: anyhow::Error) -> anyhow::Error {
+    tell!("error: {error:#}");
+    anyhow::Error::new(Told(error))
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Told {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.0)
+    }
+}
+
 const FAILED: u8 = 1;
 const UNUSABLE: u8 = 2;
 /// What shells say of a command that Ctrl-C ended.
@@ -36,8 +58,10 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let status = status(error);
-    let head = if status == INTERRUPTED { "" } else { "error: " };
-    tell!("{head}{error:#}");
+    if !error.is::<Told>() {
+        let head = if status == INTERRUPTED { "" } else { "error: " };
+        tell!("{head}{error:#}");
+    }
     ExitCode::from(status)
 }
 
@@ -80,6 +104,7 @@ mod tests {
             FAILED
         );
         assert_eq!(status(&anyhow::anyhow!("x")), FAILED);
+        assert_eq!(status(&told(unusable("x", "y"))), UNUSABLE);
         let stopped = unfold::Error::new(ErrorKind::Interrupted, "run", "stopped", "");
         assert_eq!(
             status(&anyhow::Error::new(stopped).context("while training")),

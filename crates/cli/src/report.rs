@@ -78,6 +78,10 @@ pub(crate) fn of_vqa(report: &VqaReport) -> String {
         let share = report.out_of_reach as f64 / report.examples.max(1) as f64;
         rows.push(("answer not known".into(), percent(share)));
     }
+    if report.unknown > 0 {
+        let share = report.unknown as f64 / report.examples.max(1) as f64;
+        rows.push(("no word known".into(), percent(share)));
+    }
     if let Some(scores) = &report.counter_examples {
         rows.push(("counter-examples found".into(), percent(scores.found)));
         rows.push(("  the nearest picture".into(), percent(scores.nearest)));

@@ -8,6 +8,7 @@ use serde::Serialize;
 use unfold::data::caption_words;
 use unfold::tasks::align::{AlignModel, Collection, Found};
 
+use super::mistakes::Mistakes;
 use super::run::{Lines, one_line};
 use super::see;
 use crate::failure::unusable;
@@ -29,45 +30,42 @@ pub(super) fn find(plan: &Run, queries: Option<&Vec<String>>) -> Result<()> {
     };
     let model = AlignModel::load(&plan.run)?;
     let collection = with_reporter(|reporter| model.among(among, reporter))?;
+    let notes = collection.notes().iter();
+    notes.for_each(|note| tell!("note: {note}"));
+    let mut mistakes = Mistakes::default();
     if let Some(queries) = queries {
-        return answer(plan, &model, &collection, queries);
+        answer(plan, &model, &collection, queries, &mut mistakes)?;
+        return mistakes.end();
     }
     if std::io::stdin().is_terminal() {
         tell!("type a sentence or the path of a picture and press Enter; Ctrl-D ends");
     }
     let mut lines = Lines::new(std::io::stdin().lock());
     while let Some(queries) = lines.waiting().context("standard input: cannot read")? {
-        answer(plan, &model, &collection, &queries)?;
+        answer(plan, &model, &collection, &queries, &mut mistakes)?;
     }
-    Ok(())
+    mistakes.end()
 }
 
-/// Prints what is found for some queries, in their order.
+/// Prints what is found for some queries, in their order; mistakes are passed over.
 fn answer(
     plan: &Run,
     model: &AlignModel,
     collection: &Collection<'_>,
     queries: &[String],
+    mistakes: &mut Mistakes,
 ) -> Result<()> {
-    let sentences: Vec<String> = queries
-        .iter()
-        .filter(|q| !names_picture(q))
-        .cloned()
-        .collect();
-    for sentence in &sentences {
-        check(model, sentence)?;
-    }
+    let mut queries: Vec<&String> = queries.iter().collect();
+    queries.retain(|q| names_picture(q) || mistakes.pass(check(model, q)).is_some());
+    let sentences = queries.iter().filter(|q| !names_picture(q));
+    let sentences: Vec<String> = sentences.map(|q| (*q).clone()).collect();
     let pictures = with_reporter(|reporter| collection.pictures(&sentences, reporter))?;
     let mut pictures = pictures.into_iter();
     for query in queries {
         if names_picture(query) {
-            if collection.sentences_len() == 0 {
-                let among = plan.among.as_deref().unwrap_or_default();
-                let problem = format!("{among}: has no sentences to find for a picture");
-                return Err(unusable(problem, "name data with captions"));
-            }
-            let picture = see::read(query)?;
-            let found = collection.sentences(&[picture]).remove(0);
+            let Some(found) = mistakes.pass(sentences_of(plan, collection, query)) else {
+                continue;
+            };
             let line = |found| Line::Picture {
                 picture: query,
                 sentences: found,
@@ -86,6 +84,16 @@ fn answer(
     Ok(())
 }
 
+/// The sentences that fit the picture in a file, the best first.
+fn sentences_of(plan: &Run, collection: &Collection<'_>, file: &str) -> Result<Vec<Found>> {
+    if collection.sentences_len() == 0 {
+        let among = plan.among.as_deref().unwrap_or_default();
+        let problem = format!("{among}: has no sentences to find for a picture");
+        return Err(unusable(problem, "name data with captions"));
+    }
+    Ok(collection.sentences(&[see::read(file)?]).remove(0))
+}
+
 /// Whether a query is a picture, and not a sentence.
 fn names_picture(query: &str) -> bool {
     let path = Path::new(query);
@@ -95,14 +103,11 @@ fn names_picture(query: &str) -> bool {
 }
 
 /// Refuses a sentence that says nothing to the model, and tells which words do not.
-fn check(model: &AlignModel, sentence: &str) -> Result<()> {
+pub(in crate::commands) fn check(model: &AlignModel, sentence: &str) -> Result<()> {
     let words = caption_words(sentence);
     if words.is_empty() {
         let problem = format!("'{sentence}': there is no word in it");
-        return Err(unusable(
-            problem,
-            "give a sentence, or the path of a picture",
-        ));
+        return Err(unusable(problem, "say what a picture shows"));
     }
     let unknown = model.unknown(sentence);
     if words.iter().all(|word| unknown.contains(word)) {

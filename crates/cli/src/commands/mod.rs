@@ -6,6 +6,7 @@ mod eval;
 mod find;
 mod import;
 mod lab;
+mod mistakes;
 mod run;
 mod see;
 mod show;

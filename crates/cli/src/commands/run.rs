@@ -6,8 +6,8 @@ use std::mem::ManuallyDrop;
 use anyhow::{Context as _, Result};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use unfold::tasks::Prediction;
+use unfold::tasks::TaskKind;
 use unfold::tasks::text::TextModel;
-use unfold::tasks::{TaskKind, task_of};
 
 use super::{find, see, write};
 use crate::failure::unusable;
@@ -20,7 +20,7 @@ const MOST_LINES: usize = 256;
 
 /// Answers with whatever kind of model it is.
 pub(super) fn run(plan: &Run) -> Result<()> {
-    match (task_of(&plan.run)?, &plan.input) {
+    match (plan.task, &plan.input) {
         (TaskKind::Text, Input::Texts(texts)) => classify(plan, Some(texts)),
         (TaskKind::Text, Input::Lines) => classify(plan, None),
         (TaskKind::Image, Input::Texts(files)) => see::classify(plan, Some(files)),

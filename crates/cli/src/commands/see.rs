@@ -10,6 +10,7 @@ use unfold::tasks::caption::{AnswerConfig, Caption, CaptionModel};
 use unfold::tasks::image::ImageModel;
 use unfold::tasks::vqa::{Among, CounterExample, VqaModel};
 
+use super::mistakes::Mistakes;
 use super::run::{Answer, Lines, one_line};
 use crate::failure::unusable;
 use crate::output;
@@ -63,9 +64,11 @@ pub(super) fn caption(plan: &Run, files: Option<&Vec<String>>) -> Result<()> {
         beam: writing.beam.unwrap_or(model.answer().beam),
         length_power: writing.length_power.unwrap_or(model.answer().length_power),
     };
+    let mut number = 0..;
     each(files, |file, picture| {
+        let first = number.next().unwrap_or_default();
         let captions = match writing.drawn {
-            true => model.sample(&[picture], writing.sampling.temperature, writing.seed),
+            true => model.sample(&[picture], &writing.sampling, writing.seed, first),
             false => model.caption(&[picture], &answer).remove(0),
         };
         Ok(match plan.json {
@@ -85,22 +88,26 @@ pub(super) fn caption(plan: &Run, files: Option<&Vec<String>>) -> Result<()> {
     })
 }
 
-/// Answers questions about pictures: each text that is a file is the picture that the questions after it are about.
+/// Answers questions about pictures: each text that is a file is the picture that the questions after it are about. A question
+/// that cannot be answered is told and passed over; the command then fails at its end.
 pub(super) fn ask(plan: &Run, texts: &[String]) -> Result<()> {
     let model = VqaModel::load(&plan.run)?;
     let among = among(plan, &model)?;
     let mut picture: Option<(&str, Picture)> = None;
-    let mut asked = false;
+    let (mut asked, mut mistakes) = (false, Mistakes::default());
     for text in texts {
         if Path::new(text).is_file() || (picture.is_none() && model.form().is_some()) {
             picture = Some((text, read(text)?));
             continue;
         }
         asked = true;
-        reply(plan, &model, among.as_ref(), picture.as_ref(), text)?;
+        let answer = reply(plan, &model, among.as_ref(), picture.as_ref(), text);
+        if let Some(answer) = mistakes.pass(answer) {
+            output::print(&answer)?;
+        }
     }
     match asked {
-        true => Ok(()),
+        true => mistakes.end(),
         false => Err(unusable(
             "there is no question",
             "give one after the picture: unfold run RUN photo.jpg 'What color is the car?'",
@@ -108,49 +115,60 @@ pub(super) fn ask(plan: &Run, texts: &[String]) -> Result<()> {
     }
 }
 
-/// Answers questions on standard input, each with the path of its picture and a tab before it.
+/// Answers questions on standard input, each with the path of its picture and a tab before it; mistakes are passed over as
+/// by [`ask`].
 pub(super) fn ask_lines(plan: &Run) -> Result<()> {
     let model = VqaModel::load(&plan.run)?;
     let among = among(plan, &model)?;
     if std::io::stdin().is_terminal() {
         tell!("type the path of a picture, a tab and a question, and press Enter; Ctrl-D ends");
     }
+    let answer = |line: &str| -> Result<String> {
+        let (picture, question) = match line.split_once('\t') {
+            Some((file, question)) => (Some((file, read(file)?)), question),
+            None if model.form().is_none() => (None, line),
+            None => {
+                return Err(unusable(
+                    format!("`{line}`: there is no tab between a picture and a question"),
+                    "write a line as PICTURE, a tab, and the question",
+                ));
+            }
+        };
+        reply(plan, &model, among.as_ref(), picture.as_ref(), question)
+    };
+    let mut mistakes = Mistakes::default();
     let mut lines = Lines::new(std::io::stdin().lock());
     while let Some(texts) = lines.waiting().context("standard input: cannot read")? {
         for line in texts {
-            let (picture, question) = match line.split_once('\t') {
-                Some((file, question)) => (Some((file, read(file)?)), question),
-                None if model.form().is_none() => (None, &line[..]),
-                None => {
-                    return Err(unusable(
-                        format!("`{line}`: there is no tab between a picture and a question"),
-                        "write a line as PICTURE, a tab, and the question",
-                    ));
-                }
-            };
-            reply(plan, &model, among.as_ref(), picture.as_ref(), question)?;
+            if let Some(answer) = mistakes.pass(answer(&line)) {
+                output::print(&answer)?;
+            }
         }
     }
-    Ok(())
+    mistakes.end()
 }
 
 /// The pictures to find counter-examples among, where some are named.
 fn among<'m>(plan: &Run, model: &'m VqaModel) -> Result<Option<Among<'m>>> {
     let opened = plan.among.as_ref().map(|data| {
         let pictures = with_reporter(|reporter| model.among(data, reporter))?;
+        pictures
+            .notes()
+            .iter()
+            .for_each(|note| tell!("note: {note}"));
         Ok(pictures)
     });
     opened.transpose()
 }
 
-/// Prints the answer to a question, and pictures to which another one is right.
+/// The answer to a question, and pictures to which the model has another one, as lines.
 fn reply(
     plan: &Run,
     model: &VqaModel,
     among: Option<&Among<'_>>,
     picture: Option<&(&str, Picture)>,
     question: &str,
-) -> Result<()> {
+) -> Result<String> {
     let reply = model.ask(picture.map(|(_, picture)| picture), question)?;
     if !reply.unknown.is_empty() && !plan.json {
         let words = reply.unknown.join(", ");
@@ -161,6 +179,9 @@ fn reply(
         (Some(among), Some((_, picture))) => among.counter_examples(picture, question)?,
         _ => Vec::new(),
     };
+    if among.is_some() && examples.is_empty() && !plan.json {
+        tell!("note: to none of the pictures like it does the model give another answer");
+    }
     let examples = &examples[..plan.top.min(examples.len())];
     let line = match plan.json {
         true => serde_json::to_string(&Replied {
@@ -186,7 +207,7 @@ fn reply(
             each.fold(answer, |all, line| all + &line)
         }
     };
-    output::print(&(line + "\n"))
+    Ok(line + "\n")
 }
 
 /// As many answers are told as JSON.
@@ -204,7 +225,7 @@ struct Replied<'a> {
     answers: Vec<&'a (String, f32)>,
     /// Words that the model does not know.
     unknown: &'a [String],
-    /// Pictures to which another answer is right, where some were looked for.
+    /// Pictures to which the model has another answer, where some were looked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     counter_examples: Option<Vec<Told<'a>>>,
 }
@@ -241,17 +262,15 @@ struct Said {
 }
 
 /// Prints a line for each picture. One that cannot be read is told and passed over; the command then fails at its end.
-fn each(files: Option<&Vec<String>>, line: impl Fn(&str, Picture) -> Result<String>) -> Result<()> {
-    let mut failed = None;
+fn each(
+    files: Option<&Vec<String>>,
+    mut line: impl FnMut(&str, Picture) -> Result<String>,
+) -> Result<()> {
+    let mut mistakes = Mistakes::default();
     let mut answer = |file: &str| -> Result<()> {
-        match read(file) {
-            Ok(picture) => output::print(&(line(file, picture)? + "\n")),
-            Err(error) => {
-                if let Some(earlier) = failed.replace(error) {
-                    tell!("{earlier:#}");
-                }
-                Ok(())
-            }
+        match mistakes.pass(read(file)) {
+            Some(picture) => output::print(&(line(file, picture)? + "\n")),
+            None => Ok(()),
         }
     };
     if let Some(files) = files {
@@ -265,5 +284,5 @@ fn each(files: Option<&Vec<String>>, line: impl Fn(&str, Picture) -> Result<Stri
             files.iter().try_for_each(|file| answer(file))?;
         }
     }
-    failed.map_or(Ok(()), Err)
+    mistakes.end()
 }

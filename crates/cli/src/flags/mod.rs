@@ -17,7 +17,7 @@ pub(crate) use import::Import;
 pub(crate) use lab::{
     Clipping, Lab, LabConvolution, LabFilters, LabMemory, LabPooling, Laboratory,
 };
-pub(crate) use run::{Eval, Finding, Run, Writing};
+pub(crate) use run::{Choosing, Eval, Finding, GoingOn, Run};
 pub(crate) use show::{Method, Picture, Show, name};
 pub(crate) use train::{
     Seeing, Train, TrainAlign, TrainCaption, TrainImage, TrainLanguage, TrainTask, TrainText,

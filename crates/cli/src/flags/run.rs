@@ -54,6 +54,7 @@ EXAMPLES
   unfold run runs/image-flowers rose.jpg tulip.png
   find photos -name '*.jpg' | unfold run runs/image-flowers --json
   unfold run runs/caption-photos dog.jpg --beam 3
+  unfold run runs/caption-photos dog.jpg --top-p 0.9 --seed 7
   unfold run runs/vqa-photos dog.jpg 'What color is the dog?'
   unfold run runs/vqa-photos dog.jpg 'What color is the dog?' --among photos/
   unfold run runs/align-photos --among photos/ 'a dog runs on the beach'
@@ -63,10 +64,12 @@ OUTPUT
   A text classifier prints one line for each text: the label, a tab, and its probability. With --json one
   object for each text: {\"label\":\"spam\",\"probability\":0.98,\"probabilities\":{\"spam\":0.98,\"ham\":0.02}}
   An image classifier does so for each file, whose path stands before the label, or as \"picture\" in the object.
-  A captioner prints the path, a tab and the caption; a model that answers questions prints the question, a tab, the answer,
-  a tab and its probability. On standard input it takes the picture's path, a tab and the question.
+  A captioner prints the path, a tab and the caption: the likeliest that it finds, or one of words that are drawn where a flag
+  says how.
+  A model that answers questions prints the question, a tab, the answer, a tab and its probability. On standard input it takes
+  the picture's path, a tab and the question.
   One that learned to find counter-examples then prints, for --among, a line that begins with a tab for each picture like it to
-  which another answer is right, the best first: the picture, a tab, its answer there, a tab, and its score.
+  which it has another answer, the best first: the picture, a tab, its answer there, a tab, and its score.
   A model that aligns pictures and sentences prints what it finds among those of --among, the best first: the sentence or the
   picture that was asked for, a tab, the picture or sentence found, a tab, and how well they fit.
   A language model prints the prompt and goes on with it, word by word as they come.";
@@ -87,9 +90,11 @@ pub(crate) struct Run {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) finding: Finding,
-    // The last one, for its heading holds from here on.
+    // Those with headings come last, for a heading holds from there on.
     #[command(flatten)]
-    pub(crate) writing: Writing,
+    pub(crate) going_on: GoingOn,
+    #[command(flatten)]
+    pub(crate) choosing: Choosing,
 }
 
 /// What is looked for where.
@@ -99,53 +104,29 @@ pub(crate) struct Finding {
     /// Find among the pictures of DATA, and their captions if it has some
     #[arg(long, value_name = "DATA")]
     pub(crate) among: Option<String>,
-    /// Print so many that fit best
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    pub(crate) top: usize,
+    /// Print so many that fit best [default: 5]
+    #[arg(long, value_name = "N", requires = "among")]
+    pub(crate) top: Option<usize>,
 }
 
-/// How a language model writes.
+/// What a language model writes.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Language models and captioners")]
-pub(crate) struct Writing {
+#[command(next_help_heading = "Language models")]
+pub(crate) struct GoingOn {
     /// The text to go on with; may be empty
     #[arg(long, value_name = "TEXT", conflicts_with = "text")]
     pub(crate) prompt: Option<String>,
     /// Read prompts from the terminal, one after the other, as one text that goes on
-    #[arg(long, conflicts_with_all = ["prompt", "text", "beam", "explain"])]
+    #[arg(long, conflicts_with_all = ["prompt", "text", "beam", "explain", "json"])]
     pub(crate) interactive: bool,
     /// Write at most so many words, characters or pieces [default: 100, of characters 500]
     #[arg(long, value_name = "N")]
     pub(crate) length: Option<usize>,
-    /// Below 1 likely words become likelier, 0 takes the likeliest [default: 0.8; for captions, none]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    pub(crate) temperature: Option<f64>,
-    /// Always take the likeliest word: --temperature 0
-    #[arg(long, conflicts_with_all = ["beam", "temperature"])]
-    pub(crate) greedy: bool,
-    /// Draw from the N likeliest words alone
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) top_k: usize,
-    /// Draw from the fewest likeliest words that have this probability together
-    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
-    pub(crate) top_p: f64,
-    /// Draw from the words whose surprise is most usual, of this probability together
-    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
-    pub(crate) typical: f64,
-    /// Above 1, words of the last 64 become less likely
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
-    pub(crate) repetition_penalty: f64,
-    /// Search for the likeliest text with so many candidates at once, in place of drawing
-    #[arg(long, value_name = "WIDTH")]
-    pub(crate) beam: Option<usize>,
-    /// Divide ln p of a caption by this power of its length: 0 favours short ones [default: the recipe's]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    pub(crate) length_power: Option<f64>,
     /// Stop before this text; may be repeated
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", conflicts_with = "beam")]
     pub(crate) stop: Vec<String>,
     /// Stop where the text ends, such as after a paragraph, in place of beginning another
-    #[arg(long)]
+    #[arg(long, conflicts_with = "beam")]
     pub(crate) one: bool,
     /// Weights in eight bits: faster, and nearly as good
     #[arg(long)]
@@ -153,7 +134,54 @@ pub(crate) struct Writing {
     /// Show the five likeliest next words and their probabilities at each step
     #[arg(long, conflicts_with = "beam")]
     pub(crate) explain: bool,
-    /// Seed of what is drawn; the same seed writes the same text
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) seed: u64,
+}
+
+/// The flags by which words are drawn, which exclude a search.
+const DRAWING: [&str; 7] = [
+    "temperature",
+    "greedy",
+    "top_k",
+    "top_p",
+    "typical",
+    "repetition_penalty",
+    "seed",
+];
+
+/// How words are chosen.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Language models and captioners")]
+pub(crate) struct Choosing {
+    /// Draw words; below 1 likely ones become likelier, 0 takes the likeliest [default: 0.8]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) temperature: Option<f64>,
+    /// Always take the likeliest word: --temperature 0
+    #[arg(long, conflicts_with_all = ["temperature", "top_k", "top_p", "typical", "seed"])]
+    pub(crate) greedy: bool,
+    /// Draw from the N likeliest words alone
+    #[arg(long, value_name = "N")]
+    pub(crate) top_k: Option<usize>,
+    /// Draw from the fewest likeliest words that have this probability together
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) top_p: Option<f64>,
+    /// Draw from the words whose surprise is most usual, of this probability together
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) typical: Option<f64>,
+    /// Draw words; above 1, those of the last 64 become less likely
+    #[arg(long, value_name = "X")]
+    pub(crate) repetition_penalty: Option<f64>,
+    /// Seed of what is drawn; the same seed writes the same text [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Search for the likeliest text with so many candidates at once, in place of drawing
+    #[arg(long, value_name = "WIDTH", conflicts_with_all = DRAWING)]
+    pub(crate) beam: Option<usize>,
+    /// Divide ln p of a caption by this power of its length: 0 favours short ones [default: the recipe's]
+    #[arg(
+        long,
+        value_name = "X",
+        allow_negative_numbers = true,
+        conflicts_with_all = DRAWING,
+        help_heading = "Captioners"
+    )]
+    pub(crate) length_power: Option<f64>,
 }

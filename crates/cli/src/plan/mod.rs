@@ -9,6 +9,7 @@ mod train;
 use std::path::Path;
 
 use anyhow::Result;
+use unfold::tasks::TaskKind;
 use unfold::tasks::align::AlignRecipe;
 use unfold::tasks::caption::CaptionRecipe;
 use unfold::tasks::image::ImageRecipe;
@@ -118,6 +119,15 @@ fn use_threads(threads: &flags::Threads) {
     if let Some(threads) = threads.threads {
         unfold::set_threads(threads.into());
     }
+}
+
+/// The first flag that is given though a run of this task makes no use of it. Of each flag its name, whether it is given, and
+/// the tasks that use it.
+fn unused<'f>(flags: &[(&'f str, bool, &[TaskKind])], task: TaskKind) -> Option<&'f str> {
+    let unused = flags
+        .iter()
+        .find(|(_, given, tasks)| *given && !tasks.contains(&task));
+    unused.map(|(flag, ..)| *flag)
 }
 
 /// The library says more about what it cannot read; a path that is not there is told before anything begins.

@@ -4,13 +4,16 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use unfold::tasks::language::Sampling;
+use unfold::tasks::{TaskKind, task_of};
 
-use super::{check_data, use_threads};
+use super::{check_data, unused, use_threads};
 use crate::failure::unusable;
 use crate::flags;
 
 /// The temperature unless told otherwise.
 const USUAL_TEMPERATURE: f64 = 0.8;
+/// As many findings are told unless told otherwise.
+const USUAL_TOP: usize = 5;
 
 /// A measurement.
 #[derive(Debug)]
@@ -40,8 +43,10 @@ pub(crate) enum Input {
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) run: PathBuf,
+    /// What the model is for.
+    pub(crate) task: TaskKind,
     pub(crate) input: Input,
-    /// Where an alignment model finds.
+    /// Where something is looked for.
     pub(crate) among: Option<String>,
     /// As many as fit best are told.
     pub(crate) top: usize,
@@ -49,7 +54,7 @@ pub(crate) struct Run {
     pub(crate) json: bool,
 }
 
-/// How a language model writes.
+/// How a language model or a captioner writes.
 #[derive(Debug)]
 pub(crate) struct Writing {
     pub(crate) sampling: Sampling,
@@ -92,9 +97,11 @@ impl Eval {
 impl Run {
     pub(super) fn new(mut flags: flags::Run) -> Result<Run> {
         use_threads(&flags.threads);
-        let input = match flags.writing.prompt.take() {
+        let task = task_of(&flags.run)?;
+        check_flags(&flags, task)?;
+        let input = match flags.going_on.prompt.take() {
             Some(prompt) => Input::Prompt(prompt),
-            None if flags.writing.interactive => Input::Interactive,
+            None if flags.going_on.interactive => Input::Interactive,
             None if flags.text.is_empty() => Input::Lines,
             None => Input::Texts(flags.text),
         };
@@ -102,59 +109,128 @@ impl Run {
         among.as_deref().map_or(Ok(()), check_data)?;
         Ok(Run {
             run: flags.run,
+            task,
             input,
             among,
-            top,
-            writing: Writing::new(flags.writing)?,
+            top: top.unwrap_or(USUAL_TOP),
+            writing: Writing::new(flags.going_on, flags.choosing)?,
             json: flags.json,
         })
     }
 }
 
+/// Refuses flags that a run of this task makes no use of. What a prompt is for, and what is answered in place of it, is told
+/// by the command.
+fn check_flags(flags: &flags::Run, task: TaskKind) -> Result<()> {
+    use TaskKind::{Align, Caption, Language, Vqa};
+    let flags::Run {
+        finding,
+        going_on,
+        choosing,
+        ..
+    } = flags;
+    let language: &[TaskKind] = &[Language];
+    let writers: &[TaskKind] = &[Language, Caption];
+    let unused = unused(
+        &[
+            ("among", finding.among.is_some(), &[Vqa, Align]),
+            ("length", going_on.length.is_some(), language),
+            ("stop", !going_on.stop.is_empty(), language),
+            ("one", going_on.one, language),
+            ("int8", going_on.int8, language),
+            ("explain", going_on.explain, language),
+            ("temperature", choosing.temperature.is_some(), writers),
+            ("greedy", choosing.greedy, writers),
+            ("top-k", choosing.top_k.is_some(), writers),
+            ("top-p", choosing.top_p.is_some(), writers),
+            ("typical", choosing.typical.is_some(), writers),
+            (
+                "repetition-penalty",
+                choosing.repetition_penalty.is_some(),
+                writers,
+            ),
+            ("seed", choosing.seed.is_some(), writers),
+            ("beam", choosing.beam.is_some(), writers),
+            ("length-power", choosing.length_power.is_some(), &[Caption]),
+        ],
+        task,
+    );
+    match unused {
+        None => Ok(()),
+        Some(flag) => Err(unusable(
+            format!(
+                "--{flag}: a run of the task `{}` makes no use of it",
+                task.name()
+            ),
+            "leave it out; `unfold run --help` says what each flag is for",
+        )),
+    }
+}
+
 impl Writing {
-    fn new(flags: flags::Writing) -> Result<Writing> {
+    fn new(going_on: flags::GoingOn, choosing: flags::Choosing) -> Result<Writing> {
         let wrong = |flag: &str, value: f64, remedy: &str| {
             Err(unusable(
                 format!("--{flag} {value}: makes no sense"),
                 remedy,
             ))
         };
-        let temperature = match flags.greedy {
-            true => 0.0,
-            false => flags.temperature.unwrap_or(USUAL_TEMPERATURE),
+        let flags::Choosing {
+            temperature,
+            greedy,
+            top_k,
+            top_p,
+            typical,
+            repetition_penalty,
+            seed,
+            beam,
+            length_power,
+        } = choosing;
+        let drawn = temperature.is_some()
+            || greedy
+            || top_k.is_some()
+            || top_p.is_some()
+            || typical.is_some()
+            || repetition_penalty.is_some()
+            || seed.is_some();
+        let sampling = Sampling {
+            temperature: match greedy {
+                true => 0.0,
+                false => temperature.unwrap_or(USUAL_TEMPERATURE),
+            },
+            top_k: top_k.unwrap_or(0),
+            top_p: top_p.unwrap_or(1.0),
+            typical: typical.unwrap_or(1.0),
+            repetition_penalty: repetition_penalty.unwrap_or(1.0),
         };
-        if !(0.0..=100.0).contains(&temperature) {
-            return wrong("temperature", temperature, "choose a number from 0 to 100");
+        if !(0.0..=100.0).contains(&sampling.temperature) {
+            let remedy = "choose a number from 0 to 100";
+            return wrong("temperature", sampling.temperature, remedy);
         }
-        for (flag, share) in [("top-p", flags.top_p), ("typical", flags.typical)] {
+        for (flag, share) in [("top-p", sampling.top_p), ("typical", sampling.typical)] {
             if !(share > 0.0 && share <= 1.0) {
                 return wrong(flag, share, "choose a share above 0 and up to 1");
             }
         }
-        if !(flags.repetition_penalty > 0.0 && flags.repetition_penalty.is_finite()) {
+        let penalty = sampling.repetition_penalty;
+        if !(penalty > 0.0 && penalty.is_finite()) {
             let remedy = "choose a number above 0, such as 1.2";
-            return wrong("repetition-penalty", flags.repetition_penalty, remedy);
+            return wrong("repetition-penalty", penalty, remedy);
         }
-        if let Some(width) = flags.beam.filter(|width| !(1..=1000).contains(width)) {
+        if let Some(width) = beam.filter(|width| !(1..=1000).contains(width)) {
             return wrong("beam", width as f64, "choose a whole number in 1..=1000");
         }
         Ok(Writing {
-            sampling: Sampling {
-                temperature,
-                top_k: flags.top_k,
-                top_p: flags.top_p,
-                typical: flags.typical,
-                repetition_penalty: flags.repetition_penalty,
-            },
-            length: flags.length,
-            drawn: flags.greedy || flags.temperature.is_some(),
-            length_power: flags.length_power,
-            beam: flags.beam,
-            stop: flags.stop,
-            one: flags.one,
-            int8: flags.int8,
-            explain: flags.explain,
-            seed: flags.seed,
+            sampling,
+            length: going_on.length,
+            drawn,
+            length_power,
+            beam,
+            stop: going_on.stop,
+            one: going_on.one,
+            int8: going_on.int8,
+            explain: going_on.explain,
+            seed: seed.unwrap_or(1),
         })
     }
 }

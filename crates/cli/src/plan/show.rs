@@ -6,7 +6,7 @@ use anyhow::Result;
 use unfold::tasks::text::Explain;
 use unfold::tasks::{TaskKind, task_of};
 
-use super::{check_data, use_threads};
+use super::{check_data, unused, use_threads};
 use crate::failure::unusable;
 use crate::flags::{self, Method, Picture};
 
@@ -137,12 +137,9 @@ fn check_flags(show: &flags::Show, task: TaskKind) -> Result<()> {
         ("smoothing", show.smoothing.is_some(), &[Align]),
         ("data", show.data.is_some(), &[Text, Image]),
     ];
-    match flags
-        .iter()
-        .find(|(_, given, tasks)| *given && !tasks.contains(&task))
-    {
+    match unused(&flags, task) {
         None => Ok(()),
-        Some((flag, ..)) => Err(unusable(
+        Some(flag) => Err(unusable(
             format!(
                 "--{flag}: nothing of a run of the task `{}` is drawn by it",
                 task.name()

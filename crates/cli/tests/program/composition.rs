@@ -22,6 +22,17 @@ fn photos(desk: &Desk, count: usize) {
     desk.write("photos/questions.csv", &questions);
 }
 
+/// A folder `some` with these of the pictures, one whose end is missing, and a file that is none.
+fn some(desk: &Desk, names: &[&str]) {
+    std::fs::create_dir_all(desk.path("some")).unwrap();
+    for name in names {
+        let [from, to] = ["photos/pictures", "some"].map(|folder| format!("{folder}/{name}.bmp"));
+        std::fs::copy(desk.path(&from), desk.path(&to)).unwrap();
+    }
+    std::fs::write(desk.path("some/cut.bmp"), b"BM cut off").unwrap();
+    std::fs::write(desk.path("some/none.png"), b"none").unwrap();
+}
+
 /// `words` and what is in `more`, as the program takes them.
 fn line<'a>(words: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     words
@@ -80,6 +91,33 @@ fn from_captions_to_captions() {
     };
     assert_eq!(drawn("1"), drawn("1"));
     assert!(["2", "3", "4"].iter().any(|seed| drawn(seed) != drawn("1")));
+    let several = [&["run", "run", "--temperature", "3"], &[down; 6][..]].concat();
+    let several = desk.unfold(&several).ended(0).out;
+    let first = several.lines().next();
+    assert_eq!(several.lines().count(), 6);
+    assert!(
+        several.lines().any(|line| Some(line) != first),
+        "each draws the same numbers: {several}"
+    );
+    let likeliest = |flags: &[&str]| {
+        desk.unfold(&[&["run", "run", down], flags].concat())
+            .ended(0)
+            .out
+    };
+    assert_eq!(
+        likeliest(&["--top-k", "1", "--temperature", "5"]),
+        likeliest(&["--greedy"])
+    );
+    for flags in [
+        &["--length", "5"][..],
+        &["--stop", "go"],
+        &["--among", "photos"],
+        &["--explain"],
+        &["--int8"],
+    ] {
+        let said = desk.unfold(&[&["run", "run", down], flags].concat());
+        said.ended(2).complained(&[flags[0], "`caption`"]);
+    }
     let eval = desk
         .unfold(&["eval", "run", "photos", "--json"])
         .ended(0)
@@ -103,6 +141,10 @@ fn from_captions_to_captions() {
     desk.unfold(&["run", "run", "--prompt", "x"])
         .ended(2)
         .complained(&["goes on with no text"]);
+    let none = ["--set", "words.min_count=1000", "--out", "none"];
+    desk.unfold(&line(CAPTION, &none))
+        .ended(2)
+        .complained(&["words.min_count", "lower it"]);
     desk.unfold(&line(CAPTION, &["--strict", "--out", "strict"]))
         .ended(2)
         .complained(&["000.bmp"]);
@@ -178,6 +220,15 @@ fn a_trained_network_sees_for_another() {
         svg.contains("where it looked for each word"),
         "no attention in the picture"
     );
+    // To measure a run is to use its features too.
+    std::fs::remove_dir_all(desk.path("seen")).unwrap();
+    for kind in ["first-input", "attention"] {
+        let mut eval = desk.command(&["eval", kind, "photos"]);
+        let said = eval.env("XDG_CACHE_HOME", desk.path("usual")).output();
+        assert!(said.unwrap().status.success(), "{kind}");
+    }
+    assert_eq!(std::fs::read_dir(desk.path("seen")).unwrap().count(), 2);
+    assert!(!desk.path("usual").exists());
     // A cache under another network's name is refused, and kept.
     let files = std::fs::read_dir(desk.path("seen")).unwrap();
     let files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
@@ -230,6 +281,31 @@ fn from_questions_to_answers() {
         .ended(0)
         .out;
     assert!(said.contains("\tdown\t"), "{said}");
+    // Lines that cannot be answered keep none of the others from it.
+    let typed = format!("none.bmp\tWhich way?\nno tab\n{down}\tQuo vadis\n") + &typed;
+    let said = desk
+        .unfold_reading(&["run", "run"], typed.as_bytes())
+        .ended(2)
+        .complained(&["none.bmp", "no tab", "knows none of these words"]);
+    assert_eq!(said.out.lines().count(), 1, "{said:?}");
+    for flags in [&["--length-power", "1"][..], &["--beam", "2"], &["--one"]] {
+        let said = desk.unfold(&[&["run", "run", down, "Which way?"], flags].concat());
+        said.ended(2).complained(&[flags[0], "`vqa`"]);
+    }
+    desk.write(
+        "photos/strange.csv",
+        "image,question,answer\n006.bmp,Quo vadis?,down\n007.bmp,Which way do they go?,across\n",
+    );
+    let report = desk
+        .unfold(&["eval", "run", "photos/strange.csv", "--json"])
+        .ended(0)
+        .json();
+    assert_eq!(
+        (&report["examples"], &report["unknown"]),
+        (&2.into(), &1.into()),
+        "{report}"
+    );
+    std::fs::remove_file(desk.path("photos/strange.csv")).unwrap();
     let strange = desk
         .unfold(&["run", "run", down, "Do giraffes go down?"])
         .ended(0);
@@ -309,7 +385,21 @@ fn counter_examples_are_learned_and_found() {
             5,
             "{said}"
         );
+        assert!(!said.contains("\tyes\t") || said.matches("\tyes\t").count() == 1);
     }
+    // Of stripes that all go the same way none is a counter-example.
+    some(&desk, &["002", "004", "008", "010"]);
+    let ask = [
+        "run",
+        "deeper",
+        "photos/pictures/006.bmp",
+        "Do they go down?",
+    ];
+    let said = desk
+        .unfold(&[&ask[..], &["--among", "some"]].concat())
+        .ended(0)
+        .complained(&["note: 1 damaged", "cut.bmp", "none of the pictures"]);
+    assert_eq!(said.out.lines().count(), 1, "{said:?}");
     let never = "train vqa photos --set counter_examples.neighbours=12 --out never --set";
     desk.unfold(&line(never, &["model.kind=language"]))
         .ended(2)
@@ -378,11 +468,20 @@ fn pictures_are_found_by_sentences_and_sentences_by_pictures() {
     assert!(found.lines().all(|line| line.contains("down")), "{found}");
     // Pictures alone will do to find among, and lines of standard input to ask.
     let bare = ["run", "run", "--among", "photos/pictures"];
-    let typed = desk.unfold_reading(&bare, b"stripes down\n").ended(0).out;
+    let typed = desk
+        .unfold_reading(&bare, b"quo vadis\nstripes down\n")
+        .ended(2)
+        .complained(&["knows no word"])
+        .out;
     assert!(
         typed.starts_with("stripes down\t") && typed.contains(".bmp\t"),
         "{typed}"
     );
+    some(&desk, &["000", "001"]);
+    let damaged = ["run", "run", "--among", "some", "stripes down"];
+    let said = desk.unfold(&damaged).ended(0);
+    let said = said.complained(&["damaged picture", "cut.bmp", "none.png"]);
+    assert_eq!(said.out.lines().count(), 2, "{said:?}");
     desk.unfold(&[&bare[..], &[down]].concat())
         .ended(2)
         .complained(&["has no sentences"]);
@@ -398,6 +497,9 @@ fn pictures_are_found_by_sentences_and_sentences_by_pictures() {
     let sentence = ["--text", "Bright stripes go down."];
     let drawn = desk.unfold(&[&shown[..], &sentence].concat()).ended(0);
     assert!(drawn.out.contains("alignment.png"));
+    desk.unfold(&[&shown[..], &["--text", "quo vadis"]].concat())
+        .ended(2)
+        .complained(&["knows no word"]);
     assert!(desk.read("run/pictures/alignment.svg").contains("stripes"));
     let smoothed =
         |beta: &str| desk.unfold(&[&shown[..], &sentence, &["--smoothing", beta]].concat());

@@ -124,6 +124,9 @@ fn models_that_cannot_be_used() {
     desk.unfold(&["show", "run", "words"])
         .ended(2)
         .complained(&["--text"]);
+    desk.unfold(&["run", "run", "text", "--beam", "3"])
+        .ended(2)
+        .complained(&["--beam", "`text`", "unfold run --help"]);
     desk.unfold(&["show", "run", "words", "--text", "a", "--label", "x"])
         .ended(2)
         .complained(&["x", "ham, spam"]);

@@ -189,6 +189,20 @@ fn mistakes_are_named() {
         &["run", "run", "--prompt", "x", "--stop", "zebra"],
         &["--stop zebra"],
     );
+    // What would change nothing is refused.
+    for flags in [
+        ["--beam", "2", "--temperature", "1"],
+        ["--beam", "2", "--seed", "3"],
+        ["--beam", "2", "--stop", "to"],
+        ["--top-k", "2", "--greedy", "--one"],
+    ] {
+        let line = [&["run", "run", "--prompt", "x"][..], &flags].concat();
+        wrong(&line, &["cannot be used with"]);
+    }
+    wrong(
+        &["run", "run", "--prompt", "x", "--length-power", "1"],
+        &["--length-power", "`language`", "--help"],
+    );
     wrong(
         &["show", "run", "words", "--text", "x"],
         &["a language model has no such picture"],

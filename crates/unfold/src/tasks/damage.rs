@@ -1,4 +1,4 @@
-//! What a training says about pictures that cannot be read.
+//! What a training or a search says about pictures that cannot be read.
 
 use crate::data::Damage;
 

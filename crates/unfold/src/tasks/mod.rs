@@ -17,6 +17,7 @@ mod sentences;
 mod sizes;
 pub mod text;
 pub mod vqa;
+mod words;
 
 use std::path::PathBuf;
 

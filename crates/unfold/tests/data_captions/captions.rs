@@ -208,19 +208,29 @@ fn coco_json_has_its_parts_in_the_names_of_files() {
 #[test]
 fn karpathy_says_the_part_of_each_picture() {
     let folder = folder();
-    let image = |n: u8| {
-        let split = ["train", "restval", "val", "test"][usize::from(n) % 4];
+    let image = |n: u8, split: Option<&str>| {
         let sentences =
             [caption(n, 0), caption(n, 1)].map(|raw| serde_json::json!({"raw": raw, "tokens": []}));
         serde_json::json!({"filename": format!("{n}.png"), "filepath": "val2014", "split": split, "sentences": sentences})
     };
-    let images: Vec<_> = (0..COUNT).map(image).collect();
-    let content = serde_json::json!({"images": images, "dataset": "coco"}).to_string();
-    write(&folder, "dataset_coco.json", content);
+    let put = |split: &dyn Fn(u8) -> Option<&'static str>| {
+        let images: Vec<_> = (0..COUNT).map(|n| image(n, split(n))).collect();
+        let content = serde_json::json!({"images": images, "dataset": "coco"}).to_string();
+        write(&folder, "dataset_coco.json", content);
+    };
+    put(&|n| Some(["train", "restval", "val", "test"][usize::from(n) % 4]));
     pictures(&folder, "val2014/", COUNT);
     let data = read(folder.path());
     assert_eq!(sizes(&data), [10, 5, 5]);
     assert_eq!(all(&data), expected());
+    assert_eq!(data.notes, Vec::<String>::new());
+    put(&|_| None);
+    let data = read(folder.path());
+    assert_eq!(all(&data), expected());
+    noted(
+        &data.notes,
+        "no picture of dataset_coco.json has a `split`: parts are made by picture, by the seed",
+    );
 }
 
 #[test]

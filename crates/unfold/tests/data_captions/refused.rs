@@ -97,17 +97,26 @@ fn lists_that_do_not_fit() {
         data.train.names.len() + data.test.expect("a test part").names.len(),
         4
     );
-    write(&folder, "my.trainImages.txt", "a.png\nb.png\n");
-    says(
-        captions(folder.path()),
-        folder.path(),
-        &["there is nothing to train on", "`train`"],
+    noted(
+        &data.notes,
+        "1 name in my.trainImages.txt that no caption is about passed over (first: 77.png)",
     );
     write(&folder, "my.testImages.txt", "c.png\n");
     says(
         captions(folder.path()),
         folder.path(),
-        &["none of the pictures that have captions is in a list"],
+        &[
+            "my.testImages.txt: none of the pictures that have captions is in the list",
+            "c.png",
+        ],
+    );
+    let both = "0.png\n1.png\n";
+    write(&folder, "my.trainImages.txt", both);
+    write(&folder, "my.testImages.txt", both);
+    says(
+        captions(folder.path()),
+        folder.path(),
+        &["all of its pictures are in earlier lists"],
     );
     write(&folder, "my.testImages.txt", " \n");
     says(
@@ -235,6 +244,22 @@ fn json_that_lacks_something() {
         captions(path),
         path,
         &["images[0]: there is no `sentences`", "Karpathy's"],
+    );
+    put(
+        "{\"images\": [{\"id\": 7, \"file_name\": \"0.png\"}, {\"id\": 7, \"file_name\": \"1.png\"}], \"annotations\": []}",
+    );
+    says(
+        captions(path),
+        path,
+        &["images[1]: has the `id` of images[0], 7", "`id` of its own"],
+    );
+    put(
+        "{\"images\": [{\"filename\": \"0.png\", \"split\": \"train\", \"sentences\": []}, {\"filename\": \"1.png\", \"sentences\": []}]}",
+    );
+    says(
+        captions(path),
+        path,
+        &["images[1]: there is no `split`", "Karpathy's"],
     );
     put("{\"pictures\": []}");
     says(

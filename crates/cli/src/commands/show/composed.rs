@@ -10,8 +10,7 @@ use unfold::tasks::caption::CaptionModel;
 use unfold::tasks::vqa::VqaModel;
 
 use super::photograph::{heated, photograph};
-use crate::commands::see;
-use crate::failure::unusable;
+use crate::commands::{find, see};
 use crate::pictures::bars;
 use crate::pictures::canvas::{Canvas, Rect};
 use crate::pictures::colour::sequential;
@@ -109,16 +108,13 @@ pub(super) fn alignment(
     smoothing: Option<f64>,
 ) -> Result<Canvas> {
     let model = AlignModel::load(run)?;
+    find::check(&model, sentence)?;
     let pixels = see::read(&file.display().to_string())?;
     let phrases = model.align(
         &pixels,
         sentence,
         smoothing.unwrap_or(model.answer().smoothing),
     );
-    if phrases.is_empty() {
-        let problem = format!("--text '{sentence}': there is no word in it");
-        return Err(unusable(problem, "give a sentence about the picture"));
-    }
     let fitted = model.form().apply(&pixels);
     let told = phrases.iter().map(|phrase| {
         let whole = match phrase.place {

@@ -41,8 +41,12 @@ struct Sentence {
     raw: String,
 }
 
-/// The captions in a JSON document. Where it names no images, they are called by their numbers.
-pub(super) fn read(text: &Text) -> Result<Vec<Described>> {
+/// The captions in a JSON document. Where it names no images, they are called by their numbers. One in Karpathy's form that
+/// gives no picture a part is added to `unsplit`.
+///
+/// # Errors
+/// When it has neither form, or what belongs to the form is missing.
+pub(super) fn read(text: &Text, unsplit: &mut Vec<String>) -> Result<Vec<Described>> {
     let document: Document = json::read_document(&text.place, &text.bytes, EXPECTED)?;
     match document {
         Document {
@@ -52,7 +56,7 @@ pub(super) fn read(text: &Text) -> Result<Vec<Described>> {
         Document {
             images: Some(images),
             annotations: None,
-        } => karpathy(text, images),
+        } => karpathy(text, images, unsplit),
         _ => {
             let problem = "the JSON has neither `images` nor `annotations`";
             Err(Error::data(
@@ -70,7 +74,16 @@ fn coco(text: &Text, images: Vec<Image>, annotations: Vec<Annotation>) -> Result
     for (place, image) in images.into_iter().enumerate() {
         let id = image.id.ok_or_else(|| lacks(text, place, "id"))?;
         let name = image.file_name.or(image.filename);
-        known.insert(id.clone(), all.len());
+        if let Some(first) = known.insert(id.clone(), all.len()) {
+            return Err(Error::data(
+                format!("{}, images[{place}]", text.place),
+                format!(
+                    "has the `id` of images[{first}], {}: captions of either go to one",
+                    id.0
+                ),
+                "give each picture an `id` of its own",
+            ));
+        }
         all.push(Described {
             name: name.ok_or_else(|| lacks(text, place, "file_name"))?,
             id: Some(id.0),
@@ -91,7 +104,13 @@ fn coco(text: &Text, images: Vec<Image>, annotations: Vec<Annotation>) -> Result
     Ok(all)
 }
 
-fn karpathy(text: &Text, images: Vec<Image>) -> Result<Vec<Described>> {
+fn karpathy(text: &Text, images: Vec<Image>, unsplit: &mut Vec<String>) -> Result<Vec<Described>> {
+    let unsaid = |image: &Image| image.split.is_none();
+    match images.iter().position(unsaid) {
+        None => {}
+        Some(_) if images.iter().all(unsaid) => unsplit.push(text.path.clone()),
+        Some(place) => return Err(lacks(text, place, "split")),
+    }
     let described = |(place, image): (usize, Image)| {
         let lacks = |key| lacks(text, place, key);
         let name = image.filename.or(image.file_name);

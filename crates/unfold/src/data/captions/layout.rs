@@ -67,9 +67,9 @@ pub(super) fn collect(
     if texts.is_empty() {
         texts = find(dataset, &candidates, notes)?;
     }
-    let mut all = Vec::new();
+    let (mut all, mut unsplit) = (Vec::new(), Vec::new());
     for (part, text) in texts {
-        let captions = read(text, notes)?;
+        let captions = read(text, notes, &mut unsplit)?;
         all.extend(captions.into_iter().map(|described| Described {
             part: described.part.or(part),
             ..described
@@ -82,14 +82,11 @@ pub(super) fn collect(
             }
         }
     }
-    lists::apply(&lists, &mut all, notes);
-    if let Some((_, list)) = lists.first()
-        && all.iter().all(|described| described.part.is_none())
-    {
-        let problem = "none of the pictures that have captions is in a list";
-        let remedy =
-            "write the names of the pictures of a part, one a line, as the captions name them";
-        return Err(Error::data(&list.place, problem, remedy));
+    lists::apply(&lists, &mut all, notes)?;
+    if all.iter().all(|described| described.part.is_none()) {
+        notes.extend(unsplit.into_iter().map(|path| {
+            format!("no picture of {path} has a `split`: parts are made by picture, by the seed")
+        }));
     }
     Ok(all)
 }
@@ -181,11 +178,11 @@ fn is_list(path: &str, head: &[u8]) -> bool {
         && !line.iter().any(|byte| b"\t,".contains(byte))
 }
 
-/// The captions in one file.
-fn read(text: Text, notes: &mut Vec<String>) -> Result<Vec<Described>> {
+/// The captions in one file; one that could give each picture a part but gives none is added to `unsplit`.
+fn read(text: Text, notes: &mut Vec<String>, unsplit: &mut Vec<String>) -> Result<Vec<Described>> {
     let lines = Format::by_name(&text.path) == Some(Format::JsonLines);
     if text.bytes.trim_ascii_start().starts_with(b"{") && !lines {
-        return documents::read(&text);
+        return documents::read(&text, unsplit);
     }
     let path = text.path.clone();
     let found = table(text, [&PICTURE, &CAPTION])?;

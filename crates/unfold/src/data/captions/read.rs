@@ -153,9 +153,7 @@ impl Collection {
             notes,
             damaged: Vec::new(),
         };
-        if !all.is_empty() || !bare {
-            collection.add(all, bare)?;
-        }
+        collection.add(all, bare)?;
         if bare {
             collection.add_others();
         }
@@ -168,7 +166,10 @@ impl Collection {
             .iter()
             .map(|described| (described.name.as_str(), described.text.as_str()));
         let found = self.gallery.find(names);
-        self.damaged = found.damaged;
+        self.damaged = match bare {
+            true => self.gallery.damaged().to_vec(),
+            false => found.damaged,
+        };
         note_damage(&self.damaged, self.source.strict, &mut self.notes)?;
         let split = all.iter().any(|described| described.part.is_some());
         let (mut outside, mut in_two) = (Vec::new(), Vec::new());
@@ -214,7 +215,7 @@ impl Collection {
             .extend(tally(&outside, "picture", "outside the split left out"));
         let twice = "in several parts of the split, of which the first counts";
         self.notes.extend(tally(&in_two, "picture", twice));
-        if self.items.is_empty() {
+        if self.items.is_empty() && (count > 0 || !bare) {
             let first = found.missing.first().or(outside.first());
             let first = first
                 .map(|first| format!(" (first: {first})"))

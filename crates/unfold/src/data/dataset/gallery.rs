@@ -9,7 +9,7 @@ pub(in crate::data) struct Gallery {
     files: PictureFiles,
     /// Whether they lie among the same files as the text, so that paths begin at the text.
     beside: bool,
-    /// The files whose names end in a number, such as `COCO_val2014_000000000042.jpg`.
+    /// The files whose names are or end in a number, such as `COCO_val2014_000000000042.jpg`.
     numbered: HashMap<u64, Vec<usize>>,
 }
 
@@ -93,6 +93,11 @@ impl Gallery {
         self.files.len()
     }
 
+    /// What should be a picture but is none.
+    pub(in crate::data) fn damaged(&self) -> &[Damage] {
+        self.files.damaged()
+    }
+
     /// The path of a picture.
     pub(in crate::data) fn path(&self, picture: usize) -> &str {
         self.files.path(picture)
@@ -104,12 +109,16 @@ impl Gallery {
     }
 }
 
-/// The number that a file's name ends in, before its last dot.
+/// The number that a file's name is, or ends in after a separator, before its last dot. Digits after a letter are no number:
+/// they may be the end of any name in hexadecimal digits.
 fn number_at_end(path: &str) -> Option<u64> {
     let name = path.rsplit('/').next().unwrap_or(path);
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let start = stem.trim_end_matches(|letter: char| letter.is_ascii_digit());
-    stem[start.len()..].parse().ok()
+    match start.ends_with(char::is_alphanumeric) {
+        true => None,
+        false => stem[start.len()..].parse().ok(),
+    }
 }
 
 #[cfg(test)]
@@ -122,7 +131,11 @@ mod tests {
             ("val2014/COCO_val2014_000000000042.jpg", Some(42)),
             ("images/7.png", Some(7)),
             ("7", Some(7)),
+            ("photo-0012.jpg", Some(12)),
             ("a.b/image12.tar.jpg", None),
+            ("a.b/9f86d081884c7d659a2f.jpg", None),
+            ("3fa85f64-5717-4562-b3fc-2c963f66afa6.jpg", None),
+            ("0a1b2c3d4e5f6789.jpg", None),
             ("99999999999999999999999.jpg", None),
             ("", None),
         ] {

@@ -135,6 +135,11 @@ impl PictureFiles {
         }
     }
 
+    /// What should be a picture but is none.
+    pub(in crate::data) fn damaged(&self) -> &[Damage] {
+        &self.damaged
+    }
+
     /// The paths of all pictures, then of all files that should be pictures but are none.
     pub(in crate::data) fn paths(&self) -> &[String] {
         self.names.paths()

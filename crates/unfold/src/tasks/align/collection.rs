@@ -32,6 +32,7 @@ pub struct Collection<'m> {
     shown: Vec<usize>,
     /// The place among those of each sentence's picture, and the sentence.
     sentences: Vec<(usize, String)>,
+    notes: Vec<String>,
 }
 
 /// Some sentences in one batch.
@@ -44,7 +45,8 @@ struct Spoken {
 }
 
 impl<'m> Collection<'m> {
-    pub(super) fn of(model: &'m AlignModel, part: Part) -> Collection<'m> {
+    /// `notes` say what was done to the data.
+    pub(super) fn of(model: &'m AlignModel, part: Part, notes: Vec<String>) -> Collection<'m> {
         let shown = part.gallery.shown();
         let mut sentences = Vec::new();
         for (place, &picture) in shown.iter().enumerate() {
@@ -57,7 +59,13 @@ impl<'m> Collection<'m> {
             part,
             shown,
             sentences,
+            notes,
         }
+    }
+
+    /// What was done to the data, as sentences for a person to read.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// How many pictures there are.

@@ -47,7 +47,7 @@ pub fn train(
     recipe.check()?;
     observer.stage(Stage::Reading, None);
     let collection = read_captions(Path::new(data), &recipe.data, recipe.seed)?;
-    let words = vocabulary(&collection.train, recipe.words.min_count);
+    let words = vocabulary(&collection.train, recipe.words.min_count)?;
     let mut params = Params::new(recipe.seed);
     let encoder = Encoder::begin(
         &recipe.encoder,
@@ -81,9 +81,11 @@ pub fn train(
         valid,
         test,
         notes,
-    } = model
-        .preparation(recipe.encoder.cache.as_deref(), recipe.data.strict)
-        .parts(collection, &recipe.encoder.augment, observer)?;
+    } = model.preparation(recipe.data.strict).parts(
+        collection,
+        &recipe.encoder.augment,
+        observer,
+    )?;
     if train.sentences.len() == 0 {
         let problem = "there is no caption to learn from";
         return Err(Error::data(data, problem, "give pictures with captions"));

@@ -19,6 +19,7 @@ use crate::metrics::Recall;
 use crate::nn::{Params, Pass};
 use crate::ragged::Ragged;
 use crate::random::Key;
+use crate::tasks::damage::damage_notes;
 use crate::tasks::encoder::{Encoder, EncoderCard};
 use crate::tasks::files::{self, Card as _};
 use crate::tasks::sentences::{Pairs, Part, Preparation, encode, held_out};
@@ -111,7 +112,7 @@ impl AlignModel {
     pub fn load(path: &Path) -> Result<AlignModel> {
         let (file, card, stored) = files::load::<Card>(path)?;
         let mut params = Params::restoring(stored);
-        let encoder = Encoder::restore(card.encoder.clone(), &mut params)?;
+        let encoder = Encoder::restore(card.encoder.clone(), path, &mut params)?;
         let (places, channels) = (encoder.grid().expect("a grid"), encoder.shape()[1]);
         let network = Network::new(&mut params, &card.model, places, channels, card.words.len())?;
         params
@@ -173,7 +174,7 @@ impl AlignModel {
             ..
         } = &self.card;
         let (split, set) = held_out(Path::new(data), source, *seed, *trained_on)?;
-        let part = self.preparation(None, source.strict).part(set, observer)?;
+        let part = self.preparation(source.strict).part(set, observer)?;
         self.report(part, split, began, observer)
     }
 
@@ -184,9 +185,11 @@ impl AlignModel {
     pub fn among(&self, data: &str, observer: &mut dyn Observer) -> Result<Collection<'_>> {
         observer.stage(Stage::Reading, None);
         let source = &self.card.source;
-        let (set, _) = read_pictures_and_captions(Path::new(data), source)?;
-        let part = self.preparation(None, source.strict).part(set, observer)?;
-        Ok(Collection::of(self, part))
+        let (set, mut notes) = read_pictures_and_captions(Path::new(data), source)?;
+        let part = self.preparation(source.strict).part(set, observer)?;
+        let damaged: Vec<_> = part.gallery.damaged().cloned().collect();
+        notes.extend(damage_notes(&damaged, "the search"));
+        Ok(Collection::of(self, part, notes))
     }
 
     /// The words of a sentence beside the regions of a picture that they are about. `smoothing` is β of the chain model: how much
@@ -236,15 +239,10 @@ impl AlignModel {
     }
 
     /// How it sees and reads.
-    pub(super) fn preparation<'a>(
-        &'a self,
-        cache: Option<&'a Path>,
-        strict: bool,
-    ) -> Preparation<'a> {
+    pub(super) fn preparation(&self, strict: bool) -> Preparation<'_> {
         Preparation {
             encoder: &self.encoder,
             params: &self.params,
-            cache,
             strict,
             words: &self.card.words,
             max_length: self.card.max_length,
@@ -294,7 +292,7 @@ impl AlignModel {
         observer: &mut dyn Observer,
     ) -> Result<AlignReport> {
         let damaged = part.gallery.damaged().map(ToString::to_string).collect();
-        let collection = Collection::of(self, part);
+        let collection = Collection::of(self, part, Vec::new());
         let Some((sentences, pictures)) = collection.recall(observer)? else {
             let problem = "there is no picture with captions to measure on";
             return Err(Error::data("", problem, "give some"));

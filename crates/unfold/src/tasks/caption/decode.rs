@@ -8,7 +8,7 @@ use super::recipe::AnswerConfig;
 use crate::nn::{Params, Pass};
 use crate::random::Key;
 use crate::tasks::beam::{Advance, Beam, Continuation};
-use crate::tasks::language::{Sampler, Sampling};
+use crate::tasks::language::{RECENT, Sampler, Sampling};
 use crate::tasks::sentences::{BOUNDARY, UNKNOWN};
 use crate::tensor::Tensor;
 
@@ -151,13 +151,10 @@ impl Search {
 pub(super) fn sample(
     model: &CaptionModel,
     features: &Tensor,
-    temperature: f64,
+    sampling: &Sampling,
     keys: &[Key],
 ) -> Vec<Caption> {
-    let mut sampler = Sampler::new(Sampling {
-        temperature,
-        ..Sampling::default()
-    });
+    let mut sampler = Sampler::new(sampling.clone());
     let pass = Pass::evaluation(&model.params);
     let own: Vec<u32> = (0..keys.len() as u32).collect();
     let mut memory = model.network.begin(&pass, features, &own);
@@ -173,8 +170,9 @@ pub(super) fn sample(
             }
             let row = stream * classes..(stream + 1) * classes;
             let scores = &logits.data()[row.clone()];
-            let word = sampler.draw(scores, &[], &[UNKNOWN], keys[stream], number as u64);
-            let (words, log_probability) = &mut drawn[stream];
+            let (words, log_probability): &mut (Vec<u32>, f64) = &mut drawn[stream];
+            let recent = &words[words.len().saturating_sub(RECENT)..];
+            let word = sampler.draw(scores, recent, &[UNKNOWN], keys[stream], number as u64);
             words.push(word);
             *log_probability += f64::from(shares.data()[row][word as usize]);
             going[stream] = word != BOUNDARY;

@@ -16,6 +16,7 @@ use crate::nn::{Params, Pass};
 use crate::random::Key;
 use crate::tasks::encoder::{Encoder, EncoderCard};
 use crate::tasks::files::{self, Card as _};
+use crate::tasks::language::Sampling;
 use crate::tasks::sentences::{Batch, Part, Preparation, held_out};
 use crate::tensor::Tensor;
 use crate::tensors;
@@ -107,7 +108,7 @@ impl CaptionModel {
     pub fn load(path: &Path) -> Result<CaptionModel> {
         let (file, card, stored) = files::load::<Card>(path)?;
         let mut params = Params::restoring(stored);
-        let encoder = Encoder::restore(card.encoder.clone(), &mut params)?;
+        let encoder = Encoder::restore(card.encoder.clone(), path, &mut params)?;
         let network = Network::new(&mut params, &card.model, encoder.shape(), card.words.len());
         params
             .restored()
@@ -165,19 +166,25 @@ impl CaptionModel {
         looked.map(|alpha| alpha.reshape(grid)).collect()
     }
 
-    /// A caption of each picture whose words are drawn by their probabilities, divided by `temperature` as in
-    /// [`Sampling`](crate::tasks::language::Sampling).
-    pub fn sample(&self, pictures: &[Picture], temperature: f64, seed: u64) -> Vec<Caption> {
+    /// A caption of each picture whose words are drawn. The pictures are counted from `first`, and each draws numbers of its
+    /// own, which depend on the seed and on that count.
+    pub fn sample(
+        &self,
+        pictures: &[Picture],
+        sampling: &Sampling,
+        seed: u64,
+        first: u64,
+    ) -> Vec<Caption> {
         let looker = self.encoder.looker(&self.params);
         let key = Key::new(seed).named("captions");
         let mut drawn = Vec::with_capacity(pictures.len());
         for some in pictures.chunks(CAPTIONED_TOGETHER) {
             let each: Vec<Tensor> = some.iter().map(|picture| looker.look(picture)).collect();
             let features = Tensor::concat(&each.iter().collect::<Vec<_>>(), 0);
-            let first = drawn.len();
-            let keys = (first..first + some.len()).map(|picture| key.child(picture as u64));
+            let first = first + drawn.len() as u64;
+            let keys = (first..).take(some.len()).map(|picture| key.child(picture));
             let keys: Vec<Key> = keys.collect();
-            drawn.extend(decode::sample(self, &features, temperature, &keys));
+            drawn.extend(decode::sample(self, &features, sampling, &keys));
         }
         drawn
     }
@@ -211,20 +218,15 @@ impl CaptionModel {
             ..
         } = &self.card;
         let (split, set) = held_out(Path::new(data), source, *seed, *trained_on)?;
-        let part = self.preparation(None, source.strict).part(set, observer)?;
+        let part = self.preparation(source.strict).part(set, observer)?;
         Ok((split, part))
     }
 
     /// How it sees and reads.
-    pub(super) fn preparation<'a>(
-        &'a self,
-        cache: Option<&'a Path>,
-        strict: bool,
-    ) -> Preparation<'a> {
+    pub(super) fn preparation(&self, strict: bool) -> Preparation<'_> {
         Preparation {
             encoder: &self.encoder,
             params: &self.params,
-            cache,
             strict,
             words: &self.card.words,
             max_length: self.card.max_length,

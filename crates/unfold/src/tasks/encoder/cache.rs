@@ -9,6 +9,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{BufReader, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
+
 use super::bf16;
 use crate::data::read_at;
 use crate::error::{Error, Result};
@@ -181,6 +183,36 @@ fn checksum(record: &[u8]) -> u32 {
     crc.update(&record[..16]);
     crc.update(&record[BEFORE..]);
     crc.finalize()
+}
+
+/// What is looked for in the recipe of a run.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Recipe {
+    encoder: Kept,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Kept {
+    cache: Option<PathBuf>,
+}
+
+/// The folder that the recipe of a run names. There is none where it names none, and a model file alone has no recipe.
+///
+/// # Errors
+/// When there is a recipe that cannot be read.
+pub(super) fn folder_of_run(run: &Path) -> Result<Option<PathBuf>> {
+    let file = run.join("recipe.toml");
+    if !file.is_file() {
+        return Ok(None);
+    }
+    let text = fs::read_to_string(&file).map_err(|error| Error::io(&file, "read", &error))?;
+    let recipe: Recipe = toml::from_str(&text).map_err(|error| {
+        let remedy = "mend or remove it: it says where features of pictures are kept";
+        Error::recipe(file.display().to_string(), error.message().trim(), remedy)
+    })?;
+    Ok(recipe.encoder.cache)
 }
 
 /// The system's folder for what can be made again.

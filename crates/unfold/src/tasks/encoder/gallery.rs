@@ -1,7 +1,6 @@
 //! The pictures of one part of the data, as a network takes them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 
 use super::cache::{self, Cache};
 use super::{Encoder, Features, Looker};
@@ -90,8 +89,8 @@ impl Gallery {
         })
     }
 
-    /// What an encoder makes of the pictures of `set`, as it is now: from the file in `folder`, or the usual one, where what is
-    /// missing is added. `observer` is told how far it is.
+    /// What an encoder makes of the pictures of `set`, as it is now: from the file in its folder, to which what is missing is
+    /// added. `observer` is told how far it is.
     ///
     /// # Errors
     /// When none can be read, one cannot and `strict` holds, or the file cannot be written.
@@ -99,12 +98,11 @@ impl Gallery {
         encoder: &Encoder,
         params: &Params<f32>,
         set: PictureSet,
-        folder: Option<&Path>,
         strict: bool,
         observer: &mut dyn Observer,
     ) -> Result<Gallery> {
         let shape = encoder.shape();
-        let folder = folder.map_or_else(cache::folder, Path::to_owned);
+        let folder = encoder.cache.clone().unwrap_or_else(cache::folder);
         let print = encoder.fingerprint(params);
         let mut cache = Cache::open(&folder, print, shape[0] * shape[1])?;
         let mut digests = set.digests(strict)?;

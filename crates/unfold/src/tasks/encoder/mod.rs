@@ -8,7 +8,7 @@ mod cache;
 mod config;
 mod gallery;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +67,8 @@ pub(super) struct Encoder {
     network: Network,
     /// Where it does not learn: its parameters. Else they are among the task's.
     own: Option<Params<f32>>,
+    /// The folder in which its features are kept; the usual one when `None`.
+    cache: Option<PathBuf>,
 }
 
 /// An encoder whose parameters no longer change.
@@ -133,19 +135,32 @@ impl Encoder {
                 home.get_mut(id).copy_from_slice(model.params().get(old));
             }
         }
-        let encoder = Encoder { card, network, own };
+        let encoder = Encoder {
+            card,
+            network,
+            own,
+            cache: config.cache.clone(),
+        };
         encoder.check()?;
         Ok(encoder)
     }
 
-    /// The encoder of a model file, with its parameters among `params`.
-    pub(super) fn restore(card: EncoderCard, params: &mut Params<f32>) -> Result<Encoder> {
+    /// The encoder of the model at `model`, a file or the folder of a run, with its parameters among `params`.
+    ///
+    /// # Errors
+    /// When the network does not fit, or the run's recipe cannot be read.
+    pub(super) fn restore(
+        card: EncoderCard,
+        model: &Path,
+        params: &mut Params<f32>,
+    ) -> Result<Encoder> {
         let outline = card.outline()?;
         let network = Network::new(&mut params.scope(SCOPE), &outline);
         let encoder = Encoder {
             card,
             network,
             own: None,
+            cache: cache::folder_of_run(model)?,
         };
         encoder.check()?;
         Ok(encoder)
@@ -247,8 +262,8 @@ impl Encoder {
         self.own.as_ref()
     }
 
-    /// Pictures to be seen as they are. What an encoder that did not learn makes of them is kept in a file in `cache`, or in
-    /// the usual folder.
+    /// Pictures to be seen as they are. What an encoder that did not learn makes of them is kept in a file, in the folder that
+    /// the recipe names or in the usual one.
     ///
     /// # Errors
     /// When none can be read, one cannot and `strict` holds, or the file cannot be written.
@@ -256,13 +271,12 @@ impl Encoder {
         &self,
         params: &Params<f32>,
         pictures: PictureSet,
-        cache: Option<&Path>,
         strict: bool,
         observer: &mut dyn Observer,
     ) -> Result<Gallery> {
         match self.card.learned {
             true => Gallery::of_pixels(self, pictures, AugmentConfig::default(), strict),
-            false => Gallery::of_features(self, params, pictures, cache, strict, observer),
+            false => Gallery::of_features(self, params, pictures, strict, observer),
         }
     }
 

@@ -3,13 +3,10 @@
 use unfold_kernels::log_sum_exp;
 
 use super::model::LanguageModel;
-use super::sample::{Sampler, Sampling};
+use super::sample::{RECENT, Sampler, Sampling};
 use super::step::{Stepper, StreamState};
 use crate::data::Codec;
 use crate::random::Key;
-
-/// How many of the last words the repetition penalty is for.
-const RECENT: usize = 64;
 
 /// A text that goes on: an iterator over the model's words, without end.
 ///

@@ -21,6 +21,7 @@ pub use generate::{Candidate, Generator};
 pub use inspect::{Inside, Seen};
 pub use model::{LanguageModel, LanguageReport};
 pub use recipe::{LanguageRecipe, WindowConfig};
+pub(super) use sample::RECENT;
 pub use sample::{Sampler, Sampling};
 pub use step::{Stepper, StreamState};
 

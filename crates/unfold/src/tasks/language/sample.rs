@@ -35,6 +35,9 @@ impl Default for Sampling {
     }
 }
 
+/// How many of the last words the repetition penalty is for.
+pub(in crate::tasks) const RECENT: usize = 64;
+
 /// Draws words; its lists are kept from word to word.
 #[derive(Clone, Debug)]
 pub struct Sampler {

@@ -4,16 +4,15 @@
 mod config;
 mod parts;
 
-use std::collections::HashMap;
-
 pub use config::WordConfig;
 pub(super) use parts::{Part, Parts, Preparation, held_out};
 
-use crate::data::{CaptionSet, Count, Vocabulary, bucketed_batches, caption_words};
+use crate::data::{CaptionSet, Vocabulary, bucketed_batches, caption_words};
 use crate::error::Result;
 use crate::ragged::{Packed, Ragged, pack};
 use crate::random::{Key, Moment};
 use crate::tasks::encoder::{Gallery, Sight, by_picture, each_once};
+use crate::tasks::words;
 
 /// The number that stands before the first word and after the last one.
 pub(super) const BOUNDARY: u32 = Vocabulary::PAD;
@@ -40,15 +39,12 @@ pub(super) struct Batch {
 }
 
 /// The words met at least so often in the captions of a set.
-pub(super) fn vocabulary(set: &CaptionSet, min_count: usize) -> Vocabulary {
-    let mut counts: HashMap<String, Count> = HashMap::new();
-    for caption in set.captions.iter().flatten() {
-        for word in caption_words(caption) {
-            let count = counts.entry(word).or_default();
-            count.total += 1;
-        }
-    }
-    Vocabulary::build(counts, min_count, 0)
+///
+/// # Errors
+/// When there is none.
+pub(super) fn vocabulary(set: &CaptionSet, min_count: usize) -> Result<Vocabulary> {
+    let captions = set.captions.iter().flatten();
+    words::vocabulary(captions.map(|caption| caption_words(caption)), min_count)
 }
 
 /// The words of a caption as numbers, cut to the longest one; never empty where the caption is not.

@@ -34,7 +34,6 @@ pub(in crate::tasks) struct Parts {
 pub(in crate::tasks) struct Preparation<'a> {
     pub(in crate::tasks) encoder: &'a Encoder,
     pub(in crate::tasks) params: &'a Params<f32>,
-    pub(in crate::tasks) cache: Option<&'a Path>,
     /// Whether a picture that cannot be read is an error.
     pub(in crate::tasks) strict: bool,
     pub(in crate::tasks) words: &'a Vocabulary,
@@ -52,9 +51,9 @@ impl Preparation<'_> {
         observer: &mut dyn Observer,
     ) -> Result<Part> {
         let pictures = set.pictures.clone();
-        let gallery =
-            self.encoder
-                .gallery(self.params, pictures, self.cache, self.strict, observer)?;
+        let gallery = self
+            .encoder
+            .gallery(self.params, pictures, self.strict, observer)?;
         Ok(self.read(set, gallery))
     }
 

@@ -9,6 +9,7 @@ use crate::data::{CaptionSource, Picture, read_pictures_and_captions};
 use crate::error::{Error, Result};
 use crate::nn::Pass;
 use crate::tasks::Prediction;
+use crate::tasks::damage::damage_notes;
 use crate::tasks::encoder::Gallery;
 use crate::train::{Observer, Stage};
 
@@ -31,6 +32,7 @@ pub struct Among<'m> {
     /// The numbers of the pictures that can be seen.
     shown: Vec<usize>,
     like: Likeness,
+    notes: Vec<String>,
 }
 
 impl VqaModel {
@@ -48,8 +50,10 @@ impl VqaModel {
         };
         observer.stage(Stage::Reading, None);
         let source = CaptionSource::default();
-        let (set, _) = read_pictures_and_captions(Path::new(data), &source)?;
-        let gallery = encoder.gallery(&self.params, set.pictures, None, source.strict, observer)?;
+        let (set, mut notes) = read_pictures_and_captions(Path::new(data), &source)?;
+        let gallery = encoder.gallery(&self.params, set.pictures, source.strict, observer)?;
+        let damaged: Vec<_> = gallery.damaged().cloned().collect();
+        notes.extend(damage_notes(&damaged, "the search"));
         let shown = gallery.shown();
         Ok(Among {
             model: self,
@@ -57,13 +61,19 @@ impl VqaModel {
             gallery,
             names: set.names,
             shown,
+            notes,
         })
     }
 }
 
 impl Among<'_> {
-    /// Of the pictures nearest to `picture`, those first that show best that the model's answer to the question need not be
-    /// right.
+    /// What was done to the data, as sentences for a person to read.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Of the pictures nearest to `picture`, those to which the model has another answer, and those first that show best that its
+    /// answer to the question need not be right. There may be none.
     ///
     /// # Errors
     /// When the question has no word that the model knows, or a picture cannot be read any more.
@@ -76,9 +86,9 @@ impl Among<'_> {
         let (Some(encoder), Some(config)) = (&model.encoder, &model.card.counter_examples) else {
             unreachable!("a model that finds them")
         };
-        let answer = model.ask(Some(picture), question)?.prediction.label;
+        let own_answer = model.ask(Some(picture), question)?.prediction.label;
         let answers = model.card.answers.iter();
-        let answer = answers.zip(0..).find(|(known, _)| **known == answer);
+        let answer = answers.zip(0..).find(|(known, _)| **known == own_answer);
         let answer = answer.map_or(0, |(_, number)| number);
         let own = encoder.sight(&model.params, picture).short();
         // The picture itself may be among them.
@@ -95,12 +105,14 @@ impl Among<'_> {
         let same = sight.short();
         let same = same.data().chunks_exact(own.len());
         let each = each.zip(same).filter(|(_, short)| *short != own.data());
-        let found = each.map(|(((&picture, logits), &score), _)| CounterExample {
+        let like = each.take(config.neighbours);
+        let found = like.map(|(((&picture, logits), &score), _)| CounterExample {
             name: self.names[picture].clone(),
             answer: model.predict(logits),
             score,
         });
-        let mut found: Vec<CounterExample> = found.take(config.neighbours).collect();
+        let found = found.filter(|example| example.answer.label != own_answer);
+        let mut found: Vec<CounterExample> = found.collect();
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
         Ok(found)
     }

@@ -24,7 +24,7 @@ use self::model::{Card, fingerprint, pictures};
 use self::neighbours::Neighbours;
 use self::network::Network;
 use self::questions::{Batch, Questions};
-use crate::data::{Count, QuestionData, QuestionSet, Vocabulary, question_words, read_questions};
+use crate::data::{QuestionData, QuestionSet, question_words, read_questions};
 use crate::error::{Error, Result};
 use crate::metrics::normalise_answer;
 use crate::nn::{Params, Pass};
@@ -32,6 +32,7 @@ use crate::random::{Key, Moment};
 use crate::tasks::damage::damage_notes;
 use crate::tasks::encoder::{Encoder, Features, Gallery};
 use crate::tasks::files::{Card as _, hash};
+use crate::tasks::words;
 use crate::tasks::{Recipe as _, RunOptions};
 use crate::tensor::Tensor;
 use crate::train::{self, Evaluation, Observer, RunFolder, Stage, Start, Task, Unit};
@@ -58,7 +59,9 @@ pub fn train(
         damaged,
     } = read_questions(Path::new(data), &recipe.data, recipe.seed)?;
     notes.extend(damage_notes(&damaged, "the data"));
-    let words = vocabulary(&train, recipe.words.min_count);
+    let asked = train.questions.iter();
+    let asked = asked.map(|question| question_words(&question.text));
+    let words = words::vocabulary(asked, recipe.words.min_count)?;
     let answers = answers(&train, recipe.answers.most);
     let mut params = Params::new(recipe.seed);
     let encoder = match recipe.model.features() {
@@ -101,7 +104,6 @@ pub fn train(
         counter,
     };
     let mut seen = |set: &QuestionSet, part: &str, learns: bool| -> Result<Option<Gallery>> {
-        let cache = recipe.encoder.cache.as_deref();
         let gallery = match &model.encoder {
             Some(encoder) if learns && recipe.encoder.learns() => Some(Gallery::of_pixels(
                 encoder,
@@ -109,7 +111,7 @@ pub fn train(
                 recipe.encoder.augment.clone(),
                 recipe.data.strict,
             )?),
-            _ => model.gallery(set, cache, observer)?,
+            _ => model.gallery(set, observer)?,
         };
         let damaged = gallery.iter().flat_map(Gallery::damaged).cloned();
         let damaged: Vec<_> = damaged.collect();
@@ -134,6 +136,13 @@ pub fn train(
         let most = model.card.answers.len();
         notes.push(format!(
             "{left} training questions left out: their answers are not among the {most} most frequent"
+        ));
+    }
+    let unknown = questions.unknown();
+    if unknown > 0 {
+        notes.push(format!(
+            "{unknown} of {} training questions have no word that the model knows",
+            questions.len()
         ));
     }
     let neighbours = match (&recipe.counter_examples, &gallery) {
@@ -205,17 +214,6 @@ pub fn train(
     };
     folder.log("report", &report)?;
     Ok(report)
-}
-
-/// The words met at least so often in the questions of a set.
-fn vocabulary(set: &QuestionSet, min_count: usize) -> Vocabulary {
-    let mut counts: HashMap<String, Count> = HashMap::new();
-    for question in &set.questions {
-        for word in question_words(&question.text) {
-            counts.entry(word).or_default().total += 1;
-        }
-    }
-    Vocabulary::build(counts, min_count, 0)
 }
 
 /// The most frequent answers: of ten people that which most gave, in the form of the challenge.

@@ -117,6 +117,8 @@ pub struct VqaReport {
     pub examples: usize,
     /// How many of them have no right answer that the model can give.
     pub out_of_reach: usize,
+    /// How many of them have no word that the model knows.
+    pub unknown: usize,
     /// Pictures that could not be read: where each is and what is wrong with it.
     pub damaged: Vec<String>,
     /// Seconds: of training and testing, or of testing alone.
@@ -145,7 +147,7 @@ impl VqaModel {
         let encoder = card
             .encoder
             .clone()
-            .map(|encoder| Encoder::restore(encoder, &mut params))
+            .map(|encoder| Encoder::restore(encoder, path, &mut params))
             .transpose()?;
         let network = Network::new(
             &mut params,
@@ -262,7 +264,7 @@ impl VqaModel {
             }
             _ => ("given", read_questions_split(path, &self.card.source)?.0),
         };
-        let gallery = self.gallery(&set, None, observer)?;
+        let gallery = self.gallery(&set, observer)?;
         self.report(&set, gallery.as_ref(), split, began, observer)
     }
 
@@ -270,7 +272,6 @@ impl VqaModel {
     pub(super) fn gallery(
         &self,
         set: &QuestionSet,
-        cache: Option<&Path>,
         observer: &mut dyn Observer,
     ) -> Result<Option<Gallery>> {
         let Some(encoder) = &self.encoder else {
@@ -279,7 +280,7 @@ impl VqaModel {
         let pictures = pictures(set)?.clone();
         let strict = self.card.source.strict;
         encoder
-            .gallery(&self.params, pictures, cache, strict, observer)
+            .gallery(&self.params, pictures, strict, observer)
             .map(Some)
     }
 
@@ -470,6 +471,7 @@ impl VqaModel {
             counter_examples,
             examples: questions.len(),
             out_of_reach: questions.len() - reached,
+            unknown: questions.unknown(),
             damaged: damaged.map(ToString::to_string).collect(),
             seconds: began.elapsed().as_secs_f64(),
         })

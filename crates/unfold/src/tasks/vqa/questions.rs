@@ -2,7 +2,7 @@
 
 use super::counter::Again;
 use super::neighbours::Neighbours;
-use crate::data::{Question, QuestionSet, bucketed_batches};
+use crate::data::{Question, QuestionSet, Vocabulary, bucketed_batches};
 use crate::error::Result;
 use crate::metrics::normalise_answer;
 use crate::ragged::{Packed, Ragged, pack};
@@ -92,6 +92,12 @@ impl Questions {
 
     pub(super) fn len(&self) -> usize {
         self.all.len()
+    }
+
+    /// How many have no word that the model knows.
+    pub(super) fn unknown(&self) -> usize {
+        let unknown = |asked: &&Asked| asked.words.iter().all(|&w| w == Vocabulary::UNKNOWN);
+        self.all.iter().filter(unknown).count()
     }
 
     /// The rightest answers of all questions that have one.
