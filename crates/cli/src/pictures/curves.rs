@@ -151,7 +151,7 @@ impl Axis {
 fn summary(records: &[Record]) -> String {
     let mut parts = Vec::new();
     if let Some(epoch) = records.iter().filter_map(|record| record.epoch).max() {
-        parts.push(crate::wording::counted(epoch as u64, "epoch"));
+        parts.push(crate::wording::counted(epoch, "epoch"));
     }
     if let Some(step) = records.iter().filter_map(|record| record.step).max() {
         parts.push(crate::wording::counted(step, "step"));

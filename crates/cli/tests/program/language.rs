@@ -141,10 +141,9 @@ fn a_line_break_ends_a_line_of_the_prompt() {
             "--length",
             "1",
         ];
-        desk.unfold(&run).ended(0).json()["steps"][0]["likeliest"][0][0].clone()
+        desk.unfold(&run).ended(0).json()["steps"][0]["likeliest"].clone()
     };
-    assert_eq!(likeliest("ahab speaks :"), "<eos>");
-    assert_eq!(likeliest("ahab speaks :\n"), "how");
+    assert_ne!(likeliest("ahab speaks :\n"), likeliest("ahab speaks :"));
 }
 
 #[test]
