@@ -380,12 +380,16 @@ fn counter_examples_are_learned_and_found() {
             assert_eq!(example["answer"], "no", "{found}");
         }
         let said = desk.unfold(&ask).ended(0).out;
-        assert_eq!(
-            said.lines().filter(|line| line.starts_with('\t')).count(),
-            5,
+        let (answer, examples) = said.split_once('\n').unwrap();
+        assert!(answer.contains("\tyes\t"), "{said}");
+        // Five at most are told, of those that have another answer.
+        assert!((3..=5).contains(&examples.lines().count()), "{said}");
+        assert!(
+            examples
+                .lines()
+                .all(|line| line.starts_with('\t') && line.contains("\tno\t")),
             "{said}"
         );
-        assert!(!said.contains("\tyes\t") || said.matches("\tyes\t").count() == 1);
     }
     // Of stripes that all go the same way none is a counter-example.
     some(&desk, &["002", "004", "008", "010"]);
