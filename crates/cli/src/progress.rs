@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unfold::train::{EpochEnd, Observer, Progress, Stage, Start, Unit};
 
 use crate::tell::tell;
-use crate::wording::{count, duration, percent};
+use crate::wording::{count, counted, duration, percent};
 
 /// Tells the user about a training or a measurement.
 #[derive(Debug)]
@@ -274,13 +274,13 @@ fn describe(start: &Start) -> String {
         Unit::Tokens => "known pieces",
     };
     format!(
-        "{} {} in {} {of}; {} parameters; {} steps in {} epochs",
+        "{} {} in {} {of}; {}; {} in {}",
         parts.join(", "),
         name(start.unit),
         count(start.classes as u64),
-        count(start.parameters as u64),
-        count(start.steps as u64),
-        count(start.epochs as u64),
+        counted(start.parameters, "parameter"),
+        counted(start.steps, "step"),
+        counted(start.epochs, "epoch"),
     )
 }
 

@@ -15,6 +15,12 @@ pub(crate) fn count(value: u64) -> String {
     out
 }
 
+/// So many of something, whose plural ends in s.
+pub(crate) fn counted(value: usize, what: &str) -> String {
+    let ending = if value == 1 { "" } else { "s" };
+    format!("{} {what}{ending}", count(value as u64))
+}
+
 /// A share of one in percent.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.2} %", share * 100.0)
@@ -50,6 +56,10 @@ mod tests {
         assert_eq!(
             [count(0), count(999), count(1_234_567)],
             ["0", "999", "1,234,567"]
+        );
+        assert_eq!(
+            [counted(1, "epoch"), counted(1200, "step")],
+            ["1 epoch", "1,200 steps"]
         );
         assert_eq!(percent(0.98765), "98.77 %");
         assert_eq!(

@@ -122,7 +122,10 @@ fn use_threads(threads: &flags::Threads) {
 
 /// The library says more about what it cannot read; a path that is not there is told before anything begins.
 fn check_data(data: &str) -> Result<()> {
-    if data.starts_with("builtin:") || Path::new(data).exists() {
+    // What follows a `#` selects files inside.
+    let whole = data.rsplit_once('#').map(|(whole, _)| whole);
+    let is_there = |path: &str| path.starts_with("builtin:") || Path::new(path).exists();
+    if is_there(data) || whole.is_some_and(is_there) {
         return Ok(());
     }
     Err(unusable(
