@@ -274,11 +274,11 @@ fn describe(start: &Start) -> String {
         Unit::Tokens => "known pieces",
     };
     format!(
-        "{} {} in {} {of}; {} parameters; {} in {}",
+        "{} {} in {} {of}; {}; {} in {}",
         parts.join(", "),
         name(start.unit),
         count(start.classes as u64),
-        count(start.parameters as u64),
+        counted(start.parameters as u64, "parameter"),
         counted(start.steps as u64, "step"),
         counted(start.epochs as u64, "epoch"),
     )

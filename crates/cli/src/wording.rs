@@ -15,10 +15,10 @@ pub(crate) fn count(value: u64) -> String {
     out
 }
 
-/// `1 epoch`, `12,345 epochs`.
-pub(crate) fn counted(value: u64, noun: &str) -> String {
-    let plural = if value == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", count(value))
+/// So many of something, whose plural ends in s.
+pub(crate) fn counted(value: u64, what: &str) -> String {
+    let ending = if value == 1 { "" } else { "s" };
+    format!("{} {what}{ending}", count(value))
 }
 
 /// A token with marks for its white space, which the font of the pictures has.
@@ -63,8 +63,8 @@ mod tests {
             ["0", "999", "1,234,567"]
         );
         assert_eq!(
-            [counted(1, "step"), counted(1000, "step")],
-            ["1 step", "1,000 steps"]
+            [counted(1, "epoch"), counted(1200, "step")],
+            ["1 epoch", "1,200 steps"]
         );
         assert_eq!(visible(" a\n"), "·a↵");
         assert_eq!(percent(0.98765), "98.77 %");

@@ -270,6 +270,26 @@ fn an_outline_tells_what_does_not_fit() {
             r#"{ layer = "parallel", branches = [] }"#,
             "model.layers[0].branches: is empty",
         ),
+        (
+            r#"{ layer = "conv2d", channels = 5, kernel = 2, init = "whiten" }"#,
+            "model.layers[0].init: is \"whiten\", and the layer has 5 channels\n  choose 32 channels, twice the 16",
+        ),
+        (
+            r#"{ layer = "conv2d", channels = 32, kernel = 2, groups = 4, init = "whiten" }"#,
+            "model.layers[0].init: is \"whiten\", and the layer has groups or dilation",
+        ),
+        (
+            r#"{ layer = "conv2d", channels = 288, kernel = 6, init = "whiten" }"#,
+            "model.layers[0].init: is \"whiten\", and a kernel of 6 x 6 sees 144 values of [8, 6, 4]",
+        ),
+        (
+            r#"{ layer = "conv2d", channels = 64, kernel = [1, 8], padding = 4, init = "whiten" }"#,
+            "model.layers[0].init: is \"whiten\", and a kernel of 1 x 8 sees 32 values",
+        ),
+        (
+            r#"{ layer = "relu" }, { layer = "conv2d", channels = 32, kernel = 2, init = "whiten" }"#,
+            "model.layers[1].init: is \"whiten\", and the layer is not the first",
+        ),
     ] {
         assert!(
             said(layers).contains(expected),

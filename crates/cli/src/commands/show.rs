@@ -3,7 +3,7 @@
 mod composed;
 mod image;
 mod language;
-mod photograph;
+pub(super) mod photograph;
 
 use std::path::Path;
 

@@ -87,11 +87,11 @@ pub(crate) struct LabConvolution {
     /// Filters by their names, separated by commas [default: all]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', hide_possible_values = true, value_parser = names(&Filter::ALL, Filter::name))]
     pub(crate) filters: Vec<Filter>,
-    /// Take learned filters instead: those of a trained image classifier's first convolution
+    /// Take learned filters instead: a trained image classifier's first convolution, and what follows it there
     #[arg(long, value_name = "RUN", conflicts_with = "filters")]
     pub(crate) model: Option<PathBuf>,
     /// How often 2 x 2 pixels are pooled
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 3, conflicts_with = "model")]
     pub(crate) pool: usize,
     /// File or folder for the page [default: lab-convolution.html, then lab-convolution-2.html, …]
     #[arg(long, value_name = "PATH")]
@@ -110,8 +110,8 @@ pub(crate) struct LabPooling {
     /// The picture: JPEG, PNG, WebP, BMP or GIF
     pub(crate) picture: PathBuf,
     /// Move it by up to so many pixels
-    #[arg(long, value_name = "N", default_value_t = 16)]
-    pub(crate) shift: usize,
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) shift: u16,
     /// File or folder for the page [default: lab-pooling.html, then lab-pooling-2.html, …]
     #[arg(long, value_name = "PATH")]
     pub(crate) out: Option<PathBuf>,

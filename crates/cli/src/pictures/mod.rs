@@ -9,6 +9,7 @@ pub(crate) mod chart;
 pub(crate) mod colour;
 pub(crate) mod confusion;
 pub(crate) mod curves;
+pub(crate) mod filter;
 mod flow;
 pub(crate) mod font;
 pub(crate) mod heat;

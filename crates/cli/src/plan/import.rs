@@ -15,6 +15,8 @@ pub(crate) struct Import {
     pub(crate) weights: PathBuf,
     pub(crate) network: ModelConfig,
     pub(crate) labels: Vec<String>,
+    /// The file that the labels come from, if they come from one.
+    pub(crate) names: Option<PathBuf>,
     pub(crate) out: PathBuf,
 }
 
@@ -29,7 +31,8 @@ impl Import {
                     "choose resnet18, resnet34, resnet50, mobilenet-v2 or efficientnet-lite0",
                 )
             })?;
-        let labels = match &flags.labels {
+        let network = recipe.model;
+        let labels: Vec<String> = match &flags.labels {
             None => (0..flags.classes).map(|class| class.to_string()).collect(),
             Some(path) => {
                 let text = std::fs::read_to_string(path);
@@ -39,8 +42,9 @@ impl Import {
         };
         Ok(Import {
             weights: flags.weights,
-            network: recipe.model,
+            network,
             labels,
+            names: flags.labels,
             out: flags.out,
         })
     }

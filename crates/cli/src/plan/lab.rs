@@ -53,9 +53,6 @@ pub(crate) struct LabFilters {
     pub(crate) quiet: bool,
 }
 
-/// The longest way to move a picture.
-const MOST_SHIFT: usize = 256;
-
 impl LabMemory {
     pub(super) fn new(flags: flags::LabMemory) -> Result<LabMemory> {
         use_threads(&flags.work.threads);
@@ -132,7 +129,7 @@ impl LabPooling {
     pub(super) fn new(flags: flags::LabPooling) -> LabPooling {
         LabPooling {
             picture: flags.picture,
-            shift: flags.shift.clamp(1, MOST_SHIFT),
+            shift: flags.shift.into(),
             out: page("lab-pooling", flags.out),
         }
     }

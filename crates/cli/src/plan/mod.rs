@@ -132,7 +132,10 @@ fn unused<'f>(flags: &[(&'f str, bool, &[TaskKind])], task: TaskKind) -> Option<
 
 /// The library says more about what it cannot read; a path that is not there is told before anything begins.
 fn check_data(data: &str) -> Result<()> {
-    if data.starts_with("builtin:") || Path::new(data).exists() {
+    // What follows a `#` selects files inside.
+    let whole = data.rsplit_once('#').map(|(whole, _)| whole);
+    let is_there = |path: &str| path.starts_with("builtin:") || Path::new(path).exists();
+    if is_there(data) || whole.is_some_and(is_there) {
         return Ok(());
     }
     Err(unusable(

@@ -178,6 +178,11 @@ fn from_a_folder_to_answers_and_pictures() {
         "--json",
     ];
     let report = desk.unfold(&train).ended(0).json();
+    // The recipe says what came from the first.
+    let recipe = desk.read("second/recipe.toml");
+    for part in ["size = [12, 12]", "channels = 3", "kind = \"layers\""] {
+        assert!(recipe.contains(part), "{part}: {recipe}");
+    }
     assert_eq!(report["labels"][1], "vertical");
     assert!(report["accuracy"].as_f64().unwrap() > 0.8, "{report}");
 }
@@ -238,6 +243,126 @@ fn what_cannot_be_meant_is_told() {
     desk.unfold(&freeze)
         .ended(2)
         .complained(&["bakcbone", "0.conv2d.weight"]);
+    let train = ["train", "image", "stripes", "--out", "wrong"];
+    for (more, parts) in [
+        (
+            &["--freeze", "backbone"][..],
+            ["parameters.freeze", "--from"],
+        ),
+        (
+            &["--freeze", "*"],
+            ["parameters.freeze", "leaves no parameter"],
+        ),
+        (
+            &["--set", "model.channels=[]"],
+            ["model.channels", "is empty"],
+        ),
+        (
+            &["--from", "run", "--set", "input.size=[64,64]"],
+            [
+                "input.size: is [64, 64], not [12, 12]",
+                "come from the model",
+            ],
+        ),
+        (
+            &["--from", "run", "--set", "input.channels=1"],
+            ["input.channels: is 1, not 3", "come from the model"],
+        ),
+        (
+            &["--from", "run", "--set", "model.kind=resnet9"],
+            ["model: is another network", "come from the model"],
+        ),
+    ] {
+        desk.unfold(&[&train[..], more].concat())
+            .ended(2)
+            .complained(&parts);
+        assert!(!desk.path("wrong").exists(), "{more:?}");
+    }
+    let filters = [
+        "lab",
+        "convolution",
+        "stripes/down/01.bmp",
+        "--model",
+        "run",
+    ];
+    let page = desk.unfold(&filters).ended(0).out;
+    let page = desk.read(page.trim());
+    for part in [
+        "12 × 12 pixels",
+        "conv2d, batch_norm, relu",
+        "The output after batch_norm",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn a_part_without_a_good_picture_is_named() {
+    let desk = Desk::new();
+    for part in ["train", "valid", "test"] {
+        folder(&desk, part, 3);
+    }
+    let folders = desk.path("parts");
+    std::fs::create_dir(&folders).unwrap();
+    for part in ["train", "valid", "test"] {
+        std::fs::rename(desk.path(part), folders.join(part)).unwrap();
+    }
+    for class in ["across", "down"] {
+        for i in 0..3 {
+            let file = folders.join(format!("valid/{class}/{i:02}.bmp"));
+            let whole = std::fs::read(&file).unwrap();
+            std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+        }
+    }
+    desk.unfold(&["train", "image", "parts", "--out", "run"])
+        .ended(2)
+        .complained(&["the validation part: none of the pictures can be read"]);
+}
+
+#[test]
+fn the_last_rate_that_is_written_counts() {
+    let desk = Desk::new();
+    folder(&desk, "stripes", 8);
+    let small = [
+        "--set",
+        "model.channels=[4]",
+        "--set",
+        "train.epochs=1",
+        "--set",
+        "train.batch_size=4",
+    ];
+    let train = |out: &str, rates: &str| {
+        let recipe = format!("{out}.toml");
+        desk.write(&recipe, &format!("[parameters]\nrates = {{ {rates} }}\n"));
+        let line = [
+            "train", "image", "stripes", "--recipe", &recipe, "--out", out,
+        ];
+        desk.unfold(&[&line[..], &small].concat()).ended(0);
+        desk.bytes(&format!("{out}/model.safetensors"))
+    };
+    // In the order of the alphabet the first of the two would stand behind the second.
+    let learning = train("learning", r#"backbone = 0.0, "*" = 1.0"#);
+    assert!(learning == train("plain", ""));
+    assert!(learning != train("still", r#""*" = 1.0, backbone = 0.0"#));
+    assert!(
+        desk.read("learning/recipe.toml")
+            .contains("backbone = 0.0\n\"*\" = 1.0")
+    );
+}
+
+#[test]
+fn a_part_of_an_archive_or_a_folder_is_data() {
+    let desk = Desk::new();
+    folder(&desk, "all/stripes", 8);
+    folder(&desk, "all/others", 2);
+    let line = ["train", "image", "all#stripes/*", "--out", "run"];
+    let small = ["--set", "model.channels=[4]", "--set", "train.epochs=1"];
+    desk.unfold(&[&line[..], &small].concat())
+        .ended(0)
+        .complained(&["2 classes", "in 1 epoch\n"]);
+    desk.unfold(&["eval", "run", "none#stripes/*"])
+        .ended(2)
+        .complained(&["there is no such file"]);
 }
 
 #[test]
@@ -330,6 +455,11 @@ fn filters_and_shifts_have_pages() {
         let page = desk.unfold(flags).ended(0).out;
         let page = std::fs::read_to_string(desk.path(page.trim())).unwrap();
         assert!(page.contains(inside) && page.contains("<svg") && page.ends_with("</html>\n"));
+    }
+    for shift in ["0", "257"] {
+        desk.unfold(&["lab", "pooling", "stripes.bmp", "--shift", shift])
+            .ended(2)
+            .complained(&["--shift", "1..=256"]);
     }
     desk.unfold(&["lab", "convolution", "none.png"])
         .ended(2)

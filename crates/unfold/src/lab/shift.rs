@@ -59,8 +59,12 @@ pub struct Shifts {
     pub ends: [Map; 2],
 }
 
+/// Paper on every side: as much as a filter and the largest window reach over the picture's edge.
+const MARGIN: usize = 9;
+
 /// Moves a picture of brightness 0..=1 by up to `most` pixels to the right, on paper as bright as its border, and looks at
-/// what four filters for edges, rectified and pooled, make of it.
+/// what four filters for edges, rectified and pooled, make of it. They pass over nothing but picture and paper: zeros around
+/// them would be an edge, which does not move.
 ///
 /// # Errors
 /// When the picture is smaller than 8 x 8 pixels.
@@ -80,8 +84,7 @@ pub fn shifts(picture: &Map, most: usize) -> Result<Shifts> {
     let weights = Tensor::from_vec(weights.collect(), [3, 3, 1, 4]);
     let features = |map: &Map| {
         let x = Tensor::from_slice(&map.values, [1, map.height, map.width, 1]);
-        let same = Conv2d::new([3, 3]).same([map.height, map.width]);
-        x.conv2d(&weights, None, same).relu() // [1, H, W, 4]
+        x.conv2d(&weights, None, Conv2d::new([3, 3])).relu() // [1, H - 2, W - 2, 4]
     };
     let paper = paper(picture);
     let at = |shift: usize| on_paper(picture, paper, most, shift);
@@ -116,17 +119,17 @@ fn paper(picture: &Map) -> f32 {
     border[border.len() / 2]
 }
 
-/// The picture on paper that is `most` pixels wider, `shift` pixels from its left edge.
+/// The picture on paper with a margin, and `most` pixels wider; `shift` pixels from the left margin.
 fn on_paper(picture: &Map, paper: f32, most: usize, shift: usize) -> Map {
     let Map { height, width, .. } = *picture;
-    let wide = width + most;
-    let mut values = vec![paper; height * wide];
+    let (high, wide) = (height + 2 * MARGIN, width + 2 * MARGIN + most);
+    let mut values = vec![paper; high * wide];
     let rows = picture.values.chunks_exact(width);
-    for (to, row) in values.chunks_exact_mut(wide).zip(rows) {
-        to[shift..shift + width].copy_from_slice(row);
+    for (to, row) in values.chunks_exact_mut(wide).skip(MARGIN).zip(rows) {
+        to[MARGIN + shift..][..width].copy_from_slice(row);
     }
     Map {
-        height,
+        height: high,
         width: wide,
         values,
     }
@@ -148,7 +151,7 @@ mod tests {
                 .collect(),
         };
         let Shifts { moved, ends } = shifts(&picture, 8).unwrap();
-        assert_eq!(ends[1].width, 32);
+        assert_eq!([ends[1].height, ends[1].width], [24 + 18, 32 + 18]);
         assert!(
             moved
                 .iter()
@@ -161,5 +164,30 @@ mod tests {
         let [none, two, four] = [none, two, four].map(|moved| moved[1..4].iter().sum::<f64>());
         assert!(none > 1.2 * two && two > 1.2 * four, "{none} {two} {four}");
         assert!(global.iter().all(|moved| *moved < 1e-6), "{global:?}");
+    }
+
+    #[test]
+    fn bright_paper_has_no_edge_of_its_own() {
+        let dark = Map {
+            height: 16,
+            width: 16,
+            values: (0..256).map(|i| (i * i % 7) as f32 / 6.0).collect(),
+        };
+        let framed = |i: usize| [i / 16, i % 16].iter().any(|&at| at == 0 || at == 15);
+        let values = dark.values.iter().enumerate();
+        let dark = Map {
+            values: values
+                .map(|(i, v)| if framed(i) { 0.0 } else { *v })
+                .collect(),
+            ..dark
+        };
+        let bright = Map {
+            values: dark.values.iter().map(|v| 1.0 - v).collect(),
+            ..dark.clone()
+        };
+        let [dark, bright] = [dark, bright].map(|picture| shifts(&picture, 5).unwrap().moved);
+        for (dark, bright) in dark.concat().iter().zip(bright.concat()) {
+            assert!((dark - bright).abs() < 1e-5, "{dark} {bright}");
+        }
     }
 }

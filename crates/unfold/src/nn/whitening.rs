@@ -11,7 +11,8 @@ use crate::{Float, Tensor};
 /// covariance (Coates and Ng 2012; as a fixed first layer: Page 2019).
 ///
 /// # Panics
-/// When the convolution has groups or dilation, or its weight is not `[KH, KW, C, 2 KH KW C]`.
+/// When the convolution has groups or dilation, its weight is not `[KH, KW, C, 2 KH KW C]`, or the images have no patch of
+/// its kernel's size.
 #[track_caller]
 pub fn whiten<E: Float>(conv: &Conv2d, params: &mut Params<E>, images: &Tensor<E>, epsilon: f64) {
     let [b, h, w, c] = *images.dims() else {
@@ -25,9 +26,13 @@ pub fn whiten<E: Float>(conv: &Conv2d, params: &mut Params<E>, images: &Tensor<E
     let [kh, kw] = geometry.kernel;
     let n = kh * kw * c;
     assert!(
-        shape.dims() == [kh, kw, c, 2 * n] && geometry.dilation == [1, 1] && geometry.groups == 1,
-        "whiten: expected a weight [{kh}, {kw}, {c}, {}] in one group, got {shape}",
+        shape.dims() == [kh, kw, c, 2 * n],
+        "whiten: expected a weight [{kh}, {kw}, {c}, {}], got {shape}",
         2 * n
+    );
+    assert!(
+        geometry.dilation == [1, 1] && geometry.groups == 1,
+        "whiten: expected a convolution without dilation and groups, got {geometry:?}"
     );
     let mut covariance = vec![0.0; n * n];
     let mut patch = vec![0.0; n];
@@ -51,6 +56,11 @@ pub fn whiten<E: Float>(conv: &Conv2d, params: &mut Params<E>, images: &Tensor<E
             }
         }
     }
+    assert!(
+        count > 0.0,
+        "whiten: expected images with patches of {kh} x {kw}, got {}",
+        images.shape()
+    );
     for i in 0..n {
         for j in 0..=i {
             let value = (covariance[i * n + j] - sum[i] * sum[j] / count) / count;

@@ -90,6 +90,15 @@ fn tables_that_name_what_is_not_there() {
             "`picture`",
         ],
     );
+    let csv = write(
+        &folder,
+        "empty.csv",
+        "file,label\n0.jpg,a\n1.jpg,b\n,a\n2.jpg,a\n3.jpg,b\n",
+    );
+    let data = read(&csv).expect("readable");
+    let place = &data.damaged[0].place;
+    assert!(place.ends_with("empty.csv, line 4"), "{place}");
+    assert_eq!(data.damaged[0].problem, "it names no picture");
     let csv = write(&folder, "unknown.csv", "file,label\n0.jpg,a\n1.jpg,b\n");
     let source = PictureSource {
         picture: Some("fil".into()),

@@ -3,15 +3,18 @@
 use std::path::Path;
 
 use anyhow::Result;
+use unfold::Tensor;
 use unfold::data::Picture;
-use unfold::lab::filter::{Filter, Filtered, Map, convolve};
+use unfold::lab::filter::{Filtered, Map, convolve};
 use unfold::tasks::image::ImageModel;
 
 use super::write;
 use crate::commands::see;
+use crate::commands::show::photograph::photograph;
 use crate::failure::unusable;
 use crate::output;
 use crate::pictures::colour::{Colour, diverging, sequential};
+use crate::pictures::filter;
 use crate::pictures::mosaic::{self, Section, Tile};
 use crate::pictures::page;
 use crate::pictures::raster::Raster;
@@ -25,76 +28,165 @@ const MOST: usize = 16;
 
 /// Makes the page.
 pub(in crate::commands) fn pass(plan: &LabConvolution) -> Result<()> {
-    let picture = grey(&see::read(&plan.picture.display().to_string())?, SIDE);
-    let mut body = format!(
+    let picture = see::read(&plan.picture.display().to_string())?;
+    let name = see::name(&plan.picture);
+    let sections = match &plan.model {
+        None => named(plan, &picture, &name)?,
+        Some(run) => learned(run, &picture, &name)?,
+    };
+    let body = format!(
         "<h1>One filter, one picture</h1>\n<p>A convolution passes a small grid of weights over the picture. Where the weights \
          lie over pixels, each pixel is multiplied by its weight, and the sum is one pixel of the output: y<sub>ij</sub> = \
          Σ<sub>kl</sub> x<sub>i+k, j+l</sub> w<sub>kl</sub>. It is high where the picture looks like the filter, and low where \
          it looks like its opposite. The rectifier keeps what is above 0, and pooling keeps the largest of 2 × 2 pixels: \
-         what was found stays, where exactly it was fades.</p>\n<p>{} is shown in grey with {} × {} pixels.</p>\n",
-        escape(&see::name(&plan.picture)),
-        picture.width,
-        picture.height
+         what was found stays, where exactly it was fades.</p>\n{sections}"
     );
-    for (title, about, weights) in filters(plan)? {
-        let filtered = convolve(picture.clone(), &weights, plan.pool)?;
-        body += &format!(
-            "<section>\n<h2>{}</h2>\n<p>{}</p>\n<figure>\n{}<figcaption>{}</figcaption>\n</figure>\n{}</section>\n",
-            escape(&title),
-            escape(&about),
-            draw(&title, &filtered).to_svg(),
-            escape(&sentence(&filtered)),
-            arithmetic(&filtered)
-        );
-    }
     write(&plan.out, &page::page("One filter, one picture", &body))?;
     output::print(&format!("{}\n", plan.out.display()))
 }
 
-/// Title, explanation and weights of each filter.
-fn filters(plan: &LabConvolution) -> Result<Vec<(String, String, Vec<f32>)>> {
-    let Some(run) = &plan.model else {
-        let named = |filter: &Filter| {
-            let (name, about) = (filter.name().to_owned(), filter.about().to_owned());
-            (name, about, filter.weights().to_vec())
-        };
-        return Ok(plan.filters.iter().map(named).collect());
-    };
-    learned(run)
+/// Filters with names, over a picture's brightness.
+fn named(plan: &LabConvolution, picture: &Picture, name: &str) -> Result<String> {
+    let picture = grey(picture, SIDE);
+    let mut body = format!(
+        "<p>{} is shown in grey with {}.</p>\n",
+        escape(name),
+        size(&picture)
+    );
+    for filter in &plan.filters {
+        let filtered = convolve(picture.clone(), &filter.weights(), plan.pool)?;
+        let below = arithmetic(&filtered);
+        body += &section(
+            filter.name(),
+            filter.about(),
+            tiles(&filtered),
+            &sentence("The output", &filtered.output),
+            &below,
+        );
+    }
+    Ok(body)
 }
 
-/// The filters of a classifier's first convolution, over brightness.
-fn learned(run: &Path) -> Result<Vec<(String, String, Vec<f32>)>> {
+/// The filters of a classifier's first convolution, and what the network makes of their outputs, over the picture as it
+/// takes it.
+fn learned(run: &Path, picture: &Picture, name: &str) -> Result<String> {
     let model = ImageModel::load(run)?;
-    let all = model.filters();
-    let first = all
-        .first()
-        .filter(|filters| filters.weight.dim(0) == filters.weight.dim(1));
-    let Some(first) = first else {
+    let Some(first) = model.filters().into_iter().next() else {
         return Err(unusable(
-            format!(
-                "{}: the network does not begin with square filters",
-                run.display()
-            ),
+            format!("{}: the network has no convolution", run.display()),
             "name another model, or leave --model out for filters with names",
         ));
     };
-    let [kh, kw, c, o] = *first.weight.dims() else {
+    let stages = stages(&model, &first.layer, picture);
+    let layers: Vec<&str> = stages.iter().map(|(layer, _)| layer.as_str()).collect();
+    let normed = layers[1..]
+        .iter()
+        .take_while(|layer| layer.ends_with("_norm"))
+        .count();
+    let fitted = model.form().apply(picture);
+    let figures = |values: &[f32]| {
+        let values: Vec<String> = values.iter().map(|value| format!("{value:.3}")).collect();
+        values.join(", ")
+    };
+    let mut body = format!(
+        "<p>{} is shown as {} takes it: {} × {} pixels, of which the network sees each channel less the mean of the pictures \
+         that it learned from ({}), divided by their deviation ({}). Each sum is one over all channels, and the layer’s bias is \
+         added where it has one. The outputs are those of the network itself, layer by layer: {}.</p>\n",
+        escape(name),
+        escape(&run.display().to_string()),
+        fitted.width,
+        fitted.height,
+        figures(&model.normalise().mean),
+        figures(&model.normalise().std),
+        escape(&layers.join(", "))
+    );
+    let [.., c, o] = *first.weight.dims() else {
         unreachable!("a convolution's weight")
     };
-    let w = first.weight.data();
-    let filter = |filter: usize| {
-        // Grey has the same brightness in all channels, so their weights add up.
-        let tap = |tap: usize| {
-            (0..c)
-                .map(|channel| w[(tap * c + channel) * o + filter])
-                .sum()
+    let over_colours = first.first && first.groups == 1 && c == 3;
+    let most = filter::largest(first.weight.data());
+    for i in 0..o.min(MOST) {
+        let title = format!("{}, filter {} of {o}", first.layer, i + 1);
+        let about = match over_colours {
+            true => {
+                "Learned by the model. Of the filter, grey is nothing, and a colour counts for itself."
+            }
+            false => "Learned by the model.",
         };
-        let weights: Vec<f32> = (0..kh * kw).map(tap).collect();
-        let title = format!("{}, filter {} of {o}", first.layer, filter + 1);
-        (title, "Learned by the model.".to_owned(), weights)
+        let filter = filter::raster(&first.weight, i, over_colours, most);
+        let mut tiles = vec![
+            tile(photograph(&fitted), "the picture".into()),
+            tile(filter, "the filter".into()),
+        ];
+        let maps: Vec<Map> = stages.iter().map(|(_, maps)| channel(maps, i)).collect();
+        let captioned = layers.iter().zip(&maps);
+        tiles.extend(captioned.map(|(layer, map)| tile(colours(map), caption(layer, map))));
+        let what = match normed {
+            0 => "The output".to_owned(),
+            _ => format!("The output after {}", layers[normed]),
+        };
+        body += &section(&title, about, tiles, &sentence(&what, &maps[normed]), "");
+    }
+    Ok(body)
+}
+
+/// Kinds of layers in which a map no longer comes from one filter alone, or is no other than before.
+const OTHERS: [&str; 5] = [
+    "conv2d",
+    "conv_transpose2d",
+    "residual",
+    "parallel",
+    "softmax",
+];
+
+/// What the convolution called `layer` makes of a picture, and the layers after it as long as each of their maps comes from one
+/// of its filters: the kind of each, and its output.
+fn stages(model: &ImageModel, layer: &str, picture: &Picture) -> Vec<(String, Tensor)> {
+    let rows = model.outline().rows();
+    let kind = |name: &str| {
+        let row = rows.iter().find(|row| row.name == name);
+        row.map_or("", |row| row.kind)
     };
-    Ok((0..o.min(MOST)).map(filter).collect())
+    let mut maps = model.maps(picture).into_iter();
+    let first = maps.find(|maps| maps.layer == layer);
+    let own = maps.take_while(|maps| !OTHERS.contains(&kind(&maps.layer)));
+    let seen = first
+        .into_iter()
+        .chain(own.filter(|maps| !maps.layer.ends_with("dropout")));
+    seen.map(|maps| (kind(&maps.layer).to_owned(), maps.maps))
+        .collect()
+}
+
+/// One of the maps `[H, W, C]`.
+fn channel(maps: &Tensor, channel: usize) -> Map {
+    Map {
+        height: maps.dim(0),
+        width: maps.dim(1),
+        values: maps
+            .data()
+            .iter()
+            .skip(channel)
+            .step_by(maps.dim(2))
+            .copied()
+            .collect(),
+    }
+}
+
+/// One filter's part of the page.
+fn section(title: &str, about: &str, tiles: Vec<Tile>, sentence: &str, below: &str) -> String {
+    let row = Section {
+        title: String::new(),
+        side: 232.0,
+        tiles,
+    };
+    let legend = "blue is above 0, orange below, white is 0";
+    format!(
+        "<section>\n<h2>{}</h2>\n<p>{}</p>\n<figure>\n{}<figcaption>{}</figcaption>\n</figure>\n{below}</section>\n",
+        escape(title),
+        escape(about),
+        mosaic::draw(title, legend, &[row]).to_svg(),
+        escape(sentence)
+    )
 }
 
 /// A picture's brightness, 0..=1, with the longer side at most `side`.
@@ -139,7 +231,7 @@ pub(super) fn shades(map: &Map) -> Raster {
 
 /// Values as colours, the largest magnitude the strongest.
 fn colours(map: &Map) -> Raster {
-    let most = map.values.iter().fold(1e-12f32, |m, v| m.max(v.abs()));
+    let most = filter::largest(&map.values);
     let signed = map.values.iter().any(|v| *v < 0.0);
     Raster::new(map.width, map.height, |x, y| {
         let value = map.values[y * map.width + x] / most;
@@ -151,54 +243,48 @@ fn colours(map: &Map) -> Raster {
     })
 }
 
-fn draw(title: &str, filtered: &Filtered) -> crate::pictures::canvas::Canvas {
-    let tile = |raster: Raster, caption: String| Tile {
+fn tile(raster: Raster, caption: String) -> Tile {
+    Tile {
         raster,
         captions: vec![caption],
-    };
-    let size = |map: &Map| format!("{} × {}", map.width, map.height);
+    }
+}
+
+fn size(map: &Map) -> String {
+    format!("{} × {} pixels", map.width, map.height)
+}
+
+fn caption(what: &str, map: &Map) -> String {
+    format!("{what}, {} × {}", map.width, map.height)
+}
+
+/// The picture, the filter, and what came out.
+fn tiles(filtered: &Filtered) -> Vec<Tile> {
+    let Filtered {
+        picture, output, ..
+    } = filtered;
     let weights = Map {
         height: filtered.kernel,
         width: filtered.kernel,
         values: filtered.weights.clone(),
     };
     let mut tiles = vec![
-        tile(
-            shades(&filtered.picture),
-            format!("the picture, {}", size(&filtered.picture)),
-        ),
+        tile(shades(picture), caption("the picture", picture)),
         tile(colours(&weights), "the filter".into()),
-        tile(
-            colours(&filtered.output),
-            format!("its output, {}", size(&filtered.output)),
-        ),
+        tile(colours(output), caption("its output", output)),
         tile(colours(&filtered.rectified), "above 0".into()),
     ];
-    tiles.extend(
-        filtered
-            .pooled
-            .iter()
-            .map(|map| tile(colours(map), format!("pooled, {}", size(map)))),
-    );
-    let section = Section {
-        title: String::new(),
-        side: 232.0,
-        tiles,
-    };
-    mosaic::draw(
-        title,
-        "blue is above 0, orange below, white is 0",
-        &[section],
-    )
+    let pooled = filtered.pooled.iter();
+    tiles.extend(pooled.map(|map| tile(colours(map), caption("pooled", map))));
+    tiles
 }
 
-fn sentence(filtered: &Filtered) -> String {
-    let output = &filtered.output;
+fn sentence(what: &str, output: &Map) -> String {
     let (high, low) = (output.peak(1.0), output.peak(-1.0));
     let value = |[y, x]: [usize; 2]| output.values[y * output.width + x];
     let above = output.values.iter().filter(|v| **v > 0.0).count() as f64;
     format!(
-        "The output is highest, {:.2}, at column {} of row {}, and lowest, {:.2}, at column {} of row {}; {:.0} % of it is \
+        "{what} is highest, {:.2}, at column {} of row {}, and lowest, {:.2}, at column {} of row {}; {:.0} % of it is \
          above 0.",
         value(high),
         high[1],

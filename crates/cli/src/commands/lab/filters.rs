@@ -6,10 +6,9 @@ use unfold::lab::forming::{Formed, forming};
 use super::write;
 use crate::interrupt::Interrupt;
 use crate::output;
-use crate::pictures::colour::{Colour, diverging};
+use crate::pictures::filter::{largest, raster};
 use crate::pictures::mosaic::{self, Section, Tile};
 use crate::pictures::page;
-use crate::pictures::raster::Raster;
 use crate::pictures::svg::escape;
 use crate::plan::LabFilters;
 use crate::tell::tell;
@@ -48,21 +47,10 @@ pub(in crate::commands) fn form(plan: &LabFilters) -> Result<()> {
 }
 
 fn section(formed: &Formed) -> Section {
-    let [kh, kw, c, o] = *formed.weights.dims() else {
-        unreachable!("a convolution's weight")
-    };
-    let w = formed.weights.data();
-    let most = w.iter().fold(1e-12f32, |m, v| m.max(v.abs()));
-    let tiles = (0..o).map(|filter| {
-        Tile::plain(Raster::new(kw, kh, |x, y| {
-            let value = |channel: usize| w[((y * kw + x) * c + channel) * o + filter] / most;
-            let shade = |channel| (value(channel) * 127.5 + 127.5) as u8;
-            match c {
-                3 => Colour(shade(0), shade(1), shade(2)),
-                _ => diverging(value(0)),
-            }
-        }))
-    });
+    let weights = &formed.weights; // [KH, KW, C, O]
+    let (most, over_colours) = (largest(weights.data()), weights.dim(2) == 3);
+    let tiles =
+        (0..weights.dim(3)).map(|filter| Tile::plain(raster(weights, filter, over_colours, most)));
     let loss = formed.loss.map_or("before training".to_owned(), |loss| {
         format!("loss {loss:.3}")
     });

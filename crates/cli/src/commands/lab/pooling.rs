@@ -88,18 +88,23 @@ fn figure(results: &Shifts) -> String {
 }
 
 fn sentence(results: &Shifts) -> String {
-    let at = |kind: Pooling, shift: usize| {
+    let shift = 2.min(results.moved[0].len() - 1);
+    let pixels = if shift == 1 {
+        "one pixel"
+    } else {
+        "two pixels"
+    };
+    let at = |kind: Pooling| {
         let place = Pooling::ALL.iter().position(|other| *other == kind);
-        let moved = &results.moved[place.unwrap_or(0)];
-        moved[shift.min(moved.len() - 1)]
+        results.moved[place.unwrap_or(0)][shift]
     };
     format!(
-        "A shift by two pixels moves the representation by {:.2} without pooling, by {:.2} when the largest of 4 × 4 pixels is \
+        "A shift by {pixels} moves the representation by {:.2} without pooling, by {:.2} when the largest of 4 × 4 pixels is \
          kept and by {:.2} with 8 × 8; what is largest anywhere moves by {:.2}, but no longer says where anything is.",
-        at(Pooling::None, 2),
-        at(Pooling::Max(4), 2),
-        at(Pooling::Max(8), 2),
-        at(Pooling::Global, 2)
+        at(Pooling::None),
+        at(Pooling::Max(4)),
+        at(Pooling::Max(8)),
+        at(Pooling::Global)
     )
 }
 

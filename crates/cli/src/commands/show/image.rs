@@ -6,7 +6,7 @@ use anyhow::Result;
 use unfold::Tensor;
 use unfold::data::Picture as Pixels;
 use unfold::tasks::Prediction;
-use unfold::tasks::image::ImageModel;
+use unfold::tasks::image::{ImageModel, Mistakes};
 
 use super::photograph::{heated, photograph};
 use super::{draw_curves, metrics_of};
@@ -15,7 +15,8 @@ use crate::failure::unusable;
 use crate::flags::Picture;
 use crate::output;
 use crate::pictures::canvas::Canvas;
-use crate::pictures::colour::{Colour, diverging, sequential};
+use crate::pictures::colour::{diverging, sequential};
+use crate::pictures::filter;
 use crate::pictures::mosaic::{self, Section, Tile};
 use crate::pictures::raster::Raster;
 use crate::plan::{Image, Show};
@@ -25,7 +26,9 @@ use crate::wording::{count, percent};
 /// Most filters and maps of a layer that are drawn.
 const MOST_TILES: usize = 64;
 /// As many maps as stand beside each other.
-const ONE_ROW: usize = 15;
+const ONE_ROW: usize = 16;
+/// The caption of what was found in a picture, where no colour needs to be explained.
+const FOUND: &str = "what was found: the darker, the more";
 /// Most mistakes that are drawn.
 const MOST_MISTAKES: usize = 60;
 
@@ -95,13 +98,13 @@ fn looked_at(
     if wants(Picture::Saliency) {
         let heat = model.saliency(&pixels, number);
         let about = "how strongly the class's logit changes with each pixel";
-        drawn.push(("saliency", seen.heat("Saliency", about, &heat)));
+        drawn.push(("saliency", seen.heat("Saliency", about, FOUND, &heat)));
     }
     if wants(Picture::Gradcam) {
         match model.grad_cam(&pixels, number, image.layer.as_deref()) {
-            Ok(heat) => {
-                let about = "where the layer saw what speaks for the class";
-                drawn.push(("gradcam", seen.heat("Grad-CAM", about, &heat)));
+            Ok((layer, heat)) => {
+                let about = format!("where {layer} saw what speaks for the class");
+                drawn.push(("gradcam", seen.heat("Grad-CAM", &about, FOUND, &heat)));
             }
             Err(error) if image.picture.is_some() || image.layer.is_some() => {
                 return Err(error.into());
@@ -115,7 +118,8 @@ fn looked_at(
         let about = format!(
             "how much the class's probability falls when {side} x {side} pixels there are covered"
         );
-        drawn.push(("occlusion", seen.heat("Occlusion", &about, &heat)));
+        let found = "what was found: blue where it falls, orange where it rises";
+        drawn.push(("occlusion", seen.heat("Occlusion", &about, found, &heat)));
     }
     Ok(drawn)
 }
@@ -140,8 +144,8 @@ impl Seen<'_> {
         }
     }
 
-    /// The picture, what was found, and both in one.
-    fn heat(&self, title: &str, about: &str, heat: &Tensor) -> Canvas {
+    /// The picture, what was `found`, and both in one.
+    fn heat(&self, title: &str, about: &str, found: &str, heat: &Tensor) -> Canvas {
         let (rows, columns) = (heat.dim(0), heat.dim(1));
         let most = heat.data().iter().fold(1e-12f32, |m, v| m.max(v.abs()));
         let signed = heat.data().iter().any(|v| *v < 0.0);
@@ -153,14 +157,14 @@ impl Seen<'_> {
                 sequential(value)
             }
         };
-        let found = Raster::new(columns, rows, |x, y| colour(value(x, y)));
+        let alone = Raster::new(columns, rows, |x, y| colour(value(x, y)));
         let both = heated(self.fitted, heat, most, colour);
         let tiles = [
             (
                 photograph(self.fitted),
                 "the picture as the network takes it",
             ),
-            (found, "what was found"),
+            (alone, found),
             (both, "both"),
         ];
         let tile = |(raster, caption): (Raster, &str)| Tile {
@@ -241,30 +245,21 @@ fn filters(model: &ImageModel, layer: Option<&str>) -> Result<Option<Canvas>> {
         if kh * kw == 1 && layer.is_none() {
             continue; // points show nothing
         }
-        let w = filters.weight.data();
-        let most = w.iter().fold(1e-12f32, |m, v| m.max(v.abs()));
-        let value = |y: usize, x: usize, c_: usize, o_: usize| w[((y * kw + x) * c + c_) * o + o_];
-        let tiles = (0..o.min(MOST_TILES)).map(|filter| {
-            Tile::plain(Raster::new(kw, kh, |x, y| {
-                let shade = |channel| (value(y, x, channel, filter) / most * 127.5 + 127.5) as u8;
-                match c {
-                    3 => Colour(shade(0), shade(1), shade(2)),
-                    // Of many channels the one that weighs most.
-                    _ => {
-                        diverging(value(y, x, strongest(w, [kh * kw, c, o], filter), filter) / most)
-                    }
-                }
-            }))
-        });
+        let over_colours = filters.first && filters.groups == 1 && c == 3;
+        let most = filter::largest(filters.weight.data());
+        let tiles = (0..o.min(MOST_TILES))
+            .map(|i| Tile::plain(filter::raster(&filters.weight, i, over_colours, most)));
         let shown = if o > MOST_TILES {
             format!(", the first {MOST_TILES}")
         } else {
             String::new()
         };
+        let each = if filters.groups > 1 { " each" } else { "" };
         let of = match c {
-            1 => "brightness".to_owned(),
-            3 => "colours".to_owned(),
-            _ => format!("{c} maps, of which each shows the one that weighs most"),
+            1 if filters.first && filters.groups == 1 => "brightness".to_owned(),
+            1 => format!("one map{each}"),
+            3 if over_colours => "colours".to_owned(),
+            _ => format!("{c} maps{each}, of which each shows the one that weighs most"),
         };
         sections.push(Section {
             title: format!(
@@ -277,17 +272,6 @@ fn filters(model: &ImageModel, layer: Option<&str>) -> Result<Option<Canvas>> {
     }
     let about = "blue counts for, orange against; over colours grey is nothing";
     Ok((!sections.is_empty()).then(|| mosaic::draw("Filters", about, &sections)))
-}
-
-/// The channel in which a filter of `w [taps, C, O]` weighs most.
-fn strongest(w: &[f32], [taps, c, o]: [usize; 3], filter: usize) -> usize {
-    let weight = |channel: usize| -> f32 {
-        let taps = (0..taps).map(|tap| w[(tap * c + channel) * o + filter]);
-        taps.map(|v| v * v).sum()
-    };
-    (0..c)
-        .max_by(|&a, &b| weight(a).total_cmp(&weight(b)))
-        .unwrap_or(0)
 }
 
 /// What layers make of a picture.
@@ -337,7 +321,7 @@ fn maps(model: &ImageModel, seen: &Seen<'_>, layer: Option<&str>) -> Result<Canv
         };
         sections.push(Section {
             title: format!("{}: {c} maps of {h} x {w}{shown}", maps.layer),
-            side: 54.0,
+            side: 53.0,
             tiles: tiles.collect(),
         });
     }
@@ -351,14 +335,19 @@ fn maps(model: &ImageModel, seen: &Seen<'_>, layer: Option<&str>) -> Result<Canv
 
 /// Pictures on which the model is wrong.
 fn mistakes(model: &ImageModel, data: &str) -> Result<Canvas> {
-    let wrong = with_reporter(|reporter| model.mistakes(data, MOST_MISTAKES, reporter))?;
-    let tiles = wrong.iter().map(|mistake| {
+    let Mistakes {
+        wrong,
+        examples,
+        surest,
+    } = with_reporter(|reporter| model.mistakes(data, MOST_MISTAKES, reporter))?;
+    let tiles = surest.iter().map(|mistake| {
         let Prediction {
             label, probability, ..
         } = &mistake.prediction;
         Tile {
             raster: photograph(&mistake.picture),
             captions: vec![
+                see::name(Path::new(&mistake.place)),
                 format!("is {}", mistake.truth),
                 format!("“{label}” {}", percent(f64::from(*probability))),
             ],
@@ -369,10 +358,15 @@ fn mistakes(model: &ImageModel, data: &str) -> Result<Canvas> {
         side: 116.0,
         tiles: tiles.collect(),
     };
-    let about = match wrong.len() {
-        0 => format!("none on {data}"),
-        MOST_MISTAKES => format!("the {MOST_MISTAKES} surest on {data}, the surest first"),
-        some => format!("all {some} on {data}, the surest first"),
+    let of = format!("{} answers on {data}", count(examples as u64));
+    let about = match wrong {
+        0 => format!("none in {of}"),
+        _ if wrong > surest.len() => format!(
+            "the {} surest of {} in {of}, the surest first",
+            surest.len(),
+            count(wrong as u64)
+        ),
+        _ => format!("all {} in {of}, the surest first", count(wrong as u64)),
     };
     Ok(mosaic::draw("Mistakes", &about, &[section]))
 }

@@ -56,7 +56,7 @@ fn dimmed(colour: Colour) -> Colour {
 }
 
 /// A picture as it is.
-pub(super) fn photograph(picture: &Pixels) -> Raster {
+pub(in crate::commands) fn photograph(picture: &Pixels) -> Raster {
     let raster = Raster::new(picture.width, picture.height, |x, y| pixel(picture, x, y));
     match picture.width.min(picture.height) > 64 {
         true => raster.smooth(),

@@ -132,11 +132,11 @@ pub fn decode(bytes: &[u8], place: &str) -> Result<Picture> {
         Ok(Ok(picture)) => Ok(picture),
         Ok(Err(Refused::Large(size))) => Err(Error::data(
             place,
-            format!("{size} are more than are read"),
             format!(
-                "make the picture smaller: {} million pixels at most",
+                "{size} are more than the {} million that are read",
                 MOST_PIXELS >> 20
             ),
+            "make the picture smaller",
         )),
         Ok(Err(Refused::Empty)) => Err(refuse("the picture has no pixels".to_owned())),
         Ok(Err(Refused::Image(error))) => {

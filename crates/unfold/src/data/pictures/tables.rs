@@ -64,7 +64,17 @@ pub(super) fn read(
         } else {
             format!("{name}, {}", file.path)
         };
-        let table = Table { place, file, part };
+        let inside = if single {
+            String::new()
+        } else {
+            format!("{}, ", file.path)
+        };
+        let table = Table {
+            place,
+            inside,
+            file,
+            part,
+        };
         if format == Format::Parquet
             && let Some(mut found) = table.embedded(&mut store, &source.wanted(), &mut notes)?
         {
@@ -75,15 +85,15 @@ pub(super) fn read(
         wanted.append(&mut found);
     }
     let kinds = concurrent::map(&wanted, |row| match &row.content {
-        Some(place) => kind(&store, &row.name, place),
-        None => Kind::Damaged("there is no such file"),
+        Ok(place) => kind(&store, &row.name, place),
+        Err(problem) => Kind::Damaged(problem),
     });
     let (mut found, mut damaged) = (Vec::new(), Vec::new());
     for (row, kind) in wanted.into_iter().zip(kinds) {
         let problem = match kind {
             Kind::Picture => {
                 let content = row.content.map(Content::Encoded);
-                found.extend(content.map(|content| Found {
+                found.extend(content.ok().map(|content| Found {
                     part: row.part,
                     label: row.label,
                     name: row.name,
@@ -119,17 +129,19 @@ pub(super) fn read(
     }))
 }
 
-/// A row with a label, and where its picture is if there is one.
+/// A row with a label, and where its picture is, or why there is none.
 struct Wish {
     part: Option<Part>,
     label: String,
     name: String,
-    content: Option<Place>,
+    content: Result<Place, &'static str>,
 }
 
 /// One of the tables in DATA.
 struct Table {
     place: String,
+    /// What stands before its rows where DATA is named already.
+    inside: String,
     file: File<Place>,
     part: Option<Part>,
 }
@@ -146,7 +158,12 @@ impl Table {
         notes: &mut Vec<String>,
     ) -> Result<Vec<Wish>> {
         let bytes = store.unpacked(&self.file.bytes, &self.place)?;
-        let Table { place, file, part } = self;
+        let Table {
+            place,
+            inside,
+            file,
+            part,
+        } = self;
         let beside = match &file.bytes {
             Place::Disk(path) => path.parent().map(PathBuf::from),
             Place::Archive(_) | Place::Store(_) => None,
@@ -162,6 +179,14 @@ impl Table {
         let table = format.read(text, &place, &charset, &wanted)?;
         let rows = rows::labelled(&table, &wanted, part, notes)?;
         let wish = |row: LabelledRow<'_>| {
+            if row.content.trim().is_empty() {
+                return Wish {
+                    part,
+                    label: row.label.to_owned(),
+                    content: Err("it names no picture"),
+                    name: format!("{inside}{} {}", table.unit, row.number),
+                };
+            }
             let found = names
                 .find(&row.content, &path)
                 .map(|number| files[number].bytes.clone());
@@ -175,7 +200,7 @@ impl Table {
             Wish {
                 part,
                 label: row.label.to_owned(),
-                content: found.or_else(on_disk),
+                content: found.or_else(on_disk).ok_or("there is no such file"),
                 name: row.content,
             }
         };
@@ -220,7 +245,10 @@ impl Table {
             part: self.part,
             label: row.label.to_owned(),
             name: format!("{}, row {}", self.file.path, row.number),
-            content: pictures[row.number - 1].clone().map(Place::Store),
+            content: match &pictures[row.number - 1] {
+                Some(place) => Ok(Place::Store(place.clone())),
+                None => Err("it has no picture"),
+            },
         };
         Ok(Some(rows.into_iter().map(wish).collect()))
     }

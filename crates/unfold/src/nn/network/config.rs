@@ -270,8 +270,9 @@ pub enum WeightInit {
     He,
     /// As [`WeightInit::Uniform`], but for the first channels out, which pass a channel in on as it is ([`Init::Dirac`]).
     Dirac,
-    /// As [`WeightInit::Uniform`]; in the first layer of an image classifier, then so that what it puts out is uncorrelated
-    /// ([`whiten`](crate::nn::whiten)), for which there are twice as many channels as values under the taps.
+    /// As [`WeightInit::Uniform`], then so that what the first layer of an image classifier puts out is uncorrelated
+    /// ([`whiten`](crate::nn::whiten)). It has twice as many channels as values under the taps, of which 128 are the most, no
+    /// groups and no dilation, and no other layer can.
     Whiten,
 }
 

@@ -249,6 +249,7 @@ impl Walk {
             }
             _ => Vec::new(),
         };
+        rule::whitening(kind, input, depth == 0 && i == 0).map_err(wrong)?;
         let shapes: Vec<Shape> = inner.iter().map(|steps| end(steps, input)).collect();
         let step = Step {
             bias: match kind {

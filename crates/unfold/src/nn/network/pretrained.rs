@@ -232,7 +232,8 @@ impl Mismatch {
                     "these are not the weights of this network: {}",
                     told.join("; ")
                 ),
-                "name a file of the same network; for other classes than its own, leave out the head",
+                "name a file of this network, or the network of the file (model.kind in an image recipe, \
+                 encoder.network.kind in others); for other classes than its own, leave out the head",
             )),
         }
     }

@@ -2,7 +2,7 @@
 
 use unfold_kernels::{LARGEST_WINDOW, Windows};
 
-use super::config::{Conv2dConfig, ConvTranspose2dConfig, LayerKind};
+use super::config::{Conv2dConfig, ConvTranspose2dConfig, LayerKind, WeightInit};
 use super::sizes::{Padding, Pair};
 use crate::Shape;
 use crate::error::Error;
@@ -17,6 +17,8 @@ pub(super) const SIDE: usize = 1 << 16;
 const TAPS: usize = 1 << 10;
 /// The most values of a picture at any depth, and of pixels under the taps of a convolution.
 const VALUES: u128 = 1 << 28;
+/// The most values under the taps of a convolution that whitens: the time it takes grows with their cube.
+const WHITENED: usize = 128;
 
 /// What is wrong with a layer.
 pub(super) struct Wrong {
@@ -265,6 +267,49 @@ fn convolved(conv: &Conv2dConfig, x: Shape) -> Result<Shape, Wrong> {
     let [kh, kw] = conv.kernel.0;
     fits([kh * kw, oh, ow].into())?;
     Ok([oh, ow, conv.channels].into())
+}
+
+/// Whether a layer whose weight is to start by whitening can, the `first` of the network or not.
+pub(super) fn whitening(kind: &LayerKind, x: Shape, first: bool) -> Result<(), Wrong> {
+    let LayerKind::Conv2d(conv) = kind else {
+        return Ok(());
+    };
+    if conv.init != WeightInit::Whiten {
+        return Ok(());
+    }
+    let ([h, w], c) = (picture(x)?, x.last());
+    let [kh, kw] = conv.kernel.0;
+    let n = kh * kw * c;
+    let (problem, remedy) = if !first {
+        (
+            "is \"whiten\", and the layer is not the first of the network".to_owned(),
+            "leave `init` out, or put the layer first".to_owned(),
+        )
+    } else if conv.groups != 1 || conv.dilation != Pair::one() {
+        (
+            "is \"whiten\", and the layer has groups or dilation".to_owned(),
+            "leave `groups` and `dilation` out, or `init`".to_owned(),
+        )
+    } else if n > WHITENED || kh > h || kw > w {
+        (
+            format!("is \"whiten\", and a kernel of {kh} x {kw} sees {n} values of {x}"),
+            format!("choose a smaller kernel; {WHITENED} values within the picture are the most"),
+        )
+    } else if conv.channels != 2 * n {
+        (
+            format!(
+                "is \"whiten\", and the layer has {} channels",
+                conv.channels
+            ),
+            format!(
+                "choose {} channels, twice the {n} values that a kernel of {kh} x {kw} sees of {x}",
+                2 * n
+            ),
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Wrong::about("init", problem, &remedy))
 }
 
 fn enlarged(conv: &ConvTranspose2dConfig, x: Shape) -> Result<Shape, Wrong> {

@@ -46,7 +46,7 @@ impl EncoderConfig {
                 "name a trained one with encoder.from, or leave it out",
             ));
         }
-        self.network.check()
+        self.network.check("encoder.network")
     }
 }
 

@@ -222,16 +222,52 @@ impl ModelConfig {
         }
     }
 
-    /// Checks what the types cannot.
-    pub(in crate::tasks) fn check(&self) -> Result<()> {
-        match self {
-            ModelConfig::Layers(config) if !config.head.scale.is_finite() => Err(Error::recipe(
-                "model.head.scale",
-                format!("is {}", config.head.scale),
-                "choose a number",
-            )),
-            _ => Ok(()),
-        }
+    /// Checks what the types cannot. `place` is where it stands in the recipe.
+    pub(in crate::tasks) fn check(&self, place: &str) -> Result<()> {
+        let (key, problem, remedy) = match self {
+            ModelConfig::Layers(config) if !config.head.scale.is_finite() => {
+                let problem = format!("is {}", config.head.scale);
+                ("head.scale", problem, "choose a number")
+            }
+            ModelConfig::Cnn(config) if config.channels.is_empty() => {
+                let remedy = "name the channels of at least one stage, such as [16]";
+                ("channels", "is empty".to_owned(), remedy)
+            }
+            ModelConfig::MobilenetV2(MobilenetConfig { width, .. })
+                if !(width.is_finite() && *width > 0.0) =>
+            {
+                ("width", format!("is {width}"), "choose a number above 0")
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::recipe(format!("{place}.{key}"), problem, remedy))
+    }
+}
+
+impl LayersConfig {
+    /// What gives these layers, up to the name of the last fully connected one and its number of classes. `None` where more
+    /// than a scale comes after it.
+    pub(super) fn of(layers: &[LayerConfig]) -> Option<LayersConfig> {
+        let is_linear = |layer: &LayerConfig| matches!(layer.kind, LayerKind::Linear(_));
+        let last = layers.iter().rposition(is_linear)?;
+        let LayerKind::Linear(linear) = &layers[last].kind else {
+            return None;
+        };
+        let scale = match &layers[last + 1..] {
+            [] => 1.0,
+            [layer] => match layer.kind {
+                LayerKind::Scale { by } => by,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some(LayersConfig {
+            layers: layers[..last].to_vec(),
+            head: HeadConfig {
+                bias: linear.bias,
+                scale,
+            },
+        })
     }
 }
 

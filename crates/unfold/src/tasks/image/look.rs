@@ -12,6 +12,10 @@ pub struct Filters {
     pub layer: String,
     /// The weights, `[KH, KW, C / groups, O]`.
     pub weight: Tensor,
+    /// Parts of the channels that do not see each other.
+    pub groups: usize,
+    /// Whether the layer sees the picture itself, and no maps of other layers.
+    pub first: bool,
 }
 
 /// What a layer put out for a picture.
@@ -34,6 +38,8 @@ impl ImageModel {
             Some(Filters {
                 layer: row.name.clone(),
                 weight: self.params().tensor(conv.weight()),
+                groups: conv.geometry().groups,
+                first: row.name == rows[0].name,
             })
         });
         convolutions.collect()
@@ -77,14 +83,20 @@ impl ImageModel {
     }
 
     /// Where a layer saw what speaks for a class: max(Σ_k α_k A_k, 0) over its maps A, with α_k the mean of ∂logit / ∂A_k
-    /// (Grad-CAM: Selvaraju et al. 2017), `[H, W]` of the layer. The last layer that has more than one pixel when `None`.
+    /// (Grad-CAM: Selvaraju et al. 2017): the layer's name, and `[H, W]` of the layer. The last layer that has more than one
+    /// pixel when `None`.
     ///
     /// # Errors
     /// When there is no layer of that name that puts out pictures.
     ///
     /// # Panics
     /// When there is no class of that number.
-    pub fn grad_cam(&self, picture: &Picture, label: usize, layer: Option<&str>) -> Result<Tensor> {
+    pub fn grad_cam(
+        &self,
+        picture: &Picture,
+        label: usize,
+        layer: Option<&str>,
+    ) -> Result<(String, Tensor)> {
         let pass = Pass::inspection(self.params());
         let logits = self.network().forward(&pass, &self.input(picture));
         let gradients = logits.narrow(1, label, 1).sum().backward();
@@ -114,7 +126,7 @@ impl ImageModel {
             unreachable!("a grid")
         };
         let Some(gradient) = probe.gradient(&gradients) else {
-            return Ok(Tensor::zeros([h, w]));
+            return Ok((probe.name.clone(), Tensor::zeros([h, w])));
         };
         let mut alpha = vec![0.0f32; c];
         for pixel in gradient.data().chunks_exact(c) {
@@ -128,7 +140,8 @@ impl ImageModel {
             sum.max(0.0)
         };
         let pixels = probe.output.data().chunks_exact(c).map(weigh);
-        Ok(Tensor::from_vec(pixels.collect(), [h, w]))
+        let heat = Tensor::from_vec(pixels.collect(), [h, w]);
+        Ok((probe.name.clone(), heat))
     }
 
     /// How much the probability of a class falls when a square of `side` pixels is covered with the mean colour (Zeiler and

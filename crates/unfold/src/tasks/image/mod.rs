@@ -14,7 +14,7 @@ pub use config::{
     Resnet9Config, ResnetConfig, StemName,
 };
 pub use look::{Filters, Maps};
-pub use model::{ImageClassifier, ImageModel, ImageReport, Mistake};
+pub use model::{ImageClassifier, ImageModel, ImageReport, Mistake, Mistakes};
 pub use recipe::{AnswerConfig, ImageRecipe, InputConfig, ParameterConfig};
 pub use transfer::import;
 
@@ -22,7 +22,7 @@ use self::model::Card;
 use crate::data::{
     Album, AlbumConfig, Batcher, PictureBatch, PictureData, PictureForm, PictureSet, read_pictures,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::nn::network::{FrozenNetwork, LayerConfig, LayerKind, WeightInit};
 use crate::nn::{self, Params, Pass};
 use crate::random::{Key, Moment};
@@ -35,8 +35,10 @@ use crate::train::{self, Evaluation, Observer, RunFolder, Stage, Start, Task, Un
 
 /// Pictures over which mean and deviation are taken, at most.
 const NORMALISED_OVER: usize = 10_000;
-/// Pictures that the first layer is whitened by.
+/// Pictures that the first layer is whitened by, at most.
 const WHITENED_BY: usize = 2_000;
+/// Pixels of all of them, at most: as many as those of so many pictures of 32 x 32.
+const WHITENED_PIXELS: usize = WHITENED_BY * 32 * 32;
 /// What is added to the variances that whitening divides by.
 const WHITENED_NEAR: f64 = 5e-4;
 
@@ -74,18 +76,22 @@ pub fn train(
         .as_deref()
         .map(transfer::Start::read)
         .transpose()?;
+    let recipe = &match &start {
+        Some(start) => start.resolve(recipe)?,
+        None => recipe.clone(),
+    };
     let form = match &start {
         Some(start) => start.form(&recipe.input),
-        None => recipe.input.form(&train)?,
+        None => (recipe.input.form(&train)).map_err(of_part("the training part"))?,
     };
     recipe.answer.check(&form)?;
-    let (trained_on, examples) = (train.fingerprint(), train.len());
+    let trained_on = train.fingerprint();
     let to_measure = match (&test, &valid) {
-        (Some(test), _) => ("test", test.clone()),
-        (None, Some(valid)) => ("valid", valid.clone()),
-        (None, None) => ("train", train.clone()),
+        (Some(test), _) => ("test", "the test part", test.clone()),
+        (None, Some(valid)) => ("valid", "the validation part", valid.clone()),
+        (None, None) => ("train", "the training part", train.clone()),
     };
-    let album = open(train, &form, recipe)?;
+    let album = open(train, &form, recipe).map_err(of_part("the training part"))?;
     let card = Card {
         format: Card::FORMAT,
         task: Card::TASK.into(),
@@ -109,20 +115,25 @@ pub fn train(
         whiten(&mut model, &batcher)?;
     }
     recipe.parameters.apply(&mut model.params, &model.network)?;
-    let valid_examples = valid.as_ref().map_or(0, PictureSet::len);
-    let valid = valid.map(|valid| model.batcher(valid)).transpose()?;
+    let valid = valid
+        .map(|valid| model.batcher(valid).map_err(of_part("the validation part")))
+        .transpose()?;
     // What cannot be measured on is told before hours of training, not after.
-    let (split, measured) = (to_measure.0, model.batcher(to_measure.1)?);
+    let (split, part, set) = to_measure;
+    let measured = model.batcher(set).map_err(of_part(part))?;
+    let tested = test.is_some().then(|| measured.album());
     for (album, part) in [
         (Some(batcher.album()), "training"),
         (valid.as_ref().map(Batcher::album), "validation"),
-        (test.as_ref().map(|_| measured.album()), "test"),
+        (tested, "test"),
     ] {
         let damaged = album.map_or(Vec::new(), Album::damaged);
         notes.extend(damage_notes(&damaged, &format!("the {part} part")));
     }
     let mut folder = RunFolder::open(&run.out, run.resume)?;
     folder.keep_recipe(&recipe.to_toml())?;
+    let examples = batcher.album().len();
+    let valid_examples = valid.as_ref().map_or(0, |valid| valid.album().len());
     let mut params = model.params.clone();
     let training = Training {
         loss: recipe.loss.over(&labels, model.labels().len()),
@@ -140,9 +151,9 @@ pub fn train(
         unit: Unit::Examples,
         examples,
         valid_examples,
-        test_examples: test.map_or(0, |test| test.len()),
+        test_examples: tested.map_or(0, Album::len),
         classes: model.labels().len(),
-        parameters: params.len(),
+        parameters: model.outline().parameters(),
         steps: training.steps() * recipe.train.epochs,
         epochs: recipe.train.epochs,
         notes,
@@ -168,6 +179,14 @@ pub fn train(
     Ok(report)
 }
 
+/// Lets an error that has no place name the part of the data that it is about.
+fn of_part(part: &str) -> impl Fn(Error) -> Error {
+    move |error| match error.place() {
+        "" => Error::new(error.kind(), part, error.problem(), error.remedy()),
+        _ => error,
+    }
+}
+
 /// The training pictures.
 fn open(set: PictureSet, form: &PictureForm, recipe: &ImageRecipe) -> Result<Album> {
     let config = AlbumConfig {
@@ -187,7 +206,9 @@ fn whiten(model: &mut ImageModel, batcher: &Batcher) -> Result<()> {
     if model.card.layers.first().is_some_and(asked) {
         let name = &model.outline().rows()[0].name;
         let conv = model.network.conv2d(name).expect("the first layer").clone();
-        let some: Vec<usize> = (0..batcher.album().len().min(WHITENED_BY)).collect();
+        let form = model.form();
+        let most = (WHITENED_PIXELS / (form.height * form.width)).clamp(1, WHITENED_BY);
+        let some: Vec<usize> = (0..batcher.album().len().min(most)).collect();
         let images = batcher.batch(&some, None)?.pixels;
         nn::whiten(&conv, &mut model.params, &images, WHITENED_NEAR);
     }

@@ -119,6 +119,17 @@ pub struct ImageReport {
     pub confusion: Vec<Vec<u64>>,
 }
 
+/// Where a model is wrong on some pictures.
+#[derive(Clone, Debug)]
+pub struct Mistakes {
+    /// How many of them are answered wrongly.
+    pub wrong: usize,
+    /// How many pictures were answered.
+    pub examples: usize,
+    /// The surest of the wrong answers, the surest first.
+    pub surest: Vec<Mistake>,
+}
+
 /// An answer that was wrong.
 #[derive(Clone, Debug)]
 pub struct Mistake {
@@ -263,7 +274,7 @@ impl ImageModel {
         Ok(report)
     }
 
-    /// The pictures of `data` on which the model gives wrong answers, the surest first, at most `most`; chosen as for
+    /// The pictures of `data` on which the model gives wrong answers, `most` of them at most; chosen as for
     /// [`ImageModel::evaluate`].
     ///
     /// # Errors
@@ -273,7 +284,7 @@ impl ImageModel {
         data: &str,
         most: usize,
         observer: &mut dyn Observer,
-    ) -> Result<Vec<Mistake>> {
+    ) -> Result<Mistakes> {
         let (_, batcher, _) = self.held_out(data, observer)?;
         let scored = self.classifier().scores(&batcher, &mut |share| {
             observer.stage(Stage::Measuring, Some(share));
@@ -284,9 +295,10 @@ impl ImageModel {
             .map(|i| (i, Prediction::of(self.labels(), &scored.scores[i])))
             .collect();
         wrong.sort_by(|a, b| b.1.probability.total_cmp(&a.1.probability));
+        let (count, examples) = (wrong.len(), scored.truth.len());
         wrong.truncate(most);
         let album = batcher.album();
-        wrong
+        let surest: Result<Vec<Mistake>> = wrong
             .into_iter()
             .map(|(i, prediction)| {
                 Ok(Mistake {
@@ -296,7 +308,12 @@ impl ImageModel {
                     prediction,
                 })
             })
-            .collect()
+            .collect();
+        Ok(Mistakes {
+            wrong: count,
+            examples,
+            surest: surest?,
+        })
     }
 
     /// What to measure on, and what was left out of it before anything was decoded.

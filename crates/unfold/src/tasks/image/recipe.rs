@@ -1,8 +1,8 @@
 //! The recipe of an image classifier.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::config::ModelConfig;
@@ -110,8 +110,9 @@ pub struct ParameterConfig {
     pub from: Option<PathBuf>,
     /// Parameters that stay as they are, by name, where `*` stands for any text; `backbone` is all but the last layer.
     pub freeze: Vec<String>,
-    /// What the learning rate of parameters is multiplied by, by name, as in `freeze`; the last that matches counts.
-    pub rates: BTreeMap<String, f64>,
+    /// What the learning rate of parameters is multiplied by, by name, as in `freeze`; the last that matches counts,
+    /// in the order in which they are written.
+    pub rates: IndexMap<String, f64>,
 }
 
 /// How answers are found.
@@ -165,7 +166,7 @@ impl Recipe for ImageRecipe {
     }
 
     fn check(&self) -> Result<()> {
-        self.model.check()?;
+        self.model.check("model")?;
         self.parameters.check()?;
         self.train.check()?;
         self.loss.check()
@@ -196,6 +197,13 @@ const BACKBONE: &str = "backbone";
 
 impl ParameterConfig {
     fn check(&self) -> Result<()> {
+        if self.from.is_none() && self.freezes_backbone() {
+            return Err(Error::recipe(
+                "parameters.freeze",
+                "has `backbone` for a network that begins anew, which would then know nothing of pictures",
+                "name a trained one with parameters.from (--from), or leave it out",
+            ));
+        }
         let wrong = |(_, rate): &(&String, &f64)| !(rate.is_finite() && **rate >= 0.0);
         match self.rates.iter().find(wrong) {
             Some((name, rate)) => Err(Error::recipe(
@@ -215,7 +223,7 @@ impl ParameterConfig {
     /// Tells the parameters of a network.
     ///
     /// # Errors
-    /// When a name matches no parameter.
+    /// When a name matches no parameter, or nothing is left to learn.
     pub(super) fn apply(&self, params: &mut Params<f32>, network: &Network) -> Result<()> {
         let head = network.head();
         let named = |pattern: &str, params: &Params<f32>| -> Result<Vec<_>> {
@@ -240,6 +248,13 @@ impl ParameterConfig {
             for id in named(pattern, params)? {
                 params.set_trainable(id, false);
             }
+        }
+        if !params.entries().any(|entry| entry.trainable) {
+            return Err(Error::recipe(
+                "parameters.freeze",
+                "leaves no parameter that learns",
+                "take a name out of it",
+            ));
         }
         for (pattern, rate) in &self.rates {
             for id in named(pattern, params)? {

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::config::ModelConfig;
+use super::config::{LayersConfig, ModelConfig};
 use super::model::{Card, ImageModel};
-use super::recipe::InputConfig;
-use crate::data::{PictureForm, PictureSource};
+use super::recipe::{ImageRecipe, InputConfig};
+use crate::data::{Fit, PictureForm, PictureSource};
 use crate::error::{Error, Result};
 use crate::nn::network::{LayerConfig, LayerKind, Parts};
 use crate::tasks::files::{self, Card as _};
@@ -28,6 +28,57 @@ impl Start {
             return Ok(Start::PyTorch(path.to_path_buf()));
         }
         Ok(Start::Model(Box::new(ImageModel::load(path)?)))
+    }
+
+    /// The recipe with what the network decides in it: how it takes pictures and, where it is a model of this program, its
+    /// layers.
+    ///
+    /// # Errors
+    /// When the recipe says otherwise.
+    pub(super) fn resolve(&self, recipe: &ImageRecipe) -> Result<ImageRecipe> {
+        let form = self.form(&recipe.input);
+        let InputConfig {
+            size,
+            channels,
+            fit,
+        } = recipe.input;
+        let taken = [form.height, form.width];
+        if let Some(size) = size.filter(|size| *size != taken) {
+            return Err(decided(
+                "input.size",
+                format!("is {size:?}"),
+                format!("{taken:?}"),
+            ));
+        }
+        if let Some(channels) = channels.filter(|channels| *channels != form.channels) {
+            let problem = format!("is {channels}");
+            return Err(decided(
+                "input.channels",
+                problem,
+                form.channels.to_string(),
+            ));
+        }
+        if fit != Fit::default() && fit != form.fit {
+            let problem = format!("is {fit:?}").to_lowercase();
+            return Err(decided(
+                "input.fit",
+                problem,
+                format!("{:?}", form.fit).to_lowercase(),
+            ));
+        }
+        let model = match self {
+            Start::Model(model) => model.kind(&recipe.model)?,
+            Start::PyTorch(_) => recipe.model.clone(),
+        };
+        Ok(ImageRecipe {
+            input: InputConfig {
+                size: Some(taken),
+                channels: Some(form.channels),
+                fit: form.fit,
+            },
+            model,
+            ..recipe.clone()
+        })
     }
 
     /// The form in which it takes pictures.
@@ -70,7 +121,35 @@ impl Start {
     }
 }
 
+/// The error that a recipe says other than what a network to begin with decides.
+fn decided(key: &str, problem: String, taken: String) -> Error {
+    let remedy = "leave it out: the network and its input come from the model that training begins with (parameters.from, --from)";
+    Error::recipe(key, format!("{problem}, not {taken}"), remedy)
+}
+
 impl ImageModel {
+    /// What a recipe says of this network: what `asked` does, if that gives these layers, else the layers.
+    ///
+    /// # Errors
+    /// When the recipe asks for another network.
+    fn kind(&self, asked: &ModelConfig) -> Result<ModelConfig> {
+        let PictureForm { height, width, .. } = self.card.form;
+        let Some(own) = LayersConfig::of(&self.card.layers) else {
+            return Err(no_head());
+        };
+        let layers = asked.layers([height, width], self.card.labels.len());
+        if LayersConfig::of(&layers).as_ref() == Some(&own) {
+            return Ok(asked.clone());
+        }
+        match *asked == ModelConfig::default() {
+            true => Ok(ModelConfig::Layers(own)),
+            false => {
+                let problem = "is another network".to_owned();
+                Err(decided("model", problem, "that of the model".to_owned()))
+            }
+        }
+    }
+
     /// A trained network to begin with: a run or its model, or PyTorch's weights of the network `kind`, whose last layer is
     /// then without meaning.
     pub(in crate::tasks) fn to_begin_with(
@@ -139,9 +218,13 @@ fn set_classes(layers: &mut [LayerConfig], classes: usize) -> Result<()> {
             return Ok(());
         }
     }
-    Err(Error::model(
+    Err(no_head())
+}
+
+fn no_head() -> Error {
+    Error::model(
         "parameters.from",
         "the network has no fully connected layer at its end",
         "begin with another one",
-    ))
+    )
 }
