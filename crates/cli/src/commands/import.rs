@@ -22,7 +22,7 @@ fn with_labels(error: Error, plan: &Import) -> Error {
         Some(path) => format!(
             "{} has {}",
             path.display(),
-            counted(plan.labels.len(), "line")
+            counted(plan.labels.len() as u64, "line")
         ),
         None => format!("--classes is {}", plan.labels.len()),
     };
