@@ -72,9 +72,15 @@ fn parse(place: &str, text: &str, delimiter: u8, quoting: bool) -> Result<Table>
         {
             break;
         }
-        let number = record
-            .position()
-            .map_or(0, |position| position.line() as usize);
+        let number = record.position().map_or(0, |position| {
+            // It lies before the line breaks that a reader passes over, such as the second half of \r\n.
+            let rest = text
+                .as_bytes()
+                .get(position.byte() as usize..)
+                .unwrap_or(&[]);
+            let breaks = rest.iter().take_while(|byte| b"\r\n".contains(byte));
+            position.line() as usize + breaks.filter(|byte| **byte == b'\n').count()
+        });
         if let Some(first) = rows
             .first()
             .filter(|first| first.cells.len() != record.len())

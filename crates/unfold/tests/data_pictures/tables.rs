@@ -93,7 +93,7 @@ fn tables_that_name_what_is_not_there() {
     let csv = write(
         &folder,
         "empty.csv",
-        "file,label\n0.jpg,a\n1.jpg,b\n,a\n2.jpg,a\n3.jpg,b\n",
+        "file,label\r\n0.jpg,a\r\n1.jpg,b\r\n,a\r\n2.jpg,a\r\n3.jpg,b\r\n",
     );
     let data = read(&csv).expect("readable");
     let place = &data.damaged[0].place;
