@@ -18,11 +18,7 @@ fn captions_and_answers_are_scored() {
     );
     let said = desk.unfold(&["eval", "model.csv", "said.csv"]).ended(0);
     assert!(said.out.starts_with("given: 2 captions, "), "{}", said.out);
-    for line in [
-        "  BLEU-4   100.00 %\n",
-        "  ROUGE-L  100.00 %\n",
-        "  CIDEr-D",
-    ] {
+    for line in ["  BLEU-4   100.0\n", "  ROUGE-L  100.0\n", "  CIDEr-D"] {
         assert!(said.out.contains(line), "{line:?} in {}", said.out);
     }
     let json = desk
@@ -48,7 +44,7 @@ fn captions_and_answers_are_scored() {
         .unfold(&["eval", "answers.json", "annotations.json"])
         .ended(0);
     assert!(said.out.contains("  accuracy  75.00 %\n"), "{}", said.out);
-    assert!(said.out.contains("  “is the”  75.00 %\n"), "{}", said.out);
+    assert!(said.out.contains("    is the  75.00 %\n"), "{}", said.out);
 }
 
 #[test]

@@ -245,7 +245,10 @@ fn folders_that_are_no_set() {
     );
     let nothing = folder.path().join("nothing");
     fs::create_dir(&nothing).expect("created");
-    refused(&nothing, &["holds no file", "each class's pictures"]);
+    refused(
+        &nothing,
+        &["holds no file", "put pictures there", "a folder of its own"],
+    );
     refused(
         &folder.path().join("flt"),
         &["no such file or folder", "did you mean", "flat?"],
