@@ -37,12 +37,10 @@ pub(super) fn go_on(plan: &Run, prompt: &str) -> Result<()> {
     writer.generator.read(&words);
     let mut steps = Vec::new();
     let written = writer.write(prompt, &mut |step, ready| {
-        if plan.json {
-            steps.extend(writing.explain.then(|| Step::new(codec, step)));
-        } else if writing.explain {
-            output::print(&explanation(codec, step))?;
-        } else {
-            output::print(ready)?;
+        match (plan.json, step) {
+            (true, step) => steps.extend(step.map(|step| Step::new(codec, step))),
+            (false, Some(step)) => output::print(&explanation(codec, step))?,
+            (false, None) => output::print(ready)?,
         }
         Ok(())
     })?;
@@ -106,7 +104,7 @@ struct Writer<'m> {
     explain: bool,
 }
 
-/// A word that was drawn, and the likeliest ones where they are asked for.
+/// A word that was drawn, and those that were likeliest.
 struct Drawn {
     word: Candidate,
     likeliest: Vec<Candidate>,
@@ -126,12 +124,12 @@ impl<'m> Writer<'m> {
         })
     }
 
-    /// Goes on with a text that was read until it is time to stop, and tells `each` every word and what may be shown
-    /// now.
+    /// Goes on with a text that was read until it is time to stop, and tells `each` of every word how it was
+    /// chosen, where that is to be explained, and what may be shown now.
     fn write(
         &mut self,
         text: &str,
-        each: &mut dyn FnMut(&Drawn, &str) -> Result<()>,
+        each: &mut dyn FnMut(Option<&Drawn>, &str) -> Result<()>,
     ) -> Result<Written> {
         let mut told = Detokenizer::after(self.codec, text);
         let whole = !matches!(
@@ -141,19 +139,17 @@ impl<'m> Writer<'m> {
         let mut written = Written::new(self.stops.clone(), whole);
         for _ in 0..self.length {
             let word = self.generator.draw();
-            let drawn = Drawn {
+            // Every word's probability is a pass over all of them, so only where it is asked for.
+            let drawn = self.explain.then(|| Drawn {
                 word: self.generator.candidate(word),
-                likeliest: match self.explain {
-                    true => self.generator.candidates(SHOWN),
-                    false => Vec::new(),
-                },
-            };
+                likeliest: self.generator.candidates(SHOWN),
+            });
             self.generator.read(&[word]);
             let end = self.one && Some(word) == self.codec.eos();
             if end || written.push(&told.push(word)) {
                 break;
             }
-            each(&drawn, written.ready())?;
+            each(drawn.as_ref(), written.ready())?;
         }
         Ok(written)
     }

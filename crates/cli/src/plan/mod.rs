@@ -121,13 +121,22 @@ fn use_threads(threads: &flags::Threads) {
     }
 }
 
-/// The first flag that is given though a run of this task makes no use of it. Of each flag its name, whether it is given, and
-/// the tasks that use it.
-fn unused<'f>(flags: &[(&'f str, bool, &[TaskKind])], task: TaskKind) -> Option<&'f str> {
+/// Refuses flags of `command` that are given though it makes no use of them for a run of this task. Of each flag its name,
+/// whether it is given, and the tasks that use it.
+fn refuse_unused(command: &str, flags: &[(&str, bool, &[TaskKind])], task: TaskKind) -> Result<()> {
     let unused = flags
         .iter()
         .find(|(_, given, tasks)| *given && !tasks.contains(&task));
-    unused.map(|(flag, ..)| *flag)
+    match unused {
+        None => Ok(()),
+        Some((flag, ..)) => Err(unusable(
+            format!(
+                "--{flag}: `unfold {command}` makes no use of it for a run of the task `{}`",
+                task.name()
+            ),
+            format!("leave it out; `unfold {command} --help` says what each flag is for"),
+        )),
+    }
 }
 
 /// The library says more about what it cannot read; a path that is not there is told before anything begins.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use unfold::tasks::language::Sampling;
 use unfold::tasks::{TaskKind, task_of};
 
-use super::{check_data, unused, use_threads};
+use super::{check_data, refuse_unused, use_threads};
 use crate::failure::unusable;
 use crate::flags;
 
@@ -131,40 +131,28 @@ fn check_flags(flags: &flags::Run, task: TaskKind) -> Result<()> {
     } = flags;
     let language: &[TaskKind] = &[Language];
     let writers: &[TaskKind] = &[Language, Caption];
-    let unused = unused(
-        &[
-            ("among", finding.among.is_some(), &[Vqa, Align]),
-            ("length", going_on.length.is_some(), language),
-            ("stop", !going_on.stop.is_empty(), language),
-            ("one", going_on.one, language),
-            ("int8", going_on.int8, language),
-            ("explain", going_on.explain, language),
-            ("temperature", choosing.temperature.is_some(), writers),
-            ("greedy", choosing.greedy, writers),
-            ("top-k", choosing.top_k.is_some(), writers),
-            ("top-p", choosing.top_p.is_some(), writers),
-            ("typical", choosing.typical.is_some(), writers),
-            (
-                "repetition-penalty",
-                choosing.repetition_penalty.is_some(),
-                writers,
-            ),
-            ("seed", choosing.seed.is_some(), writers),
-            ("beam", choosing.beam.is_some(), writers),
-            ("length-power", choosing.length_power.is_some(), &[Caption]),
-        ],
-        task,
-    );
-    match unused {
-        None => Ok(()),
-        Some(flag) => Err(unusable(
-            format!(
-                "--{flag}: a run of the task `{}` makes no use of it",
-                task.name()
-            ),
-            "leave it out; `unfold run --help` says what each flag is for",
-        )),
-    }
+    let flags: [(&str, bool, &[TaskKind]); 15] = [
+        ("among", finding.among.is_some(), &[Vqa, Align]),
+        ("length", going_on.length.is_some(), language),
+        ("stop", !going_on.stop.is_empty(), language),
+        ("one", going_on.one, language),
+        ("int8", going_on.int8, language),
+        ("explain", going_on.explain, language),
+        ("temperature", choosing.temperature.is_some(), writers),
+        ("greedy", choosing.greedy, writers),
+        ("top-k", choosing.top_k.is_some(), writers),
+        ("top-p", choosing.top_p.is_some(), writers),
+        ("typical", choosing.typical.is_some(), writers),
+        (
+            "repetition-penalty",
+            choosing.repetition_penalty.is_some(),
+            writers,
+        ),
+        ("seed", choosing.seed.is_some(), writers),
+        ("beam", choosing.beam.is_some(), writers),
+        ("length-power", choosing.length_power.is_some(), &[Caption]),
+    ];
+    refuse_unused("run", &flags, task)
 }
 
 impl Writing {

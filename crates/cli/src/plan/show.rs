@@ -6,7 +6,7 @@ use anyhow::Result;
 use unfold::tasks::text::Explain;
 use unfold::tasks::{TaskKind, task_of};
 
-use super::{check_data, unused, use_threads};
+use super::{check_data, refuse_unused, use_threads};
 use crate::failure::unusable;
 use crate::flags::{self, Method, Picture};
 
@@ -137,16 +137,7 @@ fn check_flags(show: &flags::Show, task: TaskKind) -> Result<()> {
         ("smoothing", show.smoothing.is_some(), &[Align]),
         ("data", show.data.is_some(), &[Text, Image]),
     ];
-    match unused(&flags, task) {
-        None => Ok(()),
-        Some(flag) => Err(unusable(
-            format!(
-                "--{flag}: nothing of a run of the task `{}` is drawn by it",
-                task.name()
-            ),
-            "leave it out; `unfold show --help` says what each flag is for",
-        )),
-    }
+    refuse_unused("show", &flags, task)
 }
 
 fn text_pictures(show: &flags::Show, method: Explain) -> Result<Pictures> {
