@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use super::panels::Panels;
 use crate::float::Float;
+use crate::seq::Ragged;
 use crate::simd::Vector;
 use crate::team::{Member, team};
-use crate::threads::{parallel, threads};
+use crate::threads::{parallel_if, threads};
 
 /// Fewest sequences of a thread when sequences are dealt out.
 const FEWEST: usize = 6;
@@ -22,43 +23,50 @@ pub(super) struct Share {
     parts: usize,
 }
 
-/// Whether a batch has too few sequences for each thread to have its own.
-pub(super) fn few(batch: usize) -> bool {
-    batch / FEWEST < threads()
-}
-
-/// Runs every thread's share through all steps.
+/// Runs every thread's share of every direction, of which each has such weights, through all steps.
 ///
-/// With enough sequences each thread has its own and never waits: on a machine that does other work as well, a
-/// meeting costs more than reading all weights from a near cache. With few, or with weights that no near cache holds, each
-/// thread takes some units of all sequences, and they meet after every step. `run` gets what to call after a step.
+/// Directions are side by side. With enough sequences each thread has its own and never waits: on a machine that does
+/// other work as well, a meeting costs more than reading all weights from a near cache. With few, or with weights that no
+/// near cache holds, the threads of a direction take some units of all sequences each, and meet after every step. `run`
+/// gets the direction and what to call after a step.
 pub(super) fn deal<E: Float>(
-    batch: usize,
+    seq: &Ragged,
+    directions: usize,
     panels: &Panels<E>,
-    run: impl Fn(Share, &dyn Fn()) + Sync,
+    run: impl Fn(usize, Share, &dyn Fn()) + Sync,
 ) {
-    let most = threads();
-    let apart = most.min(batch / FEWEST);
-    if apart > 1 && panels.near() {
-        return parallel(apart, |first| {
+    let each = (threads() / directions).max(1);
+    let weights = panels.k * panels.d * panels.gates;
+    let apart = each.min(seq.batch() / FEWEST).max(1);
+    let parts = each.min(seq.batch() * weights / WORTH).max(1);
+    if parts == 1 || apart > 1 && panels.near() {
+        let worth = directions * seq.rows() * weights >= WORTH;
+        return parallel_if(worth, directions * apart, |i| {
             let share = Share {
-                first,
+                first: i / directions,
                 every: apart,
                 part: 0,
                 parts: 1,
             };
-            run(share, &|| {});
+            run(i % directions, share, &|| {});
         });
     }
-    let step = batch * panels.k * panels.d * panels.gates;
-    team(most.min(step / WORTH).max(1), |member: &Member<'_>| {
-        let share = Share {
+    team(directions * parts, |member: &Member<'_>| {
+        let share = |part, parts| Share {
             first: 0,
             every: 1,
-            part: member.index,
-            parts: member.count,
+            part,
+            parts,
         };
-        run(share, &|| member.meet());
+        let meet = || member.meet();
+        if member.count < directions {
+            // Who came goes through one direction after the other.
+            let share = share(member.index, member.count);
+            return (0..directions).for_each(|direction| run(direction, share, &meet));
+        }
+        let direction = member.index % directions;
+        let parts = (member.count - direction).div_ceil(directions);
+        run(direction, share(member.index / directions, parts), &meet);
     });
 }
 

@@ -1,7 +1,7 @@
 //! Recurrence.
 
-use crate::testing::{Random, at_every_level, close, same_bits};
-use crate::{Cell, Float, Ragged, naive, rnn_backward, rnn_forward};
+use crate::testing::{Random, at_every_level, close, same_bits, with_threads};
+use crate::{Cell, Float, PackedRnn, Ragged, RnnBack, RnnRun, naive, rnn_backward, rnn_forward};
 
 const CELLS: [Cell; 4] = [Cell::ElmanTanh, Cell::ElmanRelu, Cell::Gru, Cell::Lstm];
 
@@ -60,70 +60,115 @@ impl<E: Float> Layer<E> {
         }
     }
 
-    fn forward(&self, plain: bool) -> Out<E> {
+    fn run<'a>(&'a self, weights: &'a PackedRnn<E>, out: &'a mut Out<E>) -> RnnRun<'a, E> {
+        RnnRun {
+            weights,
+            reverse: self.reverse,
+            gates: &mut out.gates,
+            b_hn: self.b_hn.as_deref().unwrap_or(&[]),
+            h0: &self.h0,
+            c0: &self.c0,
+            y: &mut out.y,
+            c: &mut out.c,
+            hn: &mut out.hn,
+        }
+    }
+
+    fn run_back<'a>(&'a self, out: &'a Out<E>, back: &'a mut Back<E>) -> RnnBack<'a, E> {
+        RnnBack {
+            w_hh: &self.w_hh,
+            reverse: self.reverse,
+            gates: &out.gates,
+            h0: &self.h0,
+            c0: &self.c0,
+            y: &out.y,
+            c: &out.c,
+            hn: &out.hn,
+            dy: &self.dy,
+            dh_last: self.dh_last.as_deref(),
+            dc_last: self.dc_last.as_deref(),
+            dgates: &mut back.dgates,
+            dhn: &mut back.dhn,
+            dh0: &mut back.dh0,
+            dc0: &mut back.dc0,
+            dw_hh: &mut back.dw_hh,
+        }
+    }
+
+    /// Room for a pass forward, with the input's share in the gates.
+    fn out(&self) -> Out<E> {
         let n = self.seq.rows() * self.d;
-        let mut out = Out {
+        Out {
             gates: self.x.clone(),
             y: vec![E::ONE; n],
             c: vec![E::ONE; if self.cell == Cell::Lstm { n } else { 0 }],
             hn: vec![E::ONE; if self.cell == Cell::Gru { n } else { 0 }],
-        };
-        let run = if plain {
-            naive::rnn_forward
-        } else {
-            rnn_forward
-        };
-        run(
-            self.cell,
-            &self.seq,
-            self.d,
-            self.reverse,
-            &mut out.gates,
-            &self.w_hh,
-            self.b_hn.as_deref(),
-            &self.h0,
-            &self.c0,
-            &mut out.y,
-            &mut out.c,
-            &mut out.hn,
-        );
-        out
+        }
     }
 
-    fn backward(&self, plain: bool, out: &Out<E>) -> Back<E> {
-        let mut back = Back {
+    /// Room for a pass backward.
+    fn back(&self, out: &Out<E>) -> Back<E> {
+        Back {
             dgates: vec![E::ONE; out.gates.len()],
             dhn: vec![E::ONE; out.hn.len()],
             dh0: vec![E::ONE; self.h0.len()],
             dc0: vec![E::ONE; self.c0.len()],
             dw_hh: vec![E::ONE; self.w_hh.len()],
-        };
-        let run = if plain {
-            naive::rnn_backward
+        }
+    }
+
+    fn forward(&self, plain: bool) -> Out<E> {
+        let mut out = self.out();
+        if plain {
+            naive::rnn_forward(
+                self.cell,
+                &self.seq,
+                self.d,
+                self.reverse,
+                &mut out.gates,
+                &self.w_hh,
+                self.b_hn.as_deref(),
+                &self.h0,
+                &self.c0,
+                &mut out.y,
+                &mut out.c,
+                &mut out.hn,
+            );
         } else {
-            rnn_backward
-        };
-        run(
-            self.cell,
-            &self.seq,
-            self.d,
-            self.reverse,
-            &out.gates,
-            &self.w_hh,
-            &self.h0,
-            &self.c0,
-            &out.y,
-            &out.c,
-            &out.hn,
-            &self.dy,
-            self.dh_last.as_deref(),
-            self.dc_last.as_deref(),
-            &mut back.dgates,
-            &mut back.dhn,
-            &mut back.dh0,
-            &mut back.dc0,
-            &mut back.dw_hh,
-        );
+            let weights = PackedRnn::new(self.cell, self.d, &self.w_hh);
+            rnn_forward(&self.seq, vec![self.run(&weights, &mut out)]);
+        }
+        out
+    }
+
+    fn backward(&self, plain: bool, out: &Out<E>) -> Back<E> {
+        let mut back = self.back(out);
+        if plain {
+            naive::rnn_backward(
+                self.cell,
+                &self.seq,
+                self.d,
+                self.reverse,
+                &out.gates,
+                &self.w_hh,
+                &self.h0,
+                &self.c0,
+                &out.y,
+                &out.c,
+                &out.hn,
+                &self.dy,
+                self.dh_last.as_deref(),
+                self.dc_last.as_deref(),
+                &mut back.dgates,
+                &mut back.dhn,
+                &mut back.dh0,
+                &mut back.dc0,
+                &mut back.dw_hh,
+            );
+        } else {
+            let run = self.run_back(out, &mut back);
+            rnn_backward(self.cell, &self.seq, self.d, vec![run]);
+        }
         back
     }
 
@@ -237,23 +282,60 @@ const SHARED: [(usize, usize, usize); 4] = [(37, 9, 31), (4, 5, 190), (14, 3, 26
 #[cfg(miri)]
 const SHARED: [(usize, usize, usize); 1] = [(13, 2, 3)];
 
+/// The passes of two directions of a layer side by side.
+fn side_by_side(layers: &[Layer<f32>; 2]) -> [(Out<f32>, Back<f32>); 2] {
+    let pack = |layer: &Layer<f32>| PackedRnn::new(layer.cell, layer.d, &layer.w_hh);
+    let weights = layers.each_ref().map(pack);
+    let mut outs = layers.each_ref().map(Layer::out);
+    let all = layers.iter().zip(&weights).zip(&mut outs);
+    let runs = all.map(|((layer, weights), out)| layer.run(weights, out));
+    rnn_forward(&layers[0].seq, runs.collect());
+    let all = layers.iter().zip(outs);
+    let mut all: Vec<_> = all
+        .map(|(layer, out)| (layer, layer.back(&out), out))
+        .collect();
+    let runs = all
+        .iter_mut()
+        .map(|(layer, back, out)| layer.run_back(out, back));
+    rnn_backward(layers[0].cell, &layers[0].seq, layers[0].d, runs.collect());
+    let all: Vec<_> = all.into_iter().map(|(_, back, out)| (out, back)).collect();
+    all.try_into().ok().expect("two of them")
+}
+
+fn values((out, back): (Out<f32>, Back<f32>)) -> Vec<f32> {
+    let out = [out.gates, out.y, out.c, out.hn];
+    let back = [back.dgates, back.dhn, back.dh0, back.dc0, back.dw_hh];
+    out.into_iter().chain(back).flatten().collect()
+}
+
+/// Neither the number of threads shows, nor whether directions run side by side or alone.
 #[test]
 fn same_bits_with_any_number_of_threads() {
     let mut random = Random::new(23);
     for cell in CELLS {
         for (batch, most, d) in SHARED {
-            for reverse in [false, true] {
-                let seq = random.ragged(batch, most);
-                let layer = Layer::<f32>::new(&mut random, cell, seq, d, reverse);
-                same_bits("rnn", || {
+            let seq = random.ragged(batch, most);
+            let layers = [false, true]
+                .map(|reverse| Layer::<f32>::new(&mut random, cell, seq.clone(), d, reverse));
+            let alone = || {
+                let pass = |layer: &Layer<f32>| {
                     let out = layer.forward(false);
                     let back = layer.backward(false, &out);
-                    [out.gates, out.y, out.c, out.hn]
-                        .into_iter()
-                        .chain([back.dgates, back.dhn, back.dh0, back.dc0, back.dw_hh])
-                        .flatten()
-                        .collect()
-                });
+                    values((out, back))
+                };
+                layers.each_ref().map(pass).concat()
+            };
+            same_bits("rnn", alone);
+            let bits =
+                |values: Vec<f32>| -> Vec<u32> { values.iter().map(|x| x.to_bits()).collect() };
+            let want = bits(alone());
+            for threads in [1, 2, 3, 5] {
+                let both = with_threads(threads, || side_by_side(&layers).map(values).concat());
+                let lengths = layers[0].seq.lengths();
+                assert!(
+                    bits(both) == want,
+                    "{cell:?} {lengths:?} D {d}: other bits side by side on {threads} threads"
+                );
             }
         }
     }

@@ -1,14 +1,13 @@
 //! Recurrent layers whose parameters no longer change.
 
-use unfold_kernels::{self as kernels, Buffer, Mat, PackedMat, PackedRnn, PackedRun};
+use unfold_kernels::{self as kernels, Buffer, Mat, PackedMat, PackedRnn, RnnRun};
 
 use crate::nn::{Params, Recurrent, RecurrentOutput, States};
 use crate::ops::Cell;
 use crate::{Float, Ragged, Tensor};
 
 /// A [`Recurrent`] whose parameters no longer change, made by [`Recurrent::frozen`]: its weights lie as products read
-/// them, and few sequences are read from both ends at the same time. It gives the same values bit for bit. No gradient
-/// flows through it.
+/// them. It gives the same values bit for bit. No gradient flows through it.
 ///
 /// ```
 /// use unfold::nn::{Params, Pass, Recurrent, RecurrentConfig};
@@ -122,7 +121,7 @@ impl<E: Float> FrozenRecurrent<E> {
             let mut all: Vec<Lists<E>> = runs.iter().map(lists).collect();
             let starts = layer * directions..;
             let passes = all.iter_mut().zip(runs).zip(starts).enumerate();
-            let passes = passes.map(|(direction, ((lists, run), i))| PackedRun {
+            let passes = passes.map(|(direction, ((lists, run), i))| RnnRun {
                 weights: &run.hidden,
                 reverse: direction == 1,
                 gates: &mut lists.gates,
@@ -133,7 +132,7 @@ impl<E: Float> FrozenRecurrent<E> {
                 c: &mut lists.c,
                 hn: &mut lists.hn,
             });
-            kernels::rnn_packed(sequences, passes.collect());
+            kernels::rnn_forward(sequences, passes.collect());
             for (direction, lists) in all.iter().enumerate() {
                 let last = |values: &Buffer<E>| {
                     let mut rows = Buffer::scratch(batch * d);

@@ -3,7 +3,7 @@
 use unfold_kernels::{self as kernels, Buffer, UnaryOp};
 
 use crate::nn::{Init, ParamId, Params, Pass, Scope};
-use crate::ops::Recurrence;
+use crate::ops::{Recurrence, Recurrent as Run};
 use crate::{Float, Ragged, Tensor};
 
 /// ε of the layer normalisations.
@@ -67,8 +67,7 @@ impl LayerNorms {
         }
     }
 
-    /// Runs an LSTM of weights U, W and b over `sequences`, whose rows are `x` `[sum(len), C]`, from
-    /// states h and c `[B, D]`. Composed of elementary operations, step by step, so it is slower than
+    /// Runs an LSTM forward over `sequences`, whose rows are `x` `[sum(len), C]`. Composed of elementary operations, step by step, so it is slower than
     /// [`Tensor::recurrent`].
     #[track_caller]
     pub(super) fn forward<E: Float>(
@@ -76,8 +75,7 @@ impl LayerNorms {
         pass: &Pass<E>,
         x: &Tensor<E>,
         sequences: &Ragged,
-        [w_ih, w_hh, bias]: [&Tensor<E>; 3],
-        [mut h, mut c]: [Tensor<E>; 2],
+        run: &Run<'_, E>,
     ) -> Recurrence<E> {
         let rows = sequences.rows();
         assert!(
@@ -85,15 +83,19 @@ impl LayerNorms {
             "recurrent: expected input [{rows}, C] for {rows} steps, got {}",
             x.shape()
         );
-        let d = w_hh.dim(0);
+        let d = run.w_hh.dim(0);
+        let zeros = Tensor::zeros([sequences.batch(), d]);
+        let [mut h, mut c] = [run.h0, run.c0].map(|state| state.unwrap_or(&zeros).clone());
         let [gain_ih, gain_hh] = [self.gain_ih, self.gain_hh].map(|id| pass.param(id));
         let [gain_c, bias_c] = [self.gain_c, self.bias_c].map(|id| pass.param(id));
-        let from_x = x.linear(w_ih, None).layer_norm(&gain_ih, bias, EPSILON); // [sum(len), 4 D]
+        let from_x = x
+            .linear(run.w_ih, None)
+            .layer_norm(&gain_ih, run.bias, EPSILON); // [sum(len), 4 D]
         let no_bias = Tensor::zeros([4 * d]);
         let (mut all_h, mut all_c) = (Vec::new(), Vec::new());
         for t in 0..sequences.steps() {
             let alive = sequences.alive(t);
-            let product = h.narrow(0, 0, alive).linear(w_hh, None); // [alive, 4 D]
+            let product = h.narrow(0, 0, alive).linear(run.w_hh, None); // [alive, 4 D]
             let gates = from_x
                 .narrow(0, sequences.offset(t), alive)
                 .add(&product.layer_norm(&gain_hh, &no_bias, EPSILON));

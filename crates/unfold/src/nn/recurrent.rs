@@ -216,40 +216,31 @@ impl Recurrent {
                     false => Dropout::new(dropout).forward(pass, &y),
                 };
             }
+            let own = layer * directions..(layer + 1) * directions;
+            let weights = self.runs[own.clone()].iter().map(|run| {
+                let w_hh = Dropout::new(weight_dropout).forward(pass, &pass.param(run.w_hh));
+                let [w_ih, bias] = [run.w_ih, run.bias].map(|id| pass.param(id));
+                (w_ih, w_hh, bias, run.bias_hn.map(|id| pass.param(id)))
+            });
+            let weights: Vec<_> = weights.collect();
+            let runs = weights.iter().zip(own.clone()).enumerate();
+            let runs = runs.map(|(direction, ((w_ih, w_hh, bias, bias_hn), i))| Run {
+                cell: self.config.cell,
+                reverse: direction == 1,
+                w_ih,
+                w_hh,
+                bias,
+                bias_hn: bias_hn.as_ref(),
+                h0: initial.map(|states| &states.h[i]),
+                c0: initial.and_then(|states| states.c.get(i)),
+            });
+            let runs: Vec<Run<'_, E>> = runs.collect();
+            let all = match self.runs[own.start].norms {
+                Some(norms) => vec![norms.forward(pass, &y, sequences, &runs[0])],
+                None => y.recurrent(sequences, &runs),
+            };
             let mut outputs = Vec::with_capacity(directions);
-            for direction in 0..directions {
-                let i = layer * directions + direction;
-                let RunParams {
-                    w_ih,
-                    w_hh,
-                    bias,
-                    bias_hn,
-                    norms,
-                } = self.runs[i];
-                let w_hh = Dropout::new(weight_dropout).forward(pass, &pass.param(w_hh));
-                let [w_ih, bias] = [w_ih, bias].map(|id| pass.param(id));
-                let h0 = initial.map(|states| &states.h[i]);
-                let c0 = initial.and_then(|states| states.c.get(i));
-                let run = match norms {
-                    Some(norms) => {
-                        let zeros = Tensor::zeros([sequences.batch(), w_hh.dim(0)]);
-                        let states = [h0, c0].map(|state| state.unwrap_or(&zeros).clone());
-                        norms.forward(pass, &y, sequences, [&w_ih, &w_hh, &bias], states)
-                    }
-                    None => y.recurrent(
-                        sequences,
-                        &Run {
-                            cell: self.config.cell,
-                            reverse: direction == 1,
-                            w_ih: &w_ih,
-                            w_hh: &w_hh,
-                            bias: &bias,
-                            bias_hn: bias_hn.map(|id| pass.param(id)).as_ref(),
-                            h0,
-                            c0,
-                        },
-                    ),
-                };
+            for run in all {
                 outputs.push(run.y); // [sum(len), D]
                 h.push(run.h); // [B, D]
                 c.extend(run.c); // [B, D]

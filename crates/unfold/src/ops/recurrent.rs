@@ -1,7 +1,7 @@
-//! One recurrent layer in one direction over ragged sequences, with hand-written
+//! One recurrent layer over ragged sequences, in one direction or both, with hand-written
 //! back-propagation through time (Werbos 1990).
 
-use unfold_kernels::{self as kernels, Buffer, Mat, MatMut};
+use unfold_kernels::{self as kernels, Buffer, Mat, MatMut, PackedRnn, RnnBack, RnnRun};
 
 use super::{Cell, Op, Reads, Saved, Wanted, apply, gradient};
 use crate::{Float, Ragged, Shape, Tensor};
@@ -39,13 +39,17 @@ pub struct Recurrence<E: Float = f32> {
     pub c: Option<Tensor<E>>,
 }
 
-/// Inputs in order: x, w_ih, w_hh, bias, [bias_hn (GRU)], h0, [c0 (LSTM)].
+/// Inputs in order: x, and for each direction w_ih, w_hh, bias, [bias_hn (GRU)], h0, [c0 (LSTM)]. Outputs for each
+/// direction: y, h, [c (LSTM)].
 struct RecurrentOp<E: Float> {
     cell: Cell,
-    reverse: bool,
     sequences: Ragged,
-    /// The row of each sequence's final step.
-    last: Vec<usize>,
+    directions: Vec<Direction<E>>,
+}
+
+/// What one direction keeps for the way back.
+struct Direction<E: Float> {
+    reverse: bool,
     /// Activated gates, [N, G D].
     gates: Buffer<E>,
     /// LSTM: cell state of every step, [N, D].
@@ -53,6 +57,13 @@ struct RecurrentOp<E: Float> {
     /// GRU: h W_hn + b_hn of every step, [N, D].
     hn: Buffer<E>,
 }
+
+/// Where the inputs of a direction stand, counted from its first one.
+const W_IH: usize = 0;
+const W_HH: usize = 1;
+const BIAS: usize = 2;
+/// GRU only.
+const BIAS_HN: usize = 3;
 
 impl<E: Float> RecurrentOp<E> {
     fn gru(&self) -> bool {
@@ -63,9 +74,25 @@ impl<E: Float> RecurrentOp<E> {
         self.cell == Cell::Lstm
     }
 
-    /// Where h0 stands among the inputs.
+    /// Where h0 stands, as [`W_IH`]; c0 follows.
     fn h0(&self) -> usize {
-        4 + usize::from(self.gru())
+        3 + usize::from(self.gru())
+    }
+
+    /// How many inputs a direction has.
+    fn inputs(&self) -> usize {
+        self.h0() + self.states()
+    }
+
+    /// How many kinds of states there are.
+    fn states(&self) -> usize {
+        1 + usize::from(self.lstm())
+    }
+
+    /// The row of each sequence's final step.
+    fn last(&self, reverse: bool) -> impl Iterator<Item = usize> + '_ {
+        let lengths = self.sequences.lengths().iter().enumerate();
+        lengths.map(move |(b, length)| self.sequences.row(if reverse { 0 } else { length - 1 }, b))
     }
 }
 
@@ -80,7 +107,7 @@ impl<E: Float> Op<E> for RecurrentOp<E> {
 
     fn shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>, String> {
         let (rows, batch) = (self.sequences.rows(), self.sequences.batch());
-        let x = inputs[0];
+        let (x, inputs) = (inputs[0], &inputs[1..]);
         let c = match *x.dims() {
             [n, c] if n == rows => c,
             _ => {
@@ -89,68 +116,98 @@ impl<E: Float> Op<E> for RecurrentOp<E> {
                 ));
             }
         };
-        let d = inputs[2].dims().first().copied().unwrap_or(0);
+        let d = inputs[W_HH].dims().first().copied().unwrap_or(0);
         let g = self.cell.gates() * d;
-        let mut expected: Vec<(&str, Shape)> = vec![
-            ("w_ih", [c, g].into()),
-            ("w_hh", [d, g].into()),
-            ("bias", [g].into()),
+        let all: [(&str, bool, Shape); 6] = [
+            ("w_ih", true, [c, g].into()),
+            ("w_hh", true, [d, g].into()),
+            ("bias", true, [g].into()),
+            ("bias_hn", self.gru(), [d].into()),
+            ("h0", true, [batch, d].into()),
+            ("c0", self.lstm(), [batch, d].into()),
         ];
-        if self.gru() {
-            expected.push(("bias_hn", [d].into()));
-        }
-        expected.push(("h0", [batch, d].into()));
-        if self.lstm() {
-            expected.push(("c0", [batch, d].into()));
-        }
-        for ((name, expected), got) in expected.into_iter().zip(&inputs[1..]) {
-            if expected != *got {
+        let expected = all.iter().filter(|(_, has, _)| *has).cycle();
+        for ((name, _, expected), got) in expected.zip(inputs) {
+            if expected != got {
                 return Err(format!(
                     "expected {name} {expected} for input {x} and {d} units, got {got}"
                 ));
             }
         }
-        let states = if self.lstm() { 2 } else { 1 };
         let mut out = vec![[rows, d].into()];
-        out.extend((0..states).map(|_| Shape::from([batch, d])));
-        Ok(out)
+        out.extend((0..self.states()).map(|_| Shape::from([batch, d])));
+        Ok(out.repeat(self.directions.len()))
     }
 
     fn forward(&mut self, inputs: &[&Tensor<E>], outputs: &mut [Buffer<E>]) {
-        let (c, d) = (inputs[1].dim(0), inputs[2].dim(0));
-        let (n, g) = (self.sequences.rows(), inputs[1].dim(1));
-        // The input's share of every gate at every step, in one product: X U + b.
-        self.gates = Buffer::scratch(n * g);
-        kernels::gemm_bias(
-            n,
-            g,
-            c,
-            Mat::new(inputs[0].data(), c),
-            Mat::new(inputs[1].data(), g),
-            inputs[3].data(),
-            MatMut::new(&mut self.gates, g),
-        );
-        self.cells = Buffer::scratch(if self.lstm() { n * d } else { 0 });
-        self.hn = Buffer::scratch(if self.gru() { n * d } else { 0 });
-        let (h0, gru) = (self.h0(), self.gru());
-        kernels::rnn_forward(
-            self.cell,
-            &self.sequences,
-            d,
-            self.reverse,
-            &mut self.gates,
-            inputs[2].data(),
-            gru.then(|| inputs[4].data()),
-            inputs[h0].data(),
-            inputs.get(h0 + 1).map_or(&[], |c0| c0.data()),
-            &mut outputs[0],
-            &mut self.cells,
-            &mut self.hn,
-        );
-        let (y, states) = outputs.split_first_mut().expect("at least y and h");
-        for (state, all) in states.iter_mut().zip([&*y, &self.cells]) {
-            for (row, &last) in state.chunks_exact_mut(d.max(1)).zip(&self.last) {
-                row.copy_from_slice(&all[last * d..][..d]);
+        let (x, inputs) = (inputs[0], &inputs[1..]);
+        let (c, d) = (inputs[W_IH].dim(0), inputs[W_HH].dim(0));
+        let (n, g) = (self.sequences.rows(), inputs[W_IH].dim(1));
+        let (cell, gru, lstm, h0) = (self.cell, self.gru(), self.lstm(), self.h0());
+        let (per, states) = (self.inputs(), self.states());
+        let own = || inputs.chunks_exact(per);
+        for (direction, own) in self.directions.iter_mut().zip(own()) {
+            // The input's share of every gate at every step, in one product: X U + b.
+            direction.gates = Buffer::scratch(n * g);
+            kernels::gemm_bias(
+                n,
+                g,
+                c,
+                Mat::new(x.data(), c),
+                Mat::new(own[W_IH].data(), g),
+                own[BIAS].data(),
+                MatMut::new(&mut direction.gates, g),
+            );
+            direction.cells = Buffer::scratch(if lstm { n * d } else { 0 });
+            direction.hn = Buffer::scratch(if gru { n * d } else { 0 });
+        }
+        if PackedRnn::<E>::worth(&self.sequences) {
+            let pack = |own: &[&Tensor<E>]| PackedRnn::new(cell, d, own[W_HH].data());
+            let weights: Vec<PackedRnn<E>> = own().map(pack).collect();
+            let outputs = outputs.iter_mut().step_by(1 + states);
+            let all = self.directions.iter_mut().zip(own()).zip(&weights);
+            let runs = all.zip(outputs);
+            let runs = runs.map(|(((direction, own), weights), y)| RnnRun {
+                weights,
+                reverse: direction.reverse,
+                gates: &mut direction.gates,
+                b_hn: if gru { own[BIAS_HN].data() } else { &[] },
+                h0: own[h0].data(),
+                c0: if lstm { own[h0 + 1].data() } else { &[] },
+                y,
+                c: &mut direction.cells,
+                hn: &mut direction.hn,
+            });
+            kernels::rnn_forward(&self.sequences, runs.collect());
+        } else {
+            let batch = self.sequences.batch();
+            let mut product = Buffer::scratch(batch * g);
+            let outputs = outputs.iter_mut().step_by(1 + states);
+            for ((direction, own), y) in self.directions.iter_mut().zip(own()).zip(outputs) {
+                let (h, w) = (Mat::new(own[h0].data(), d), Mat::new(own[W_HH].data(), g));
+                kernels::gemm(batch, g, d, h, w, false, MatMut::new(&mut product, g));
+                kernels::rnn_step(
+                    cell,
+                    &self.sequences,
+                    d,
+                    &mut direction.gates,
+                    &product,
+                    gru.then(|| own[BIAS_HN].data()),
+                    own[h0].data(),
+                    if lstm { own[h0 + 1].data() } else { &[] },
+                    y,
+                    &mut direction.cells,
+                    &mut direction.hn,
+                );
+            }
+        }
+        for (direction, outputs) in self.directions.iter().zip(outputs.chunks_mut(1 + states)) {
+            let (y, ends) = outputs.split_first_mut().expect("at least y and h");
+            for (end, all) in ends.iter_mut().zip([&*y, &direction.cells]) {
+                let rows = end.chunks_exact_mut(d.max(1));
+                for (row, last) in rows.zip(self.last(direction.reverse)) {
+                    row.copy_from_slice(&all[last * d..][..d]);
+                }
             }
         }
     }
@@ -165,131 +222,156 @@ impl<E: Float> Op<E> for RecurrentOp<E> {
         gradients: &[Option<Tensor<E>>],
         wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
-        let (c, g) = (saved.shapes[1].dims()[0], saved.shapes[1].dims()[1]);
-        let d = saved.shapes[2].dims()[0];
+        let x = saved.shapes[0];
+        let (c, g) = (x.dims()[1], saved.shapes[1 + W_IH].dims()[1]);
+        let d = saved.shapes[1 + W_HH].dims()[0];
         let (n, batch) = (self.sequences.rows(), self.sequences.batch());
-        let h0 = self.h0();
-        let zeros;
-        let dy = match &gradients[0] {
-            Some(dy) => dy.data(),
-            None => {
-                zeros = Buffer::zeros(n * d);
-                &zeros[..]
-            }
+        let (per, h0, outputs) = (self.inputs(), self.h0(), 1 + self.states());
+        let (gru, lstm) = (self.gru(), self.lstm());
+        let zeros = match gradients.iter().step_by(outputs).all(Option::is_some) {
+            true => Buffer::scratch(0),
+            false => Buffer::zeros(n * d),
         };
-        let state = |i: usize| gradients.get(i).and_then(|g| g.as_ref()).map(Tensor::data);
-        let mut dgates = Buffer::scratch(n * g);
-        let mut dhn = Buffer::scratch(self.hn.len());
-        let mut dh0 = Buffer::scratch(batch * d);
-        let mut dc0 = Buffer::scratch(if self.lstm() { batch * d } else { 0 });
-        let mut dw_hh = Buffer::scratch(d * g);
-        kernels::rnn_backward(
-            self.cell,
-            &self.sequences,
-            d,
-            self.reverse,
-            &self.gates,
-            saved.input(2),
-            saved.input(h0),
-            saved.inputs.get(h0 + 1).map_or(&[], |c0| c0.data()),
-            saved.output(0),
-            &self.cells,
-            &self.hn,
-            dy,
-            state(1),
-            state(2),
-            &mut dgates,
-            &mut dhn,
-            &mut dh0,
-            &mut dc0,
-            &mut dw_hh,
-        );
-        let dgates_rows = Mat::new(&dgates, g);
-        let mut all = vec![
-            gradient(wanted[0], saved.shapes[0], |dx| {
-                let wt = Mat::t(saved.input(1), g);
-                kernels::gemm(n, c, g, dgates_rows, wt, false, MatMut::new(dx, c));
-            }),
-            gradient(wanted[1], saved.shapes[1], |dw| {
-                let xt = Mat::t(saved.input(0), c);
-                kernels::gemm(c, g, n, xt, dgates_rows, false, MatMut::new(dw, g));
-            }),
-            wanted[2].then(|| Tensor::from_buffer(dw_hh, [d, g])),
-            gradient(wanted[3], saved.shapes[3], |db| {
-                kernels::column_sums(&dgates, db, false);
-            }),
-        ];
-        if self.gru() {
-            all.push(gradient(wanted[4], saved.shapes[4], |db| {
-                kernels::column_sums(&dhn, db, false);
+        let mut backs: Vec<Gradients<E>> = self
+            .directions
+            .iter()
+            .map(|_| Gradients {
+                dgates: Buffer::scratch(n * g),
+                dhn: Buffer::scratch(if gru { n * d } else { 0 }),
+                dh0: Buffer::scratch(batch * d),
+                dc0: Buffer::scratch(if lstm { batch * d } else { 0 }),
+                dw_hh: Buffer::scratch(d * g),
+            })
+            .collect();
+        let runs = self.directions.iter().zip(&mut backs).enumerate();
+        let runs = runs.map(|(i, (direction, back))| {
+            let input = |k: usize| saved.input(1 + i * per + k);
+            let gradient = |k: usize| gradients.get(i * outputs + k)?.as_ref().map(Tensor::data);
+            RnnBack {
+                w_hh: input(W_HH),
+                reverse: direction.reverse,
+                gates: &direction.gates,
+                h0: input(h0),
+                c0: if lstm { input(h0 + 1) } else { &[] },
+                y: saved.output(i * outputs),
+                c: &direction.cells,
+                hn: &direction.hn,
+                dy: gradient(0).unwrap_or(&zeros),
+                dh_last: gradient(1),
+                dc_last: if lstm { gradient(2) } else { None },
+                dgates: &mut back.dgates,
+                dhn: &mut back.dhn,
+                dh0: &mut back.dh0,
+                dc0: &mut back.dc0,
+                dw_hh: &mut back.dw_hh,
+            }
+        });
+        kernels::rnn_backward(self.cell, &self.sequences, d, runs.collect());
+        let mut all = vec![gradient(wanted[0], x, |dx| {
+            for (i, back) in backs.iter().enumerate() {
+                let (rows, u) = (Mat::new(&back.dgates, g), saved.input(1 + i * per + W_IH));
+                kernels::gemm(n, c, g, rows, Mat::t(u, g), i > 0, MatMut::new(dx, c));
+            }
+        })];
+        for (i, back) in backs.into_iter().enumerate() {
+            let wanted = &wanted[1 + i * per..][..per];
+            let shape = |k: usize| saved.shapes[1 + i * per + k];
+            all.push(gradient(wanted[W_IH], shape(W_IH), |dw| {
+                let (xt, rows) = (Mat::t(saved.input(0), c), Mat::new(&back.dgates, g));
+                kernels::gemm(c, g, n, xt, rows, false, MatMut::new(dw, g));
             }));
-        }
-        all.push(wanted[h0].then(|| Tensor::from_buffer(dh0, [batch, d])));
-        if self.lstm() {
-            all.push(wanted[h0 + 1].then(|| Tensor::from_buffer(dc0, [batch, d])));
+            all.push(wanted[W_HH].then(|| Tensor::from_buffer(back.dw_hh, [d, g])));
+            all.push(gradient(wanted[BIAS], shape(BIAS), |db| {
+                kernels::column_sums(&back.dgates, db, false);
+            }));
+            if gru {
+                all.push(gradient(wanted[BIAS_HN], shape(BIAS_HN), |db| {
+                    kernels::column_sums(&back.dhn, db, false);
+                }));
+            }
+            all.push(wanted[h0].then(|| Tensor::from_buffer(back.dh0, [batch, d])));
+            if lstm {
+                all.push(wanted[h0 + 1].then(|| Tensor::from_buffer(back.dc0, [batch, d])));
+            }
         }
         all
     }
 }
 
+/// What comes back through one direction.
+struct Gradients<E: Float> {
+    dgates: Buffer<E>,
+    dhn: Buffer<E>,
+    dh0: Buffer<E>,
+    dc0: Buffer<E>,
+    dw_hh: Buffer<E>,
+}
+
 impl<E: Float> Tensor<E> {
-    /// Runs a recurrent layer in one direction over ragged sequences `[N, C]`:
+    /// Runs the directions of a recurrent layer, one or both, side by side over ragged sequences `[N, C]`:
     ///
     /// - Elman (1990): h_t = tanh(U x_t + W h_(t-1) + b), or ReLU in place of tanh;
     /// - LSTM (Hochreiter and Schmidhuber 1997; Gers et al. 2000) and GRU (Cho et al. 2014, with
     ///   the reset gate after the product) with PyTorch's gate order and equations.
     ///
     /// # Panics
-    /// When shapes do not fit, a GRU lacks `bias_hn`, or a bias or state is given to a cell
-    /// that has none.
+    /// When shapes do not fit, directions differ in their cell or number of units, a GRU lacks `bias_hn`, or a bias or
+    /// state is given to a cell that has none.
     #[track_caller]
-    pub fn recurrent(&self, sequences: &Ragged, args: &Recurrent<'_, E>) -> Recurrence<E> {
-        let Recurrent { cell, reverse, .. } = *args;
+    pub fn recurrent(
+        &self,
+        sequences: &Ragged,
+        directions: &[Recurrent<'_, E>],
+    ) -> Vec<Recurrence<E>> {
+        let cell = directions.first().map_or(Cell::ElmanTanh, |run| run.cell);
         let (gru, lstm) = (cell == Cell::Gru, cell == Cell::Lstm);
-        assert!(
-            args.bias_hn.is_some() == gru,
-            "recurrent: expected bias_hn for a GRU and no other cell, got it for {cell:?}: {}",
-            args.bias_hn.is_some()
-        );
-        assert!(
-            args.c0.is_none() || lstm,
-            "recurrent: expected c0 for an LSTM alone, got it for {cell:?}"
-        );
-        let d = args.w_hh.dims().first().copied().unwrap_or(0);
-        let zeros = Tensor::zeros([sequences.batch(), d]);
-        let mut inputs = vec![self, args.w_ih, args.w_hh, args.bias];
-        inputs.extend(args.bias_hn);
-        inputs.push(args.h0.unwrap_or(&zeros));
-        if lstm {
-            inputs.push(args.c0.unwrap_or(&zeros));
+        let mut inputs = Vec::with_capacity(1 + 6 * directions.len());
+        inputs.push(self.clone());
+        for run in directions {
+            assert!(
+                run.cell == cell,
+                "recurrent: expected {cell:?} in all directions, got {:?}",
+                run.cell
+            );
+            assert!(
+                run.bias_hn.is_some() == gru,
+                "recurrent: expected bias_hn for a GRU and no other cell, got it for {cell:?}: {}",
+                run.bias_hn.is_some()
+            );
+            assert!(
+                run.c0.is_none() || lstm,
+                "recurrent: expected c0 for an LSTM alone, got it for {cell:?}"
+            );
+            let d = run.w_hh.dims().first().copied().unwrap_or(0);
+            let state = |given: Option<&Tensor<E>>| match given {
+                Some(state) => state.clone(),
+                None => Tensor::zeros([sequences.batch(), d]),
+            };
+            inputs.extend([run.w_ih, run.w_hh, run.bias].map(Tensor::clone));
+            inputs.extend(run.bias_hn.cloned());
+            inputs.push(state(run.h0));
+            if lstm {
+                inputs.push(state(run.c0));
+            }
         }
-        let last = (0..sequences.batch())
-            .map(|b| {
-                sequences.row(
-                    if reverse {
-                        0
-                    } else {
-                        sequences.lengths()[b] - 1
-                    },
-                    b,
-                )
-            })
-            .collect();
-        let op = RecurrentOp {
-            cell,
-            reverse,
-            sequences: sequences.clone(),
-            last,
+        let direction = |run: &Recurrent<'_, E>| Direction {
+            reverse: run.reverse,
             gates: Buffer::scratch(0),
             cells: Buffer::scratch(0),
             hn: Buffer::scratch(0),
         };
-        let mut outputs = apply(op, &inputs).into_iter();
-        let mut next = || outputs.next();
-        Recurrence {
-            y: next().expect("the states"),
-            h: next().expect("the last states"),
-            c: next(),
-        }
+        let op = RecurrentOp {
+            cell,
+            sequences: sequences.clone(),
+            directions: directions.iter().map(direction).collect(),
+        };
+        let mut outputs = apply(op, &inputs.iter().collect::<Vec<_>>()).into_iter();
+        let mut next = || outputs.next().expect("two or three for each direction");
+        let out = directions.iter().map(|_| Recurrence {
+            y: next(),
+            h: next(),
+            c: lstm.then(&mut next),
+        });
+        out.collect()
     }
 }
