@@ -250,6 +250,7 @@ def activation():
         "tanh": torch.tanh,
         "sigmoid": torch.sigmoid,
         "softmax": lambda x: F.softmax(x, -1),
+        "relu": F.relu,
     }
     cases = []
     for name, function in functions.items():
@@ -383,6 +384,146 @@ def batch_norm():
             tensors |= dict(x_eval=x, y_eval=y, grad_x_eval=x.grad, grad_w_eval=w.grad, grad_b_eval=b.grad)
             cases.append(case(f"batch_norm {list(shape)} relu={relu}", tensors, relu=relu))
     write("batch_norm", cases)
+
+
+def same(x, kernel, stride, dilation, fill=0.0):
+    """[B, C, H, W] with what TensorFlow pads for "SAME": tensorflow.org/api_docs/python/tf/nn, notes on padding"""
+    sides = []
+    for size, k, s, d in zip(x.shape[2:], kernel, stride, dilation):
+        outputs = -(-size // s)
+        pad = max((outputs - 1) * s + (k - 1) * d + 1 - size, 0)
+        sides.append([pad // 2, pad - pad // 2])
+    return F.pad(x, [*sides[1], *sides[0]], value=fill)
+
+
+def run_layers(layers, x, params, within=""):
+    """What layers, as recipes write them, make of images [B, C, H, W] or vectors; adds their parameters to `params`."""
+
+    def param(name, *shape):
+        return params.setdefault(f"{within}{layer['name']}.{name}", leaf(rand(*shape)))
+
+    for layer in layers:
+        kind = layer["layer"]
+        kernel, stride, dilation = (layer.get(key, [1, 1]) for key in ("kernel", "stride", "dilation"))
+        match kind:
+            case "conv2d":
+                groups = layer.get("groups", 1)
+                w = param("weight", layer["channels"], x.shape[1] // groups, *kernel)
+                b = param("bias", layer["channels"]) if layer["bias"] else None
+                if stride == [1, 1]:
+                    x = F.conv2d(x, w, b, padding="same", dilation=dilation, groups=groups)
+                else:
+                    x = F.conv2d(same(x, kernel, stride, dilation), w, b, stride, dilation=dilation, groups=groups)
+            case "conv_transpose2d":
+                # the gradient of a convolution the other way, whose output it takes for a gradient
+                w, b = param("weight", x.shape[1], layer["channels"], *kernel), param("bias", layer["channels"])
+                size = [extent * s for extent, s in zip(x.shape[2:], stride)]
+                larger = torch.zeros(len(x), layer["channels"], *size, dtype=x.dtype, requires_grad=True)
+                smaller = F.conv2d(same(larger, kernel, stride, dilation), w, None, stride, dilation=dilation)
+                (x,) = torch.autograd.grad(smaller, larger, x, create_graph=True)
+                x = x + b[:, None, None]
+            case "batch_norm":
+                x = F.batch_norm(x, None, None, param("weight", x.shape[1]), param("bias", x.shape[1]), training=True)
+            case "max_pool":
+                x = F.max_pool2d(same(x, kernel, stride, dilation, -torch.inf), kernel, stride)
+            case "avg_pool":
+                sums = F.avg_pool2d(same(x, kernel, stride, dilation), kernel, stride)
+                x = sums / F.avg_pool2d(same(torch.ones_like(x), kernel, stride, dilation), kernel, stride)
+            case "residual":
+                inner = f"{within}{layer['name']}."
+                x = run_layers(layer["body"], x, params, inner) + run_layers(layer["shortcut"], x, params, inner)
+            case "parallel":
+                inner = f"{within}{layer['name']}."
+                x = torch.cat([run_layers(branch, x, params, inner) for branch in layer["branches"]], 1)
+            case "linear":
+                x = F.linear(x, param("weight", layer["size"], x.shape[1]), param("bias", layer["size"]))
+            case "flatten":
+                x = last(x).flatten(1)
+            case "relu":
+                x = torch.relu(x)
+    return x
+
+
+def ours(tensor):
+    """A parameter in Unfold's layout."""
+    match tensor.dim():
+        case 4:
+            return tensor.permute(2, 3, 1, 0)
+        case 2:
+            return tensor.T
+    return tensor
+
+
+def layer_list():
+    """Layers as recipes write them: sizes that padding = "same" gives, sums, branches, and what flatten puts in a row."""
+
+    def conv(name, channels, kernel, stride=(1, 1), dilation=(1, 1), groups=1, bias=True):
+        sizes = dict(kernel=list(kernel), stride=list(stride), dilation=list(dilation))
+        return dict(layer="conv2d", name=name, channels=channels, padding="same", groups=groups, bias=bias, **sizes)
+
+    def normed(name, channels, kernel, stride=(1, 1)):
+        return [conv(name, channels, kernel, stride, bias=False), dict(layer="batch_norm", name=f"{name}_norm")]
+
+    def pool(kind, kernel, stride, **more):
+        return dict(layer=kind, kernel=list(kernel), stride=list(stride), padding="same", **more)
+
+    relu, flatten = dict(layer="relu"), dict(layer="flatten")
+    cases = []
+
+    def add(name, size, layers):
+        h, w, c = size
+        x, params = leaf(rand(2, h, w, c)), {}
+        y = run_layers(layers, first(x), params)
+        y = last(y) if y.dim() == 4 else y
+        dy = rand(*y.shape)
+        backward((y, dy))
+        tensors = dict(x=x, y=y, d_y=dy, grad_x=x.grad)
+        for key, value in params.items():
+            tensors |= {f"param:{key}": ours(value), f"grad:{key}": ours(value.grad)}
+        cases.append(case(name, tensors, layers=layers))
+
+    for kernel, dilation, groups in [
+        *[((2, 2), (1, 1), 1), ((3, 3), (1, 1), 1), ((4, 4), (1, 1), 1), ((2, 3), (1, 2), 1)],
+        *[((4, 2), (2, 3), 1), ((3, 4), (3, 1), 1), ((4, 2), (1, 1), 2)],
+    ]:
+        name = f"conv2d same kernel={kernel} dilation={dilation} groups={groups}"
+        add(name, (5, 7, 2), [conv("conv", 2, kernel, dilation=dilation, groups=groups)])
+    for kernel, stride, dilation, size in [
+        *[((2, 2), (2, 2), (1, 1), (5, 7)), ((3, 3), (2, 2), (1, 1), (5, 7)), ((3, 3), (2, 2), (1, 1), (6, 4))],
+        *[((4, 4), (2, 2), (1, 1), (5, 7)), ((4, 2), (2, 3), (1, 1), (5, 7)), ((2, 3), (1, 2), (1, 1), (7, 5))],
+        *[((3, 2), (2, 3), (2, 1), (5, 7)), ((1, 1), (2, 3), (1, 1), (5, 7))],
+    ]:
+        name = f"conv2d same kernel={kernel} stride={stride} dilation={dilation} size={size}"
+        add(name, (*size, 2), [conv("conv", 2, kernel, stride, dilation)])
+        if size == (5, 7) and kernel != (1, 1):
+            stretched = conv("conv", 2, kernel, stride, dilation) | dict(layer="conv_transpose2d")
+            add(f"conv_transpose2d same kernel={kernel} stride={stride} dilation={dilation}", (3, 4, 2), [stretched])
+    for kernel, stride in [((2, 2), (2, 2)), ((2, 3), (1, 2)), ((3, 3), (2, 2)), ((4, 4), (2, 3))]:
+        add(f"max_pool same kernel={kernel} stride={stride}", (5, 7, 2), [pool("max_pool", kernel, stride)])
+        means = pool("avg_pool", kernel, stride, count_include_pad=False)
+        add(f"avg_pool same kernel={kernel} stride={stride}", (5, 7, 2), [means])
+
+    body = [*normed("a", 3, (3, 2)), relu, conv("b", 2, (2, 2))]
+    plain = dict(layer="residual", name="block", body=body, shortcut=[])
+    add("residual", (5, 7, 2), [plain])
+    add("residual relu", (5, 7, 2), [plain, relu])
+    smaller = [*normed("a", 5, (3, 4), (2, 2)), relu, *normed("b", 5, (3, 3))]
+    shortcut = normed("down", 5, (1, 1), (2, 2))
+    add("residual shortcut", (5, 7, 3), [dict(layer="residual", name="block", body=smaller, shortcut=shortcut), relu])
+    branches = [
+        [],
+        [conv("one", 2, (1, 1)), relu],
+        [*normed("narrow", 2, (1, 1)), relu, conv("wide", 3, (4, 2))],
+        [pool("max_pool", (3, 2), (1, 1)), conv("pooled", 1, (1, 1))],
+    ]
+    add("parallel", (5, 7, 3), [dict(layer="parallel", name="mixed", branches=branches)])
+    inner = dict(layer="residual", name="inner", body=[conv("conv", 2, (2, 2))], shortcut=[conv("down", 2, (1, 1))])
+    deep = dict(layer="parallel", name="mixed", branches=[[inner, relu], [conv("beside", 1, (3, 3))]])
+    add("parallel residual", (4, 5, 2), [conv("stem", 3, (3, 3)), deep, relu])
+    add("flatten", (3, 5, 2), [flatten])
+    head = dict(layer="linear", name="head", size=4)
+    add("flatten linear", (5, 3, 2), [conv("conv", 3, (2, 2), (2, 2)), relu, flatten, head])
+    write("layer_list", cases)
 
 
 # ---------------------------------------------------------------- recurrent
@@ -754,7 +895,7 @@ if __name__ == "__main__":
         [
             *[linear, embedding, conv1d, pool, layer_norm, recurrent, loss, optimizer, clip, schedule],
             *[pool2d, batch_norm, conv2d, activation_penalty, adaptive_softmax, layer_norm_lstm],
-            *[activation, conv_transpose2d, group_norm],
+            *[activation, conv_transpose2d, group_norm, layer_list],
         ]
     ):
         torch.manual_seed(number)  # a topic's values do not depend on the others

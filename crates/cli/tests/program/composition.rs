@@ -165,13 +165,22 @@ fn a_trained_network_sees_for_another() {
     let describe = "train caption photos --from classes --set words.min_count=1 --set train.epochs=30 \
                     --set train.batch_size=16 --set train.learning_rate=0.02 --set train.schedule.warmup=5 \
                     --set encoder.cache=\"seen\"";
-    for kind in ["first-input", "multimodal", "attention"] {
-        let kind_is = format!("model.kind={kind}");
+    // A name, how the picture comes in, and the cell.
+    for (run, kind, cell) in [
+        ("first-input", "first-input", "lstm"),
+        ("initial-state", "initial-state", "lstm"),
+        ("multimodal", "multimodal", "elman-relu"),
+        ("added-lstm", "multimodal", "lstm"),
+        ("attention", "attention", "lstm"),
+    ] {
+        let [kind_is, cell_is] = [format!("model.kind={kind}"), format!("model.cell={cell}")];
         let flags = line(
             describe,
             &[
                 "--set",
                 &kind_is,
+                "--set",
+                &cell_is,
                 "--set",
                 "model.hidden_size=24",
                 "--set",
@@ -182,24 +191,24 @@ fn a_trained_network_sees_for_another() {
             let more = ["--out", out, "--json"];
             desk.unfold(&[&flags[..], &more].concat()).ended(0).json()
         };
-        let report = train(kind);
-        assert!(report["bleu1"].as_f64().unwrap() > 0.7, "{kind}: {report}");
+        let report = train(run);
+        assert!(report["bleu1"].as_f64().unwrap() > 0.7, "{run}: {report}");
         // What it says depends on the picture.
         let said = |file: &str| {
-            let said = desk.unfold(&["run", kind, file]).ended(0).out;
+            let said = desk.unfold(&["run", run, file]).ended(0).out;
             said.split('\t').nth(1).map(str::to_owned)
         };
         let (down, across) = ("photos/pictures/006.bmp", "photos/pictures/007.bmp");
-        assert_ne!(said(down), said(across), "{kind}: {report}");
-        let again = format!("{kind}-again");
+        assert_ne!(said(down), said(across), "{run}: {report}");
+        let again = format!("{run}-again");
         train(&again);
         let model = |run: &str| desk.bytes(&format!("{run}/model.safetensors"));
         assert!(
-            model(kind) == model(&again),
-            "{kind}: other bits from the cache"
+            model(run) == model(&again),
+            "{run}: other bits from the cache"
         );
     }
-    // A vector for two of them, a grid for the third.
+    // A grid for attention, a vector for all others.
     assert_eq!(std::fs::read_dir(desk.path("seen")).unwrap().count(), 2);
     let drawn = desk.unfold(&[
         "show",

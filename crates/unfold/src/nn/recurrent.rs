@@ -160,9 +160,10 @@ impl Recurrent {
         &self.config
     }
 
-    /// U and b of the first layer: its input weights `[C, G D]` and bias `[G D]`, for what begins otherwise than from states.
-    pub fn input_layer(&self) -> [ParamId; 2] {
-        [self.runs[0].w_ih, self.runs[0].bias]
+    /// `w_ih`, `w_hh`, `bias` and, of a GRU, `bias_hn` of the first layer, forward: for a step that reads more than the others.
+    pub fn first_layer(&self) -> ([ParamId; 3], Option<ParamId>) {
+        let run = self.runs[0];
+        ([run.w_ih, run.w_hh, run.bias], run.bias_hn)
     }
 
     /// States of zeros for `batch` sequences: what `None` means to [`Recurrent::forward`].

@@ -1,3 +1,4 @@
+use unfold::nn::network::{LayerConfig, Network, Outline};
 use unfold::nn::{
     BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Embedding, GroupNorm, LayerNorm, Linear, Params,
     Pass, Pool,
@@ -155,6 +156,7 @@ fn activation() {
     fn run<E: Precision>(case: &Case) {
         let x = case.tensor::<E>("x").watch();
         let y = match case.name.as_str() {
+            "relu" => x.relu(),
             "relu6" => x.relu6(),
             "leaky_relu" => x.leaky_relu(0.2),
             "silu" => x.silu(),
@@ -294,4 +296,37 @@ fn batch_norm() {
         case.check_param("grad_b_eval", &params, layer.bias());
     }
     for_each(include_str!("batch_norm.json"), run::<f32>, run::<f64>);
+}
+
+/// Lists of layers as recipes write them.
+#[test]
+fn layer_list() {
+    fn run<E: Precision>(case: &Case) {
+        let layers: Vec<LayerConfig> = case.setting("layers");
+        let x = case.tensor("x").watch();
+        let input = [x.dim(1), x.dim(2), x.dim(3)];
+        let outline = Outline::new(&layers, input, "layers").expect("layers that fit");
+        let mut params = Params::<E>::new(0);
+        let network = Network::new(&mut params.scope(""), &outline);
+        let stored = case.tensors.keys();
+        let names: Vec<&str> = stored
+            .filter_map(|name| name.strip_prefix("param:"))
+            .collect();
+        let trained = params.entries().filter(|entry| entry.trainable).count();
+        assert_eq!(names.len(), trained, "{}: other parameters", case.name);
+        let id = |params: &Params<E>, name: &str| params.id(name).expect("a parameter");
+        for name in &names {
+            let id = id(&params, name);
+            case.set(&mut params, id, &format!("param:{name}"));
+        }
+        let pass = Pass::training(&params, Key::new(0));
+        let y = network.forward(&pass, &x);
+        case.check("y", y.data());
+        let gradients = params.backward(&pass, &case.upstream(&y, "d_y"));
+        case.check_gradient("grad_x", &gradients, &x);
+        for name in names {
+            case.check_param(&format!("grad:{name}"), &params, id(&params, name));
+        }
+    }
+    for_each(include_str!("layer_list.json"), run::<f32>, run::<f64>);
 }

@@ -14,22 +14,27 @@ pub enum CaptionConfig {
     /// The multimodal network of Karpathy and Fei-Fei (2015): the picture is added at the first step.
     Multimodal(MultimodalConfig),
     /// The picture is read as the first word (Vinyals et al. 2015; NeuralTalk2).
-    FirstInput(FirstInputConfig),
+    FirstInput(LayersConfig),
+    /// The picture is the state that every recurrent layer begins with, h_0 and in an LSTM c_0: tanh of a layer on its vector, as an
+    /// attentive network begins (Xu et al. 2015); init-inject in the comparison of Tanti, Gatt and Camilleri (2018).
+    InitialState(LayersConfig),
     /// Soft attention over the places of the picture at each word (Xu et al. 2015).
     Attention(AttentionConfig),
 }
 
 impl Default for CaptionConfig {
     fn default() -> CaptionConfig {
-        CaptionConfig::FirstInput(FirstInputConfig::default())
+        CaptionConfig::FirstInput(LayersConfig::default())
     }
 }
 
 /// h_t = f(W_hx x_t + W_hh h_(t-1) + b_h + \[t = 1\] W_hi CNN(I)), y_t = softmax(W_oh h_t + b_o).
+///
+/// In a GRU or an LSTM each gate has a W_hi of its own, which adds to its sum at t = 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MultimodalConfig {
-    /// f: `elman` for tanh, `elman-relu` for ReLU as in the paper.
+    /// The kind of cell: `elman-relu`, with ReLU for f, as in the paper, or any other.
     pub cell: CellName,
     /// Units, D.
     pub hidden_size: usize,
@@ -50,25 +55,25 @@ impl Default for MultimodalConfig {
     }
 }
 
-/// Recurrent layers that read the picture's vector, then the words.
+/// Recurrent layers that meet the picture, then read the words.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct FirstInputConfig {
+pub struct LayersConfig {
     /// The kind of cell.
     pub cell: CellName,
     /// Units in each layer, D.
     pub hidden_size: usize,
     /// Layers on top of each other.
     pub layers: usize,
-    /// Length of the word vectors and of the picture's, C.
+    /// Length of the word vectors, C, and of the picture's where it is read as a word.
     pub embedding_size: usize,
     /// The share of the values of word vectors, the picture's vector and states that is left out while training.
     pub dropout: f64,
 }
 
-impl Default for FirstInputConfig {
-    fn default() -> FirstInputConfig {
-        FirstInputConfig {
+impl Default for LayersConfig {
+    fn default() -> LayersConfig {
+        LayersConfig {
             cell: CellName::Lstm,
             hidden_size: 512,
             layers: 1,
@@ -122,7 +127,9 @@ impl CaptionConfig {
     /// What it takes of a picture.
     pub(super) fn features(&self) -> Features {
         match self {
-            CaptionConfig::Multimodal(_) | CaptionConfig::FirstInput(_) => Features::Vector,
+            CaptionConfig::Multimodal(_)
+            | CaptionConfig::FirstInput(_)
+            | CaptionConfig::InitialState(_) => Features::Vector,
             CaptionConfig::Attention(_) => Features::Grid,
         }
     }
@@ -131,20 +138,13 @@ impl CaptionConfig {
     pub(super) fn check(&self) -> Result<()> {
         let (sizes, dropout): (Vec<(&str, usize)>, f64) = match self {
             CaptionConfig::Multimodal(config) => {
-                if !matches!(config.cell, CellName::Elman | CellName::ElmanRelu) {
-                    return Err(Error::recipe(
-                        "model.cell",
-                        "is not one of the multimodal network",
-                        "choose elman or elman-relu, or the kind first-input for gated cells",
-                    ));
-                }
                 let sizes = vec![
                     ("hidden_size", config.hidden_size),
                     ("embedding_size", config.embedding_size),
                 ];
                 (sizes, config.dropout)
             }
-            CaptionConfig::FirstInput(config) => {
+            CaptionConfig::FirstInput(config) | CaptionConfig::InitialState(config) => {
                 let sizes = vec![
                     ("hidden_size", config.hidden_size),
                     ("embedding_size", config.embedding_size),

@@ -49,12 +49,15 @@ pub(super) fn search(
     let (width, pictures) = (answer.beam, features.dim(0));
     let classes = model.card.words.len();
     let pass = Pass::evaluation(params);
-    let streams = pictures * width;
-    let own: Vec<u32> = (0..streams).map(|stream| (stream / width) as u32).collect();
-    let mut memory = model.network.begin(&pass, features, &own);
-    let mut step = model
-        .network
-        .step(&pass, &vec![BOUNDARY; streams], &mut memory);
+    // The streams of a picture are one until they have read different words.
+    let each: Vec<u32> = (0..pictures as u32).collect();
+    let mut memory = model.network.begin(&pass, features, &each);
+    let first = vec![BOUNDARY; pictures];
+    let mut step = model.network.step(&pass, &first, &mut memory);
+    let own = (0..pictures * width).map(|stream| stream / width);
+    memory.keep(&own.clone().collect::<Vec<_>>());
+    let own: Vec<u32> = own.map(|picture| picture as u32).collect();
+    step.logits = step.logits.gather(&own);
     let begun = || Search {
         beam: Beam::new(width, 2 * width, answer.length_power),
         next: None,

@@ -9,7 +9,7 @@ mod recipe;
 use std::path::Path;
 use std::time::Instant;
 
-pub use config::{AttentionConfig, CaptionConfig, FirstInputConfig, MultimodalConfig};
+pub use config::{AttentionConfig, CaptionConfig, LayersConfig, MultimodalConfig};
 pub use decode::Caption;
 pub use model::{CaptionModel, CaptionReport, Captioned};
 pub use recipe::{AnswerConfig, CaptionRecipe};

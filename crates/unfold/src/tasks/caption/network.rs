@@ -3,7 +3,8 @@
 //! Word 0 stands before the first word and after the last one.
 
 mod attention;
-mod first_input;
+mod first_states;
+mod layers;
 mod multimodal;
 
 use super::config::CaptionConfig;
@@ -13,7 +14,7 @@ use crate::tasks::encoder::spread;
 use crate::tensor::Tensor;
 
 use attention::Attention;
-use first_input::FirstInput;
+use layers::{Layers, Place};
 use multimodal::Multimodal;
 
 /// Word vectors start normal with this deviation.
@@ -22,7 +23,7 @@ const SPREAD: Init = Init::Normal(0.1);
 /// A network that writes.
 pub(super) enum Network {
     Multimodal(Multimodal),
-    FirstInput(FirstInput),
+    Layers(Layers),
     Attention(Box<Attention>),
 }
 
@@ -46,7 +47,7 @@ pub(super) struct Memory {
 enum Seen {
     /// Nothing: it is in the states.
     Nothing,
-    /// W_hi CNN(I), until the first step.
+    /// CNN(I), until the first step.
     Added(Tensor),
     /// Keys and values of the places.
     Places { keys: Tensor, values: Tensor },
@@ -60,7 +61,7 @@ impl Memory {
         all.for_each(|state| *state = state.gather(&rows));
     }
 
-    /// The streams with these numbers alone, in this order, of whichever pictures.
+    /// The streams with these numbers alone, in this order and as often as they are named, of whichever pictures.
     pub(super) fn keep(&mut self, streams: &[usize]) {
         self.select(streams);
         let rows: Vec<u32> = streams.iter().map(|&stream| stream as u32).collect();
@@ -99,7 +100,12 @@ impl Network {
                 Network::Multimodal(Multimodal::new(scope, config, channels, classes))
             }
             CaptionConfig::FirstInput(config) => {
-                Network::FirstInput(FirstInput::new(scope, config, channels, classes))
+                let place = Place::FirstInput;
+                Network::Layers(Layers::new(scope, place, config, channels, classes))
+            }
+            CaptionConfig::InitialState(config) => {
+                let place = Place::InitialState;
+                Network::Layers(Layers::new(scope, place, config, channels, classes))
             }
             CaptionConfig::Attention(config) => {
                 let network = Attention::new(scope, config, channels, classes);
@@ -112,7 +118,7 @@ impl Network {
     pub(super) fn head(&self) -> &Linear {
         match self {
             Network::Multimodal(network) => network.head(),
-            Network::FirstInput(network) => network.head(),
+            Network::Layers(network) => network.head(),
             Network::Attention(network) => network.head(),
         }
     }
@@ -131,9 +137,7 @@ impl Network {
             Network::Multimodal(network) => {
                 network.forward(pass, features, pictures, words, sequences)
             }
-            Network::FirstInput(network) => {
-                network.forward(pass, features, pictures, words, sequences)
-            }
+            Network::Layers(network) => network.forward(pass, features, pictures, words, sequences),
             Network::Attention(network) => {
                 network.forward(pass, features, pictures, words, sequences)
             }
@@ -145,7 +149,7 @@ impl Network {
     pub(super) fn begin(&self, pass: &Pass<f32>, features: &Tensor, pictures: &[u32]) -> Memory {
         match self {
             Network::Multimodal(network) => network.begin(pass, features, pictures),
-            Network::FirstInput(network) => network.begin(pass, features, pictures),
+            Network::Layers(network) => network.begin(pass, features, pictures),
             Network::Attention(network) => network.begin(pass, features, pictures),
         }
     }
@@ -154,7 +158,7 @@ impl Network {
     pub(super) fn step(&self, pass: &Pass<f32>, words: &[u32], memory: &mut Memory) -> Step {
         match self {
             Network::Multimodal(network) => network.step(pass, words, memory),
-            Network::FirstInput(network) => network.step(pass, words, memory),
+            Network::Layers(network) => network.step(pass, words, memory),
             Network::Attention(network) => network.step(pass, words, memory),
         }
     }
@@ -167,7 +171,7 @@ fn one_step(streams: usize) -> Ragged {
 
 #[cfg(test)]
 mod tests {
-    use super::super::config::{AttentionConfig, FirstInputConfig, MultimodalConfig};
+    use super::super::config::{AttentionConfig, LayersConfig, MultimodalConfig};
     use super::*;
     use crate::ragged::{Packed, pack};
     use crate::random::Key;
@@ -184,15 +188,15 @@ mod tests {
                 dropout: 0.0,
             })
         };
-        let first_input = |cell, layers| {
-            CaptionConfig::FirstInput(FirstInputConfig {
-                cell,
-                hidden_size: 6,
-                layers,
-                embedding_size: 5,
-                dropout: 0.0,
-            })
+        let layers = |cell, layers| LayersConfig {
+            cell,
+            hidden_size: 6,
+            layers,
+            embedding_size: 5,
+            dropout: 0.0,
         };
+        let first_input = |cell, count| CaptionConfig::FirstInput(layers(cell, count));
+        let initial_state = |cell, count| CaptionConfig::InitialState(layers(cell, count));
         let attention = |cell| {
             CaptionConfig::Attention(AttentionConfig {
                 cell,
@@ -207,8 +211,13 @@ mod tests {
         vec![
             (multimodal(CellName::ElmanRelu), vec![9]),
             (multimodal(CellName::Elman), vec![9]),
+            (multimodal(CellName::Gru), vec![9]),
+            (multimodal(CellName::Lstm), vec![9]),
             (first_input(CellName::Lstm, 2), vec![9]),
             (first_input(CellName::Gru, 1), vec![9]),
+            (initial_state(CellName::Lstm, 2), vec![9]),
+            (initial_state(CellName::Gru, 1), vec![9]),
+            (initial_state(CellName::Elman, 2), vec![9]),
             (attention(CellName::Lstm), vec![4, 9]),
             (attention(CellName::Gru), vec![4, 9]),
         ]
@@ -308,6 +317,78 @@ mod tests {
                     "{config:?}: {}",
                     entry.name
                 );
+            }
+        }
+    }
+
+    /// After its first word a multimodal network says what the equations of its cell say with W_hi CNN(I) in every gate's sum.
+    #[test]
+    fn the_picture_is_added_to_every_gate() {
+        const D: usize = 7;
+        for (config, shape) in kinds() {
+            let CaptionConfig::Multimodal(MultimodalConfig { cell, .. }) = &config else {
+                continue;
+            };
+            let (mut params, network) = made(&config, &shape);
+            if let Some(bias) = params.id("decoder.recurrent.layer0.forward.bias_hn") {
+                params.get_mut(bias).fill(0.5);
+            }
+            let own = |name: &str| params.tensor(params.id(&format!("decoder.{name}")).unwrap());
+            let layer = |name: &str| own(&format!("recurrent.layer0.forward.{name}"));
+            let picture = features(1, &shape);
+            let words = own("embedding.weight").gather(&[3]);
+            let words = words.linear(&layer("w_ih"), Some(&layer("bias")));
+            let sum = words.add(&picture.linear(&own("picture.weight"), None)); // [1, G D]
+            let gate = |gate| sum.narrow(1, gate * D, D);
+            let h = match cell {
+                CellName::Elman => sum.tanh(),
+                CellName::ElmanRelu => sum.relu(),
+                CellName::Gru => {
+                    let [r, z] = [0, 1].map(|g| gate(g).sigmoid());
+                    let n = gate(2).add(&r.mul(&layer("bias_hn"))).tanh();
+                    z.affine(-1.0, 1.0).mul(&n)
+                }
+                CellName::Lstm => {
+                    let c = gate(0).sigmoid().mul(&gate(2).tanh());
+                    gate(3).sigmoid().mul(&c.tanh())
+                }
+            };
+            let expected = h.linear(&own("head.weight"), Some(&own("head.bias")));
+            let pass = Pass::evaluation(&params);
+            let mut memory = network.begin(&pass, &picture, &[0]);
+            let logits = network.step(&pass, &[3], &mut memory).logits;
+            let off = logits.sub(&expected);
+            let off = off.data().iter().fold(0.0f32, |off, d| off.max(d.abs()));
+            assert!(off < 1e-5, "{cell:?} is off by {off}");
+        }
+    }
+
+    /// Each layer begins with states of its own: tanh of a layer on the picture's vector.
+    #[test]
+    fn states_begin_as_the_picture_says() {
+        const D: usize = 6;
+        for (config, shape) in kinds() {
+            let CaptionConfig::InitialState(LayersConfig { layers, cell, .. }) = &config else {
+                continue;
+            };
+            let (params, network) = made(&config, &shape);
+            let own = |name: &str| params.tensor(params.id(&format!("decoder.{name}")).unwrap());
+            let all = features(2, &shape);
+            let Memory { states, .. } = network.begin(&Pass::evaluation(&params), &all, &[1]);
+            let picture = all.narrow(0, 1, 1);
+            let expected = |name: &str| {
+                let [weight, bias] = ["weight", "bias"].map(|part| own(&format!("{name}.{part}")));
+                picture.linear(&weight, Some(&bias)).tanh() // [1, L D]
+            };
+            let joined = |each: &[Tensor]| Tensor::concat(&each.iter().collect::<Vec<_>>(), 1);
+            assert_eq!(states.h.len(), *layers);
+            assert_eq!(states.h[0].dims(), [1, D]);
+            assert_eq!(joined(&states.h).data(), expected("first_h").data());
+            match cell {
+                CellName::Lstm => {
+                    assert_eq!(joined(&states.c).data(), expected("first_c").data());
+                }
+                _ => assert!(states.c.is_empty()),
             }
         }
     }

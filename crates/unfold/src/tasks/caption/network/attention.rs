@@ -1,10 +1,11 @@
 //! Soft attention over the places of a picture before each word (Xu et al. 2015).
 
+use super::first_states::FirstStates;
 use super::{Memory, SPREAD, Seen, Step, Written, one_step};
 use crate::nn::{
     Dropout, Embedding, Init, Linear, ParamId, Pass, Recurrent, RecurrentConfig, Scope, States,
 };
-use crate::ops::{Attended, Cell};
+use crate::ops::Attended;
 use crate::ragged::Ragged;
 use crate::tasks::caption::config::AttentionConfig;
 use crate::tasks::encoder::spread;
@@ -17,8 +18,7 @@ pub(in crate::tasks::caption) struct Attention {
     query: Linear,
     score: ParamId,
     gate: Linear,
-    first_h: Linear,
-    first_c: Option<Linear>,
+    first: FirstStates,
     recurrent: Recurrent,
     evenness: f64,
     dropout: Dropout,
@@ -45,8 +45,7 @@ impl Attention {
             attention_size: k,
             ..
         } = *config;
-        let cell: Cell = config.cell.into();
-        let layer = RecurrentConfig::new(cell, d);
+        let layer = RecurrentConfig::new(config.cell.into(), d);
         Attention {
             table: Embedding::with_init(&mut scope.scope("embedding"), classes, c, SPREAD),
             places: Linear::new(&mut scope.scope("places"), channels, z),
@@ -54,8 +53,7 @@ impl Attention {
             query: Linear::without_bias(&mut scope.scope("query"), d, k),
             score: scope.scope("score").add("weight", [k], Init::Normal(0.1)),
             gate: Linear::new(&mut scope.scope("gate"), d, z),
-            first_h: Linear::new(&mut scope.scope("first_h"), z, d),
-            first_c: (cell == Cell::Lstm).then(|| Linear::new(&mut scope.scope("first_c"), z, d)),
+            first: FirstStates::new(scope, z, &layer),
             recurrent: Recurrent::new(&mut scope.scope("recurrent"), c + z, layer),
             evenness: config.evenness,
             dropout: Dropout::new(config.dropout),
@@ -73,10 +71,7 @@ impl Attention {
         let values = self.places.forward(pass, &values).relu(); // [P, L, Z]
         let keys = self.keys.forward(pass, &values); // [P, L, K]
         let mean = values.mean_axis(1); // [P, Z]
-        let first = |layer: &Linear| spread(&layer.forward(pass, &mean).tanh(), pictures);
-        let mut states = self.recurrent.zero_states(pictures.len());
-        states.h = vec![first(&self.first_h)];
-        states.c = self.first_c.iter().map(first).collect();
+        let states = self.first.forward(pass, &mean, pictures, &self.recurrent);
         let places = Places {
             keys: spread(&keys, pictures),
             values: spread(&values, pictures),

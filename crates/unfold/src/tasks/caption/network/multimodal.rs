@@ -1,9 +1,10 @@
-//! The multimodal recurrent network of Karpathy and Fei-Fei (2015, section 3.2).
+//! The multimodal recurrent network of Karpathy and Fei-Fei (2015, section 3.2), with any cell.
 
 use super::{Memory, SPREAD, Seen, Step, Written, one_step};
-use crate::nn::{Dropout, Embedding, Linear, ParamId, Pass, Recurrent, Scope, States};
-use crate::nn::{RecurrentConfig, RecurrentInit};
-use crate::ops::Cell;
+use crate::nn::{
+    Dropout, Embedding, Init, Linear, ParamId, Pass, Recurrent, RecurrentConfig, Scope, States,
+};
+use crate::ops::{self, Cell, Recurrence};
 use crate::ragged::Ragged;
 use crate::tasks::caption::config::MultimodalConfig;
 use crate::tasks::encoder::spread;
@@ -12,11 +13,8 @@ use crate::tensor::Tensor;
 pub(in crate::tasks::caption) struct Multimodal {
     table: Embedding,
     recurrent: Recurrent,
-    /// W_hx and b_h.
-    first: [ParamId; 2],
-    /// W_hi, without a bias: b_h is the layer's.
-    picture: Linear,
-    relu: bool,
+    /// W_hi of all gates, `[C', G D]`, for pictures of C' features.
+    picture: ParamId,
     dropout: Dropout,
     head: Linear,
 }
@@ -29,19 +27,15 @@ impl Multimodal {
         classes: usize,
     ) -> Multimodal {
         let (c, d) = (config.embedding_size, config.hidden_size);
-        let table = Embedding::with_init(&mut scope.scope("embedding"), classes, c, SPREAD);
         let cell: Cell = config.cell.into();
-        let layer = RecurrentConfig {
-            init: RecurrentInit::Orthogonal,
-            ..RecurrentConfig::new(cell, d)
-        };
-        let recurrent = Recurrent::new(&mut scope.scope("recurrent"), c, layer);
+        let width = cell.gates() * d;
+        let layer = RecurrentConfig::new(cell, d);
         Multimodal {
-            table,
-            first: recurrent.input_layer(),
-            recurrent,
-            picture: Linear::without_bias(&mut scope.scope("picture"), channels, d),
-            relu: cell == Cell::ElmanRelu,
+            table: Embedding::with_init(&mut scope.scope("embedding"), classes, c, SPREAD),
+            recurrent: Recurrent::new(&mut scope.scope("recurrent"), c, layer),
+            picture: scope
+                .scope("picture")
+                .add("weight", [channels, width], Init::FanInUniform),
             dropout: Dropout::new(config.dropout),
             head: Linear::new(&mut scope.scope("head"), d, classes),
         }
@@ -51,20 +45,29 @@ impl Multimodal {
         &self.head
     }
 
-    /// h_1 `[B, D]`: there is no state before it, so no W_hh.
-    fn first(&self, pass: &Pass<f32>, x: &Tensor, picture: &Tensor) -> Tensor {
-        let [u, b] = self.first.map(|id| pass.param(id));
-        let sum = x.linear(&u, Some(&b)).add(picture);
-        match self.relu {
-            true => sum.relu(),
-            false => sum.tanh(),
-        }
-    }
-
-    fn states(&self, h: Tensor) -> States {
-        let mut states = self.recurrent.zero_states(h.dim(0));
+    /// h_1 `[B, D]` and the states of the layer's first step from zeros, of words `[B, C]` and pictures `[B, C']`: W_hi CNN(I)
+    /// is added where it belongs if both are read as one input, through W_hx and W_hi one above the other.
+    fn first(&self, pass: &Pass<f32>, x: &Tensor, pictures: &Tensor) -> (Tensor, States) {
+        let ([w_ih, w_hh, bias], bias_hn) = self.recurrent.first_layer();
+        let input = Tensor::concat(&[x, pictures], 1); // [B, C + C']
+        let w_ih = Tensor::concat(&[&pass.param(w_ih), &pass.param(self.picture)], 0);
+        let Recurrence { y, h, c } = input.recurrent(
+            &one_step(x.dim(0)),
+            &ops::Recurrent {
+                cell: self.recurrent.config().cell,
+                reverse: false,
+                w_ih: &w_ih, // [C + C', G D]
+                w_hh: &pass.param(w_hh),
+                bias: &pass.param(bias),
+                bias_hn: bias_hn.map(|id| pass.param(id)).as_ref(),
+                h0: None,
+                c0: None,
+            },
+        );
+        let mut states = self.recurrent.zero_states(x.dim(0));
         states.h = vec![h];
-        states
+        states.c = c.into_iter().collect();
+        (y, states)
     }
 
     pub(super) fn forward(
@@ -78,9 +81,8 @@ impl Multimodal {
         let b = sequences.batch();
         let drop = |x: &Tensor| self.dropout.forward(pass, x);
         let x = drop(&self.table.forward(pass, words)); // [N, C]
-        let picture = self.picture.forward(pass, &drop(features)); // [P, D]
-        let picture = spread(&picture, pictures); // [B, D]
-        let h = self.first(pass, &x.narrow(0, 0, b), &picture);
+        let seen = spread(&drop(features), pictures); // [B, C']
+        let (h, mut states) = self.first(pass, &x.narrow(0, 0, b), &seen);
         // Sentences of one step have no second one.
         let later: Vec<usize> = sequences.lengths().iter().map(|len| len - 1).collect();
         let running = later.iter().filter(|len| **len > 0).count();
@@ -88,7 +90,8 @@ impl Multimodal {
             h
         } else {
             let rest = x.narrow(0, b, words.len() - b);
-            let states = self.states(h.narrow(0, 0, running));
+            let all = states.h.iter_mut().chain(&mut states.c);
+            all.for_each(|state| *state = state.narrow(0, 0, running));
             let later = Ragged::new(&later[..running]);
             let y = self.recurrent.forward(pass, &rest, &later, Some(&states)).y;
             Tensor::concat(&[&h, &y], 0) // [N, D]
@@ -99,26 +102,26 @@ impl Multimodal {
         }
     }
 
-    pub(super) fn begin(&self, pass: &Pass<f32>, features: &Tensor, pictures: &[u32]) -> Memory {
-        let picture = self.picture.forward(pass, features);
+    pub(super) fn begin(&self, _: &Pass<f32>, features: &Tensor, pictures: &[u32]) -> Memory {
         Memory {
             states: self.recurrent.zero_states(pictures.len()),
-            seen: Seen::Added(spread(&picture, pictures)),
+            seen: Seen::Added(spread(features, pictures)),
         }
     }
 
     pub(super) fn step(&self, pass: &Pass<f32>, words: &[u32], memory: &mut Memory) -> Step {
         let x = self.table.forward(pass, words);
-        let h = match std::mem::replace(&mut memory.seen, Seen::Nothing) {
-            Seen::Added(picture) => self.first(pass, &x, &picture),
+        let (y, states) = match std::mem::replace(&mut memory.seen, Seen::Nothing) {
+            Seen::Added(pictures) => self.first(pass, &x, &pictures),
             _ => {
                 let (run, states) = (&self.recurrent, Some(&memory.states));
-                run.forward(pass, &x, &one_step(words.len()), states).y
+                let out = run.forward(pass, &x, &one_step(words.len()), states);
+                (out.y, out.states)
             }
         };
-        memory.states = self.states(h.clone());
+        memory.states = states;
         Step {
-            logits: self.head.forward(pass, &h),
+            logits: self.head.forward(pass, &y),
             alpha: None,
         }
     }
