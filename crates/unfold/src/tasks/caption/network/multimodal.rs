@@ -51,9 +51,9 @@ impl Multimodal {
         let ([w_ih, w_hh, bias], bias_hn) = self.recurrent.first_layer();
         let input = Tensor::concat(&[x, pictures], 1); // [B, C + C']
         let w_ih = Tensor::concat(&[&pass.param(w_ih), &pass.param(self.picture)], 0);
-        let Recurrence { y, h, c } = input.recurrent(
+        let run = input.recurrent(
             &one_step(x.dim(0)),
-            &ops::Recurrent {
+            &[ops::Recurrent {
                 cell: self.recurrent.config().cell,
                 reverse: false,
                 w_ih: &w_ih, // [C + C', G D]
@@ -62,8 +62,9 @@ impl Multimodal {
                 bias_hn: bias_hn.map(|id| pass.param(id)).as_ref(),
                 h0: None,
                 c0: None,
-            },
+            }],
         );
+        let [Recurrence { y, h, c }] = <[_; 1]>::try_from(run).expect("one direction");
         let mut states = self.recurrent.zero_states(x.dim(0));
         states.h = vec![h];
         states.c = c.into_iter().collect();
