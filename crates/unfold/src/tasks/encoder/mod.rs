@@ -3,13 +3,13 @@
 //! An encoder that learns is part of the task's parameters. One that does not has its own, and what it makes of pictures is
 //! computed once and kept in a file. A gallery hands out either the pictures or their features.
 
-mod bf16;
 mod cache;
 mod config;
 mod gallery;
 
 use std::path::{Path, PathBuf};
 
+use half::bf16;
 use serde::{Deserialize, Serialize};
 
 pub use config::{EncoderConfig, Features};
@@ -306,7 +306,7 @@ impl Looker<'_> {
     /// the cache holds them.
     fn features(&self, pixels: &Tensor) -> Tensor {
         let y = self.encoder.shaped(self.network.forward(pixels));
-        let rounded = y.data().iter().map(|&x| bf16::wide(bf16::narrow(x)));
+        let rounded = y.data().iter().map(|&x| bf16::from_f32(x).to_f32());
         Tensor::from_vec(rounded.collect(), y.dims())
     }
 
