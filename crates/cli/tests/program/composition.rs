@@ -206,6 +206,31 @@ fn a_trained_network_sees_for_another() {
         "attention",
         "caption",
         "--picture",
+    // It brings its own layers and form of pictures: a recipe may say the same, or nothing.
+    for (setting, parts) in [
+        (
+            "encoder.network.kind=resnet9",
+            ["encoder.network", "is another network"],
+        ),
+        (
+            "encoder.input.size=[16,16]",
+            ["encoder.input.size", "not [12, 12]"],
+        ),
+    ] {
+        let flags = line(describe, &["--set", setting, "--out", "never"]);
+        desk.unfold(&flags).ended(2).complained(&parts);
+    }
+    let same = [
+        "--set",
+        "encoder.network.channels=[6,8]",
+        "--set",
+        "train.epochs=1",
+        "--out",
+        "same",
+    ];
+    desk.unfold(&line(describe, &same)).ended(0);
+    let ask = "train vqa photos --from classes --set train.epochs=1 --out asked --set encoder.cache=\"asked-cache\"";
+    desk.unfold(&line(ask, &[])).ended(0);
         "photos/pictures/001.bmp",
         "--out",
         "seen-by",

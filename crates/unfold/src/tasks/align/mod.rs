@@ -51,6 +51,7 @@ pub fn train(
     let mut params = Params::new(recipe.seed);
     let encoder = Encoder::begin(
         &recipe.encoder,
+        &AlignRecipe::default().encoder.network,
         Features::Grid,
         &collection.train.pictures,
         recipe.seed,

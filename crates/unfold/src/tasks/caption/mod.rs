@@ -47,6 +47,7 @@ pub fn train(
     let mut params = Params::new(recipe.seed);
     let encoder = Encoder::begin(
         &recipe.encoder,
+        &CaptionRecipe::default().encoder.network,
         recipe.model.features(),
         &collection.train.pictures,
         recipe.seed,

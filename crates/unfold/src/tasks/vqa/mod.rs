@@ -68,6 +68,7 @@ pub fn train(
         None => None,
         Some(features) => Some(Encoder::begin(
             &recipe.encoder,
+            &VqaRecipe::default().encoder.network,
             features,
             pictures(&train)?,
             recipe.seed,
