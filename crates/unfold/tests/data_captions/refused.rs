@@ -185,7 +185,7 @@ fn captions_that_are_unclear_or_not_there() {
         captions(folder.path()),
         folder.path(),
         &[
-            "unclear which columns hold image and caption",
+            "no column is called image or caption (found: ",
             "image,caption",
         ],
     );
