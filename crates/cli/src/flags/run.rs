@@ -105,7 +105,7 @@ pub(crate) struct Finding {
     #[arg(long, value_name = "DATA")]
     pub(crate) among: Option<String>,
     /// Print so many that fit best [default: 5]
-    #[arg(long, value_name = "N", requires = "among")]
+    #[arg(long, value_name = "N")]
     pub(crate) top: Option<usize>,
 }
 

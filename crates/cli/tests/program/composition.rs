@@ -112,6 +112,7 @@ fn from_captions_to_captions() {
         &["--length", "5"][..],
         &["--stop", "go"],
         &["--among", "photos"],
+        &["--top", "3"],
         &["--explain"],
         &["--int8"],
     ] {
@@ -199,13 +200,6 @@ fn a_trained_network_sees_for_another() {
             "{kind}: other bits from the cache"
         );
     }
-    // A vector for two of them, a grid for the third.
-    assert_eq!(std::fs::read_dir(desk.path("seen")).unwrap().count(), 2);
-    let drawn = desk.unfold(&[
-        "show",
-        "attention",
-        "caption",
-        "--picture",
     // It brings its own layers and form of pictures: a recipe may say the same, or nothing.
     for (setting, parts) in [
         (
@@ -237,6 +231,13 @@ fn a_trained_network_sees_for_another() {
     ]);
     let drawn = drawn.ended(0).out;
     assert!(
+    // A vector for two of them, a grid for the third.
+    assert_eq!(std::fs::read_dir(desk.path("seen")).unwrap().count(), 2);
+    let drawn = desk.unfold(&[
+        "show",
+        "attention",
+        "caption",
+        "--picture",
         drawn.contains("caption.png") && !drawn.contains("curves"),
         "{drawn}"
     );
@@ -384,6 +385,17 @@ fn counter_examples_are_learned_and_found() {
         assert!(scores["questions"].as_u64() > Some(0), "{scores}");
         let share = |name: &str| scores[name].as_f64().unwrap();
         assert!(
+    let show = [
+        "show",
+        "language",
+        "--picture",
+        down,
+        "--text",
+        "Do they go down?",
+    ];
+    desk.unfold(&show)
+        .ended(2)
+        .complained(&["does not look at pictures"]);
             share("found") > 0.9 && share("found") > share("chance"),
             "{scores}"
         );
@@ -537,6 +549,9 @@ fn pictures_are_found_by_sentences_and_sentences_by_pictures() {
     let other = desk.unfold(&["show", "run", "--word", "dog"]).ended(2);
     other.complained(&["--word", "`align`", "--help"]);
     let json = desk.unfold(&["eval", "run", "photos", "--json"]).ended(0);
+    desk.unfold(&[&flags[..], &["--top", "3"]].concat())
+        .ended(2)
+        .complained(&["--top 3: nothing is looked for", "--among DATA"]);
     let json = json.json();
     assert_eq!(json["split"], "test", "{json}");
     assert_eq!(json["pictures"], report["pictures"], "{json}");
