@@ -119,6 +119,12 @@ fn from_captions_to_captions() {
         let said = desk.unfold(&[&["run", "run", down], flags].concat());
         said.ended(2).complained(&[flags[0], "`caption`"]);
     }
+    let folder = desk.unfold(&["run", "run", "photos#00?.bmp"]).ended(2);
+    assert_eq!(folder.out.lines().count(), 9, "{folder:?}");
+    folder.complained(&["000.bmp"]);
+    desk.unfold(&["show", "run", "--picture", down, "--method", "occlusion"])
+        .ended(2)
+        .complained(&["--method", "`caption`"]);
     let eval = desk
         .unfold(&["eval", "run", "photos", "--json"])
         .ended(0)
@@ -225,12 +231,6 @@ fn a_trained_network_sees_for_another() {
     desk.unfold(&line(describe, &same)).ended(0);
     let ask = "train vqa photos --from classes --set train.epochs=1 --out asked --set encoder.cache=\"asked-cache\"";
     desk.unfold(&line(ask, &[])).ended(0);
-        "photos/pictures/001.bmp",
-        "--out",
-        "seen-by",
-    ]);
-    let drawn = drawn.ended(0).out;
-    assert!(
     // A vector for two of them, a grid for the third.
     assert_eq!(std::fs::read_dir(desk.path("seen")).unwrap().count(), 2);
     let drawn = desk.unfold(&[
@@ -238,6 +238,12 @@ fn a_trained_network_sees_for_another() {
         "attention",
         "caption",
         "--picture",
+        "photos/pictures/001.bmp",
+        "--out",
+        "seen-by",
+    ]);
+    let drawn = drawn.ended(0).out;
+    assert!(
         drawn.contains("caption.png") && !drawn.contains("curves"),
         "{drawn}"
     );
@@ -352,6 +358,16 @@ fn from_questions_to_answers() {
         "Do they go down?",
     ]);
     assert!(drawn.ended(0).out.contains("answer.svg"));
+    let scene = [
+        "run",
+        "run",
+        "builtin:scenes#test-0001.bmp",
+        "Do they go down?",
+        down,
+        "Do they go down?",
+    ];
+    let said = desk.unfold(&scene).ended(0).out;
+    assert_eq!(said.lines().count(), 2, "{said}");
 
     let kinds = [
         ("attention", 0.9, 1.0),
@@ -369,6 +385,17 @@ fn from_questions_to_answers() {
         let accuracy = report["accuracy"].as_f64().unwrap();
         assert!((least..=most).contains(&accuracy), "{kind}: {report}");
     }
+    let show = [
+        "show",
+        "language",
+        "--picture",
+        down,
+        "--text",
+        "Do they go down?",
+    ];
+    desk.unfold(&show)
+        .ended(2)
+        .complained(&["does not look at pictures"]);
 }
 
 /// Stripes that go one way are a counter-example to what is said of stripes that go the other.
@@ -385,17 +412,6 @@ fn counter_examples_are_learned_and_found() {
         assert!(scores["questions"].as_u64() > Some(0), "{scores}");
         let share = |name: &str| scores[name].as_f64().unwrap();
         assert!(
-    let show = [
-        "show",
-        "language",
-        "--picture",
-        down,
-        "--text",
-        "Do they go down?",
-    ];
-    desk.unfold(&show)
-        .ended(2)
-        .complained(&["does not look at pictures"]);
             share("found") > 0.9 && share("found") > share("chance"),
             "{scores}"
         );
@@ -533,6 +549,9 @@ fn pictures_are_found_by_sentences_and_sentences_by_pictures() {
     run(&["none.jpg"]).ended(2).complained(&["no such picture"]);
     let flags = ["run", "run", "stripes down"];
     desk.unfold(&flags).ended(2).complained(&["--among"]);
+    desk.unfold(&[&flags[..], &["--top", "3"]].concat())
+        .ended(2)
+        .complained(&["--top 3: nothing is looked for", "--among DATA"]);
     let shown = ["show", "run", "alignment", "--picture", down];
     desk.unfold(&shown).ended(2).complained(&["no sentence"]);
     let sentence = ["--text", "Bright stripes go down."];
@@ -549,9 +568,6 @@ fn pictures_are_found_by_sentences_and_sentences_by_pictures() {
     let other = desk.unfold(&["show", "run", "--word", "dog"]).ended(2);
     other.complained(&["--word", "`align`", "--help"]);
     let json = desk.unfold(&["eval", "run", "photos", "--json"]).ended(0);
-    desk.unfold(&[&flags[..], &["--top", "3"]].concat())
-        .ended(2)
-        .complained(&["--top 3: nothing is looked for", "--among DATA"]);
     let json = json.json();
     assert_eq!(json["split"], "test", "{json}");
     assert_eq!(json["pictures"], report["pictures"], "{json}");
