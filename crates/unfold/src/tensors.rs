@@ -7,6 +7,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -239,40 +240,42 @@ impl Foreign {
         Some(&self.metadata.info(name)?.shape)
     }
 
-    /// The values of a tensor, row-major.
+    /// The values of a tensor, row-major; those of 16 bits (F16, BF16) are widened, which changes none.
     ///
     /// # Errors
-    /// When there is no such tensor, it is not of 32-bit numbers, or the file cannot be read.
+    /// When there is no such tensor, it is of other numbers, or the file cannot be read.
     pub fn read(&mut self, name: &str) -> Result<Vec<f32>> {
-        let info = self
-            .metadata
-            .info(name)
-            .map(|info| (info.dtype, info.data_offsets));
-        let (from, to) = match info {
-            Some((Dtype::F32, offsets)) => offsets,
-            Some((other, _)) => {
-                let problem = format!("tensor `{name}` is {other:?}, expected F32");
-                return Err(Error::model(
-                    self.path.display(),
-                    problem,
-                    "store it in 32 bits",
-                ));
-            }
-            None => {
-                let problem = format!("there is no tensor `{name}`");
-                return Err(Error::model(self.path.display(), problem, ""));
-            }
+        let refuse = |problem: String, remedy: &str| {
+            let path = self.path.display();
+            Err(Error::model(path, problem, remedy))
         };
+        let Some(info) = self.metadata.info(name) else {
+            return refuse(format!("there is no tensor `{name}`"), "");
+        };
+        if !matches!(info.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
+            let problem = format!(
+                "tensor `{name}` is {:?}, expected F32, F16 or BF16",
+                info.dtype
+            );
+            return refuse(problem, "store it in 32 bits");
+        }
+        let (from, to) = info.data_offsets;
         let unread = |error: std::io::Error| unread(&self.path, &error);
         let place = SeekFrom::Start(self.start + from as u64);
         self.file.seek(place).map_err(unread)?;
         // No longer than the file, whatever it says.
         let mut bytes = vec![0; to - from];
         self.file.read_exact(&mut bytes).map_err(unread)?;
-        let values = bytes.chunks_exact(4);
-        Ok(values
-            .map(|v| f32::from_le_bytes([v[0], v[1], v[2], v[3]]))
-            .collect())
+        let pairs = bytes.chunks_exact(2).map(|v| [v[0], v[1]]);
+        Ok(match info.dtype {
+            Dtype::F16 => pairs.map(|v| f16::from_le_bytes(v).to_f32()).collect(),
+            Dtype::BF16 => pairs.map(|v| bf16::from_le_bytes(v).to_f32()).collect(),
+            _ => {
+                let values = bytes.chunks_exact(4);
+                let value = |v: &[u8]| f32::from_le_bytes([v[0], v[1], v[2], v[3]]);
+                values.map(value).collect()
+            }
+        })
     }
 }
 
@@ -329,6 +332,36 @@ mod tests {
         for end in 0..whole.len() {
             std::fs::write(&path, &whole[..end]).unwrap();
             assert!(read::<String>(&path).is_err(), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn every_number_of_16_bits_is_read_as_the_standards_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("foreign");
+        let bytes: Vec<u8> = (0..=u16::MAX).flat_map(u16::to_le_bytes).collect();
+        let tensor = |dtype| TensorView::new(dtype, vec![1 << 16], &bytes).unwrap();
+        let tensors = [("f16", tensor(Dtype::F16)), ("bf16", tensor(Dtype::BF16))];
+        let file = safetensors::serialize(tensors, None::<HashMap<String, String>>);
+        std::fs::write(&path, file.unwrap()).unwrap();
+        let mut file = Foreign::open(&path).unwrap();
+        // Bits of the exponent and of what comes after it.
+        for (name, e, m) in [("f16", 5, 10), ("bf16", 8, 7)] {
+            for (bits, wide) in (0..=u16::MAX).zip(file.read(name).unwrap()) {
+                let sign = if bits >> 15 == 0 { 1.0 } else { -1.0 };
+                let exponent = i32::from(bits >> m) & ((1 << e) - 1);
+                let rest = f64::from(bits & ((1 << m) - 1)) / f64::from(1 << m);
+                let (bias, last) = ((1 << (e - 1)) - 1, (1 << e) - 1);
+                let size = match exponent {
+                    0 => 2f64.powi(1 - bias) * rest,
+                    _ if exponent < last => 2f64.powi(exponent - bias) * (1.0 + rest),
+                    _ if rest == 0.0 => f64::INFINITY,
+                    _ => f64::NAN,
+                };
+                let (said, wide) = (sign * size, f64::from(wide));
+                let same = said.to_bits() == wide.to_bits() || (said.is_nan() && wide.is_nan());
+                assert!(same, "{name} {bits:#06x}: {wide}, not {said}");
+            }
         }
     }
 }

@@ -99,7 +99,7 @@ fn names_picture(query: &str) -> bool {
     let path = Path::new(query);
     let ending = path.extension().and_then(|ending| ending.to_str());
     let looks = ending.is_some_and(|ending| ENDINGS.contains(&&*ending.to_lowercase()));
-    path.is_file() || (looks && !query.contains(' '))
+    see::names_picture(query) || (looks && !query.contains(' '))
 }
 
 /// Refuses a sentence that says nothing to the model, and tells which words do not.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
-use unfold::data::{Picture, decode};
+use unfold::data::{Picture, PictureFiles, decode};
 use unfold::tasks::caption::{AnswerConfig, Caption, CaptionModel};
 use unfold::tasks::image::ImageModel;
 use unfold::tasks::vqa::{Among, CounterExample, VqaModel};
@@ -18,15 +18,53 @@ use crate::plan::Run;
 use crate::progress::with_reporter;
 use crate::tell::tell;
 
-/// Reads a picture.
-pub(super) fn read(file: &str) -> Result<Picture> {
-    let path = Path::new(file);
-    if !path.exists() {
-        let problem = format!("{file}: there is no such picture");
-        return Err(unusable(problem, "check the path"));
+/// Reads the one picture that is named: a file, or what `#` selects in a folder, in an archive or in data that comes with the
+/// program.
+pub(super) fn read(name: &str) -> Result<Picture> {
+    match several(name)? {
+        None => read_file(name),
+        Some(files) if files.len() == 1 => Ok(files.read(0)?),
+        Some(files) => {
+            let problem = format!(
+                "{name}: one picture is wanted, and there are {}",
+                files.len()
+            );
+            let remedy = format!("name one of them, such as '{}'", files.address(0));
+            Err(unusable(problem, remedy))
+        }
     }
+}
+
+fn read_file(file: &str) -> Result<Picture> {
+    let path = Path::new(file);
     let bytes = std::fs::read(path).map_err(|error| unfold::Error::io(path, "read", &error))?;
     Ok(decode(&bytes, file)?)
+}
+
+/// The pictures in a folder or an archive; nothing where a file is named, which should be a picture itself.
+fn several(name: &str) -> Result<Option<PictureFiles>> {
+    let path = Path::new(name);
+    if !path.exists() && !names_part(name) {
+        let problem = format!("{name}: there is no such picture");
+        return Err(unusable(problem, "check the path"));
+    }
+    match PictureFiles::open(path, None) {
+        Ok(files) => Ok((!files.is_single()).then_some(files)),
+        // Decoding says best what is wrong with a file.
+        Err(_) if path.is_file() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a name is of data that comes with the program, or of a part of other data.
+fn names_part(name: &str) -> bool {
+    let whole = name.rsplit_once('#').map(|(whole, _)| whole);
+    name.starts_with("builtin:") || whole.is_some_and(|whole| Path::new(whole).exists())
+}
+
+/// Whether a word is the name of a picture, and not part of a text.
+pub(super) fn names_picture(word: &str) -> bool {
+    Path::new(word).is_file() || names_part(word)
 }
 
 /// A picture's name without the folders that it is in.
@@ -96,7 +134,7 @@ pub(super) fn ask(plan: &Run, texts: &[String]) -> Result<()> {
     let mut picture: Option<(&str, Picture)> = None;
     let (mut asked, mut mistakes) = (false, Mistakes::default());
     for text in texts {
-        if Path::new(text).is_file() || (picture.is_none() && model.form().is_some()) {
+        if names_picture(text) || (picture.is_none() && model.form().is_some()) {
             picture = Some((text, read(text)?));
             continue;
         }
@@ -261,27 +299,43 @@ struct Said {
     log_probability: f64,
 }
 
-/// Prints a line for each picture. One that cannot be read is told and passed over; the command then fails at its end.
+/// Prints a line for each picture, also of folders and archives. One that cannot be read is told and passed over; the command then
+/// fails at its end.
 fn each(
-    files: Option<&Vec<String>>,
+    names: Option<&Vec<String>>,
     mut line: impl FnMut(&str, Picture) -> Result<String>,
 ) -> Result<()> {
     let mut mistakes = Mistakes::default();
-    let mut answer = |file: &str| -> Result<()> {
-        match mistakes.pass(read(file)) {
-            Some(picture) => output::print(&(line(file, picture)? + "\n")),
+    let mut print = |name: &str, picture: Result<Picture>| -> Result<()> {
+        match mistakes.pass(picture) {
+            Some(picture) => output::print(&(line(name, picture)? + "\n")),
             None => Ok(()),
         }
     };
-    if let Some(files) = files {
-        files.iter().try_for_each(|file| answer(file))?;
+    let mut answer = |name: &String| -> Result<()> {
+        let files = match several(name) {
+            Ok(Some(files)) => files,
+            Ok(None) => return print(name, read_file(name)),
+            Err(error) => return print(name, Err(error)),
+        };
+        for picture in 0..files.len() {
+            let read = files.read(picture).map_err(Into::into);
+            print(&files.address(picture), read)?;
+        }
+        files.damaged().iter().try_for_each(|damage| {
+            let remedy = "fetch or make the file again, or remove it";
+            print(&damage.place, Err(unusable(damage.to_string(), remedy)))
+        })
+    };
+    if let Some(names) = names {
+        names.iter().try_for_each(answer)?;
     } else {
         if std::io::stdin().is_terminal() {
             tell!("type the path of a picture and press Enter; Ctrl-D ends");
         }
         let mut lines = Lines::new(std::io::stdin().lock());
-        while let Some(files) = lines.waiting().context("standard input: cannot read")? {
-            files.iter().try_for_each(|file| answer(file))?;
+        while let Some(names) = lines.waiting().context("standard input: cannot read")? {
+            names.iter().try_for_each(&mut answer)?;
         }
     }
     mistakes.end()

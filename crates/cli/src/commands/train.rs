@@ -44,13 +44,23 @@ pub(super) fn language(plan: &Training<LanguageRecipe>) -> Result<()> {
 /// Trains an image classifier.
 pub(super) fn image(plan: &Training<ImageRecipe>) -> Result<()> {
     let report = watched(plan, image::train)?;
-    finish(plan, &report, report::of_image(&report), "PICTURE")
+    finish(
+        plan,
+        &report,
+        report::of_image(&report),
+        picture(&plan.data),
+    )
 }
 
 /// Trains a captioner.
 pub(super) fn caption(plan: &Training<CaptionRecipe>) -> Result<()> {
     let report = watched(plan, caption::train)?;
-    finish(plan, &report, report::of_caption(&report), "PICTURE")
+    finish(
+        plan,
+        &report,
+        report::of_caption(&report),
+        picture(&plan.data),
+    )
 }
 
 /// Trains a model that answers questions about pictures.
@@ -60,7 +70,7 @@ pub(super) fn vqa(plan: &Training<VqaRecipe>) -> Result<()> {
         plan,
         &report,
         report::of_vqa(&report),
-        "PICTURE 'a question'",
+        &format!("{} 'a question'", picture(&plan.data)),
     )
 }
 
@@ -73,6 +83,14 @@ pub(super) fn align(plan: &Training<AlignRecipe>) -> Result<()> {
         report::of_align(&report),
         "--among DATA 'a sentence'",
     )
+}
+
+/// A picture to try a model with that was trained on `data`.
+fn picture(data: &str) -> &'static str {
+    match data {
+        "builtin:scenes" => "'builtin:scenes#test-0000.bmp'",
+        _ => "PICTURE",
+    }
 }
 
 /// Trains while the user looks on.

@@ -52,6 +52,7 @@ EXAMPLES
   unfold run runs/language-moby-dick --prompt 'The whale' --explain --length 8
   unfold run runs/language-moby-dick --interactive
   unfold run runs/image-flowers rose.jpg tulip.png
+  unfold run runs/image-flowers photos/ more.zip 'archive.tar#2024/*.jpg'
   find photos -name '*.jpg' | unfold run runs/image-flowers --json
   unfold run runs/caption-photos dog.jpg --beam 3
   unfold run runs/caption-photos dog.jpg --top-p 0.9 --seed 7
@@ -63,9 +64,10 @@ EXAMPLES
 OUTPUT
   A text classifier prints one line for each text: the label, a tab, and its probability. With --json one
   object for each text: {\"label\":\"spam\",\"probability\":0.98,\"probabilities\":{\"spam\":0.98,\"ham\":0.02}}
-  An image classifier does so for each file, whose path stands before the label, or as \"picture\" in the object.
+  An image classifier does so for each picture, also of folders and archives; its path stands before the label, or as \"picture\"
+  in the object. 'DATA#PATTERN' takes those inside that match, and builtin:scenes has some to try.
   A captioner prints the path, a tab and the caption: the likeliest that it finds, or one of words that are drawn where a flag
-  says how.
+  says how. Folders and archives are as for an image classifier.
   A model that answers questions prints the question, a tab, the answer, a tab and its probability. On standard input it takes
   the picture's path, a tab and the question.
   One that learned to find counter-examples then prints, for --among, a line that begins with a tab for each picture like it to
@@ -105,7 +107,7 @@ pub(crate) struct Finding {
     #[arg(long, value_name = "DATA")]
     pub(crate) among: Option<String>,
     /// Print so many that fit best [default: 5]
-    #[arg(long, value_name = "N", requires = "among")]
+    #[arg(long, value_name = "N")]
     pub(crate) top: Option<usize>,
 }
 

@@ -53,9 +53,9 @@ pub(crate) struct Show {
     /// The text to read (words, surprise, states, gates, gradients), the question (answer), or the sentence (alignment)
     #[arg(long)]
     pub(crate) text: Option<String>,
-    /// How to find out what a word contributed (words)
-    #[arg(long, value_enum, default_value_t = Method::Gradient)]
-    pub(crate) method: Method,
+    /// How to find out what a word contributed [default: gradient] (words)
+    #[arg(long, value_enum)]
+    pub(crate) method: Option<Method>,
     /// The class to explain [default: the answer] (words, saliency, gradcam, occlusion)
     #[arg(long)]
     pub(crate) label: Option<String>,

@@ -107,6 +107,10 @@ impl Run {
         };
         let flags::Finding { among, top } = flags.finding;
         among.as_deref().map_or(Ok(()), check_data)?;
+        if let Some(top) = top.filter(|_| among.is_none()) {
+            let problem = format!("--top {top}: nothing is looked for");
+            return Err(unusable(problem, "say where to look with --among DATA"));
+        }
         Ok(Run {
             run: flags.run,
             task,
@@ -131,8 +135,9 @@ fn check_flags(flags: &flags::Run, task: TaskKind) -> Result<()> {
     } = flags;
     let language: &[TaskKind] = &[Language];
     let writers: &[TaskKind] = &[Language, Caption];
-    let flags: [(&str, bool, &[TaskKind]); 15] = [
+    let flags: [(&str, bool, &[TaskKind]); 16] = [
         ("among", finding.among.is_some(), &[Vqa, Align]),
+        ("top", finding.top.is_some(), &[Vqa, Align]),
         ("length", going_on.length.is_some(), language),
         ("stop", !going_on.stop.is_empty(), language),
         ("one", going_on.one, language),

@@ -84,8 +84,8 @@ impl Show {
             check_data(data)?;
         }
         let method = match show.method {
-            Method::Gradient => Explain::Gradient,
-            Method::Occlusion => Explain::Occlusion,
+            Some(Method::Gradient) | None => Explain::Gradient,
+            Some(Method::Occlusion) => Explain::Occlusion,
         };
         if !show.run.exists() {
             return Err(unusable(
@@ -124,8 +124,9 @@ impl Show {
 /// Refuses flags that nothing of a run of this task is drawn by.
 fn check_flags(show: &flags::Show, task: TaskKind) -> Result<()> {
     use TaskKind::{Align, Caption, Image, Language, Text, Vqa};
-    let flags: [(&str, bool, &[TaskKind]); 7] = [
+    let flags: [(&str, bool, &[TaskKind]); 8] = [
         ("text", show.text.is_some(), &[Text, Language, Vqa, Align]),
+        ("method", show.method.is_some(), &[Text]),
         ("label", show.label.is_some(), &[Text, Image]),
         ("word", show.word.is_some(), &[Language]),
         ("layer", show.layer.is_some(), &[Language, Image]),

@@ -112,12 +112,19 @@ fn from_captions_to_captions() {
         &["--length", "5"][..],
         &["--stop", "go"],
         &["--among", "photos"],
+        &["--top", "3"],
         &["--explain"],
         &["--int8"],
     ] {
         let said = desk.unfold(&[&["run", "run", down], flags].concat());
         said.ended(2).complained(&[flags[0], "`caption`"]);
     }
+    let folder = desk.unfold(&["run", "run", "photos#00?.bmp"]).ended(2);
+    assert_eq!(folder.out.lines().count(), 9, "{folder:?}");
+    folder.complained(&["000.bmp"]);
+    desk.unfold(&["show", "run", "--picture", down, "--method", "occlusion"])
+        .ended(2)
+        .complained(&["--method", "`caption`"]);
     let eval = desk
         .unfold(&["eval", "run", "photos", "--json"])
         .ended(0)
@@ -208,6 +215,31 @@ fn a_trained_network_sees_for_another() {
             "{run}: other bits from the cache"
         );
     }
+    // It brings its own layers and form of pictures: a recipe may say the same, or nothing.
+    for (setting, parts) in [
+        (
+            "encoder.network.kind=resnet9",
+            ["encoder.network", "is another network"],
+        ),
+        (
+            "encoder.input.size=[16,16]",
+            ["encoder.input.size", "not [12, 12]"],
+        ),
+    ] {
+        let flags = line(describe, &["--set", setting, "--out", "never"]);
+        desk.unfold(&flags).ended(2).complained(&parts);
+    }
+    let same = [
+        "--set",
+        "encoder.network.channels=[6,8]",
+        "--set",
+        "train.epochs=1",
+        "--out",
+        "same",
+    ];
+    desk.unfold(&line(describe, &same)).ended(0);
+    let ask = "train vqa photos --from classes --set train.epochs=1 --out asked --set encoder.cache=\"asked-cache\"";
+    desk.unfold(&line(ask, &[])).ended(0);
     // A grid for attention, a vector for all others.
     assert_eq!(std::fs::read_dir(desk.path("seen")).unwrap().count(), 2);
     let drawn = desk.unfold(&[
@@ -335,6 +367,16 @@ fn from_questions_to_answers() {
         "Do they go down?",
     ]);
     assert!(drawn.ended(0).out.contains("answer.svg"));
+    let scene = [
+        "run",
+        "run",
+        "builtin:scenes#test-0001.bmp",
+        "Do they go down?",
+        down,
+        "Do they go down?",
+    ];
+    let said = desk.unfold(&scene).ended(0).out;
+    assert_eq!(said.lines().count(), 2, "{said}");
 
     let kinds = [
         ("attention", 0.9, 1.0),
@@ -352,6 +394,17 @@ fn from_questions_to_answers() {
         let accuracy = report["accuracy"].as_f64().unwrap();
         assert!((least..=most).contains(&accuracy), "{kind}: {report}");
     }
+    let show = [
+        "show",
+        "language",
+        "--picture",
+        down,
+        "--text",
+        "Do they go down?",
+    ];
+    desk.unfold(&show)
+        .ended(2)
+        .complained(&["does not look at pictures"]);
 }
 
 /// Stripes that go one way are a counter-example to what is said of stripes that go the other.
@@ -505,6 +558,9 @@ fn pictures_are_found_by_sentences_and_sentences_by_pictures() {
     run(&["none.jpg"]).ended(2).complained(&["no such picture"]);
     let flags = ["run", "run", "stripes down"];
     desk.unfold(&flags).ended(2).complained(&["--among"]);
+    desk.unfold(&[&flags[..], &["--top", "3"]].concat())
+        .ended(2)
+        .complained(&["--top 3: nothing is looked for", "--among DATA"]);
     let shown = ["show", "run", "alignment", "--picture", down];
     desk.unfold(&shown).ended(2).complained(&["no sentence"]);
     let sentence = ["--text", "Bright stripes go down."];

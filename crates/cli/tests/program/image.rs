@@ -109,6 +109,7 @@ fn from_a_folder_to_answers_and_pictures() {
         .unfold_reading(&["run", "run"], b"stripes/across/03.bmp\n")
         .ended(0);
     assert!(typed.out.contains("\tacross\t"), "{}", typed.out);
+    folders_and_archives(&desk);
 
     let summary = desk.unfold(&["show", "run", "summary"]).ended(0).out;
     for part in ["layer", "conv2d", "[12, 12, 6]", "multiply-adds", "all"] {
@@ -185,6 +186,70 @@ fn from_a_folder_to_answers_and_pictures() {
     }
     assert_eq!(report["labels"][1], "vertical");
     assert!(report["accuracy"].as_f64().unwrap() > 0.8, "{report}");
+}
+
+/// A folder, an archive and what a pattern selects there are so many pictures, and each name that is told leads to one alone.
+fn folders_and_archives(desk: &Desk) {
+    let run = |names: &[&str]| desk.unfold(&[&["run", "run"], names].concat());
+    let said = run(&["fresh"]).ended(2);
+    assert_eq!(said.out.lines().count(), 12, "{said:?}");
+    assert!(
+        said.out.starts_with("fresh/across/00.bmp\tacross\t"),
+        "{said:?}"
+    );
+    said.complained(&["fresh, down/empty.png", "the file is empty"]);
+    let said = run(&["fresh#*03.bmp", "stripes/down/07.bmp"]).ended(0).out;
+    let names: Vec<&str> = said
+        .lines()
+        .filter_map(|line| line.split('\t').next())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "fresh/across/03.bmp",
+            "fresh/down/03.bmp",
+            "stripes/down/07.bmp"
+        ]
+    );
+    assert_eq!(run(&names).ended(0).out, said);
+    let scenes = run(&["builtin:scenes#test-000?.bmp"]).ended(0).out;
+    let last = scenes.lines().last().unwrap();
+    let name = last.split('\t').next().unwrap();
+    assert_eq!(
+        (scenes.lines().count(), name),
+        (10, "builtin:scenes#pictures/test-0009.bmp")
+    );
+    assert_eq!(run(&[name]).ended(0).out.trim_end(), last);
+    let show = |name| {
+        [
+            "show",
+            "run",
+            "gradcam",
+            "--out",
+            "looked",
+            "--picture",
+            name,
+        ]
+    };
+    assert!(
+        desk.unfold(&show(name))
+            .ended(0)
+            .out
+            .contains("gradcam.svg")
+    );
+    let several = desk.unfold(&show("fresh")).ended(2);
+    several.complained(&[
+        "one picture is wanted, and there are 12",
+        "'fresh/across/00.bmp'",
+    ]);
+    std::fs::create_dir(desk.path("texts")).unwrap();
+    run(&["texts"])
+        .ended(2)
+        .complained(&["texts: holds no file"]);
+    desk.write("texts/a.txt", "a");
+    run(&["texts"])
+        .ended(2)
+        .complained(&["texts: holds no picture"]);
 }
 
 #[test]

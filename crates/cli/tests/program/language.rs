@@ -162,6 +162,24 @@ fn a_training_that_diverges_is_no_success() {
     assert!(!desk.path("run/model.safetensors").exists());
 }
 
+/// What was best before a training diverged can be used.
+#[test]
+fn a_training_that_diverges_keeps_its_best_model() {
+    let desk = Desk::with_mail();
+    let schedule = "train.schedule={kind = \"step\", every = 10, factor = 1e30}";
+    let train = [
+        "train", "text", "mail.csv", "--out", "run", "-q", "--set", schedule,
+    ];
+    let said = desk.unfold(&[&train[..], &crate::desk::SMALL].concat());
+    said.ended(1).complained(&[
+        "the loss is",
+        "the model of epoch 1, the best before, is kept",
+        "learning rate",
+    ]);
+    let answer = desk.unfold(&["run", "run", "win a free prize"]).ended(0);
+    assert!(answer.out.contains('\t'), "{answer:?}");
+}
+
 #[test]
 fn mistakes_are_named() {
     let desk = trained();

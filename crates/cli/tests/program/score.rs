@@ -66,4 +66,26 @@ fn predictions_that_do_not_fit_are_named() {
     desk.unfold(&["eval", "none.json", "said.csv"])
         .ended(2)
         .complained(&["none.json", "no such file"]);
+    // What is misspelt is named, and so is what is there.
+    desk.write("annotations.json", ANNOTATIONS);
+    desk.write("model.csv", "image,captoin\na.jpg,a dog\nb.jpg,two\n");
+    let found = "no column is called caption (found: `image`, `captoin`)";
+    eval(&[]).complained(&["model.csv", found, "first row: image,caption"]);
+    desk.write("model.json", r#"[{"question_id": 1, "anwser": "yes"}]"#);
+    let told = "no column is called answer (found: `anwser`, `question_id`)";
+    desk.unfold(&["eval", "model.json", "annotations.json"])
+        .ended(2)
+        .complained(&[told, "name them so: question_id, answer"]);
+    desk.write("model.json", r#"[{"question_id": 1, "answer": "yes"}]"#);
+    desk.unfold(&["eval", "model.json", "said.csv"])
+        .ended(2)
+        .complained(&["said.csv", "no column is called question or answer"]);
+    desk.write("model.json", "[]");
+    desk.unfold(&["eval", "model.json", "said.csv"])
+        .ended(2)
+        .complained(&["model.json: it has no rows"]);
+    std::fs::create_dir(desk.path("folder.json")).unwrap();
+    desk.unfold(&["eval", "folder.json", "said.csv"])
+        .ended(2)
+        .complained(&["folder.json: predictions are one file"]);
 }

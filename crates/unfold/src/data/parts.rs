@@ -1,11 +1,51 @@
 //! Names that say to which part of a split a folder or file belongs.
 
+use crate::error::{Error, Result};
+
 /// A part of a split that the data itself gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Part {
     Train,
     Valid,
     Test,
+}
+
+impl Part {
+    pub(super) const ALL: [Part; 3] = [Part::Train, Part::Valid, Part::Test];
+
+    /// What messages call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Part::Train => "training",
+            Part::Valid => "validation",
+            Part::Test => "test",
+        }
+    }
+}
+
+/// Refuses data that gives one of the parts `wanted`, none of whose pictures is there: no other part is made in its place. Of what
+/// is there its part is given, of what is lost also what to call it.
+///
+/// # Errors
+/// Naming the part and the first of its pictures.
+pub(super) fn refuse_lost(
+    data: &str,
+    wanted: &[Part],
+    there: &[Option<Part>],
+    lost: &[(Option<Part>, String)],
+) -> Result<()> {
+    for part in wanted {
+        let first = lost.iter().find(|(of, _)| *of == Some(*part));
+        if let Some((_, first)) = first.filter(|_| !there.contains(&Some(*part))) {
+            let part = part.name();
+            return Err(Error::data(
+                data,
+                format!("no picture of the {part} part can be read (first: {first})"),
+                "fetch or make them again, or take that part out of the data",
+            ));
+        }
+    }
+    Ok(())
 }
 
 const WORDS: [(&str, Part); 3] = [

@@ -29,15 +29,15 @@ pub(crate) enum Predictions {
 /// # Errors
 /// When the file cannot be read, or an id is missing.
 pub(crate) fn read_predictions(path: &Path) -> Result<Predictions> {
-    let dataset = Dataset::open(path, true)?;
-    let Some(lone) = &dataset.lone else {
+    let one_file = || {
         let remedy = "give a JSON, JSON Lines, CSV or TSV file";
-        return Err(Error::data(
-            &dataset.name,
-            "predictions are one file",
-            remedy,
-        ));
+        Error::data(path.display(), "predictions are one file", remedy)
     };
+    if path.is_dir() {
+        return Err(one_file());
+    }
+    let dataset = Dataset::open(path, true)?;
+    let lone = dataset.lone.as_ref().ok_or_else(one_file)?;
     let table = read(dataset.text(lone, "predictions")?)?;
     let predicted = |columns: [&Column; 2]| -> Result<Vec<Predicted>> {
         let rows = cells(&table, columns)?.into_iter();
@@ -51,7 +51,8 @@ pub(crate) fn read_predictions(path: &Path) -> Result<Predictions> {
         })
         .collect()
     };
-    if names(&table, &ANSWER) {
+    let about_questions = names(&table, &NUMBER) && !names(&table, &CAPTION);
+    if names(&table, &ANSWER) || about_questions {
         predicted([&NUMBER, &ANSWER]).map(Predictions::Answers)
     } else {
         predicted([&PICTURE, &CAPTION]).map(Predictions::Captions)

@@ -17,7 +17,7 @@ pub use checkpoint::Checkpoint;
 pub use observer::{EpochEnd, Observer, Progress, Quiet, Stage, Start, Unit};
 pub use run::RunFolder;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::nn::{
     self, Goal, Lookahead, NonMonotone, Optimizer, OptimizerConfig, Params, Pass, Schedule,
     Scheduler,
@@ -226,7 +226,8 @@ pub trait Task: Sync {
 }
 
 /// What a training came to.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Debug)]
+#[must_use = "a training may have diverged"]
 pub struct Outcome {
     /// Steps taken.
     pub steps: usize,
@@ -236,14 +237,27 @@ pub struct Outcome {
     pub best: Option<Evaluation>,
     /// The share of the time of all steps in which they waited for data, since the start or the resumption.
     pub data_wait_share: f64,
+    /// Why it ended before its time, with the best parameters of the epochs before.
+    diverged: Option<Error>,
+}
+
+impl Outcome {
+    /// Ends a training whose best parameters are saved.
+    ///
+    /// # Errors
+    /// When it diverged after them.
+    pub fn ended(self) -> Result<()> {
+        self.diverged.map_or(Ok(()), Err)
+    }
 }
 
 /// Trains `params` on `task`, from the run folder's checkpoint when `resume` is set and there is
-/// one, and leaves the best parameters in `params`.
+/// one, and leaves the best parameters in `params`. Where it diverges after an epoch that was measured, those are still left;
+/// [`Outcome::ended`] then gives the error.
 ///
 /// # Errors
-/// When the loss, a gradient or the validation loss stops being finite, a checkpoint cannot be written or read, or
-/// the observer asks to stop ([`crate::ErrorKind::Interrupted`]; all is saved then).
+/// When the loss, a gradient or the validation loss stops being finite before there is a best epoch, a checkpoint cannot be
+/// written or read, or the observer asks to stop ([`ErrorKind::Interrupted`]; all is saved then).
 pub fn fit<T: Task>(
     task: &T,
     params: &mut Params<f32>,
@@ -281,8 +295,19 @@ pub fn fit<T: Task>(
         }
         run.rewind(training.state.step)?;
     }
-    while training.state.step < total && !training.exhausted() {
-        training.epoch(params, run, observer)?;
+    let mut diverged = None;
+    while diverged.is_none() && training.state.step < total && !training.exhausted() {
+        match (training.epoch(params, run, observer), &training.state.best) {
+            (Err(error), Some(best)) if error.kind() == ErrorKind::Training => {
+                let kept = format!(
+                    "the model of epoch {}, the best before, is kept",
+                    best.epoch
+                );
+                let problem = format!("{}; {kept}", error.problem());
+                diverged = Some(Error::training(error.place(), problem, error.remedy()));
+            }
+            (epoch, _) => epoch?,
+        }
     }
     if let Some(best) = &training.state.best {
         params.values_mut().copy_from_slice(&best.values);
@@ -295,6 +320,7 @@ pub fn fit<T: Task>(
         best_epoch: best.map_or(training.state.step / per_epoch.max(1), |best| best.epoch),
         best: best.map(|best| best.evaluation),
         data_wait_share: training.stepping.wait_share(),
+        diverged,
     })
 }
 
@@ -392,7 +418,7 @@ impl<T: Task> Training<'_, T> {
                 if observer.stop() {
                     self.save(params, run)?;
                     return Err(Error::new(
-                        crate::ErrorKind::Interrupted,
+                        ErrorKind::Interrupted,
                         run.path().display(),
                         format!("stopped after step {} of {}", self.state.step, self.total),
                         "everything is saved; go on with the same command and --resume",

@@ -19,6 +19,46 @@ fn questions(path: &Path) -> unfold::Result<()> {
     read_questions(path, &QuestionSource::default(), 1).map(drop)
 }
 
+/// No other part is made in place of one that the data gives and that is lost.
+#[test]
+fn a_part_whose_pictures_are_lost() {
+    let parts = [
+        ("train", "training"),
+        ("valid", "validation"),
+        ("test", "test"),
+    ];
+    for (part, called) in parts {
+        let folder = folder();
+        pictures(&folder, "images/", 9);
+        for (number, (other, _)) in parts.iter().enumerate() {
+            let numbers = (0..3).map(|n| 3 * number + n + if *other == part { 50 } else { 0 });
+            let names: Vec<String> = numbers.map(|number| format!("{number}.png")).collect();
+            let table = |header: &str, rest: &str| {
+                let rows: String = names
+                    .iter()
+                    .map(|name| format!("{name},{rest}\n"))
+                    .collect();
+                format!("{header}\n{rows}")
+            };
+            write(
+                &folder,
+                &format!("captions-{other}.csv"),
+                table("image,caption", "one"),
+            );
+            let asked = table("image,question,answer", "what is it?,one");
+            write(&folder, &format!("questions-{other}.csv"), asked);
+        }
+        let first = format!("no picture of the {called} part can be read (first: 5");
+        says(captions(folder.path()), folder.path(), &[&first]);
+        says(questions(folder.path()), folder.path(), &[&first]);
+        // Only the test part matters where nothing is learned.
+        let split = read_captions_split(folder.path(), &CaptionSource::default());
+        assert_eq!(split.is_ok(), part != "test", "{part}");
+        let split = read_questions_split(folder.path(), &QuestionSource::default());
+        assert_eq!(split.is_ok(), part != "test", "{part}");
+    }
+}
+
 #[test]
 fn captions_and_pictures_that_have_no_counterpart() {
     let folder = folder();
@@ -145,7 +185,7 @@ fn captions_that_are_unclear_or_not_there() {
         captions(folder.path()),
         folder.path(),
         &[
-            "unclear which columns hold image and caption",
+            "no column is called image or caption (found: ",
             "image,caption",
         ],
     );

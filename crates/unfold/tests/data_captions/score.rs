@@ -134,10 +134,10 @@ fn predictions_that_do_not_fit() {
     says(
         score(&path, &coco),
         &path,
-        &["unclear which columns hold image and caption"],
+        &["no column is called image or caption (found: "],
     );
     put("[]");
-    says(score(&path, &coco), &path, &["unclear which columns"]);
+    says(score(&path, &coco), &path, &["it has no rows"]);
     put("{]");
     says(score(&path, &coco), &path, &["results.json, line 1"]);
     put("[{\"question_id\": \"x\", \"answer\": \"y\"}]");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use unfold::data::{PictureSource, read_pictures};
+use unfold::data::{PictureSource, read_pictures, read_pictures_split};
 
 use crate::data_support::{REFERENCE, folder, gzip, write};
 use crate::{coloured, labels_of, read, refused};
@@ -111,6 +111,35 @@ fn tables_that_name_what_is_not_there() {
         error.contains("no column `fil` for the picture") && error.contains("did you mean `file`?"),
         "{error}"
     );
+}
+
+/// No other part is made in place of one that the data gives and that is lost.
+#[test]
+fn a_part_without_a_picture_is_refused() {
+    let rows = |folder: &str| {
+        let row = |n: usize| format!("{folder}/{n}.jpg,{}\n", ["a", "b"][n % 2]);
+        "path,label\n".to_owned() + &(0..8).map(row).collect::<String>()
+    };
+    for (part, called) in [
+        ("train", "training"),
+        ("valid", "validation"),
+        ("test", "test"),
+    ] {
+        let folder = folder();
+        for n in 0..8 {
+            write(&folder, &format!("there/{n}.jpg"), coloured(n));
+        }
+        for other in ["train", "valid", "test"] {
+            let pictures = if other == part { "gone" } else { "there" };
+            write(&folder, &format!("{other}.csv"), rows(pictures));
+        }
+        let told = format!("no picture of the {called} part can be read (first: ");
+        refused(folder.path(), &[&told, "gone/0.jpg: there is no such file"]);
+        // Only the test part matters where nothing is learned.
+        let labels = ["a".to_owned(), "b".to_owned()];
+        let split = read_pictures_split(folder.path(), &PictureSource::default(), &labels);
+        assert_eq!(split.is_ok(), part != "test", "{part}");
+    }
 }
 
 #[test]

@@ -248,14 +248,24 @@ fn a_file_that_does_not_fit_is_refused() {
             "{error}"
         );
     }
-    let half = [0u8; 12];
-    let view = TensorView::new(Dtype::F16, vec![6], &half).unwrap();
-    let only = safetensors::serialize([("conv1.bias", view)], None::<HashMap<String, String>>);
-    std::fs::write(&path, only.unwrap()).unwrap();
+    // 1, -2 and the smallest one above 0 in halves, 1 and -2 in bfloat16; whole numbers are refused.
+    let tensor = |dtype, count, bytes| TensorView::new(dtype, vec![count], bytes).unwrap();
+    let tensors = [
+        (
+            "half",
+            tensor(Dtype::F16, 3, &[0x00, 0x3c, 0x00, 0xc0, 0x01, 0x00]),
+        ),
+        ("bf16", tensor(Dtype::BF16, 2, &[0x80, 0x3f, 0x00, 0xc0])),
+        ("whole", tensor(Dtype::I32, 1, &[0; 4])),
+    ];
+    let file = safetensors::serialize(tensors, None::<HashMap<String, String>>);
+    std::fs::write(&path, file.unwrap()).unwrap();
     let mut file = unfold::tensors::Foreign::open(&path).unwrap();
-    let error = file.read("conv1.bias").unwrap_err().to_string();
+    assert_eq!(file.read("half").unwrap(), [1.0, -2.0, 2f32.powi(-24)]);
+    assert_eq!(file.read("bf16").unwrap(), [1.0, -2.0]);
+    let error = file.read("whole").unwrap_err().to_string();
     assert!(
-        error.contains("tensor `conv1.bias` is F16, expected F32\n  store it in 32 bits"),
+        error.contains("tensor `whole` is I32, expected F32, F16 or BF16\n  store it in 32 bits"),
         "{error}"
     );
     assert!(file.read("conv2.bias").is_err());

@@ -11,6 +11,7 @@ use unfold::tasks::vqa::VqaModel;
 
 use super::photograph::{heated, photograph};
 use crate::commands::{find, see};
+use crate::failure::unusable;
 use crate::pictures::bars;
 use crate::pictures::canvas::{Canvas, Rect};
 use crate::pictures::colour::sequential;
@@ -69,12 +70,16 @@ pub(super) fn caption(run: &Path, file: &Path) -> Result<Canvas> {
 /// A picture with the answers to a question and, for models that look, where they looked.
 pub(super) fn answer(run: &Path, file: &Path, question: &str) -> Result<Canvas> {
     let model = VqaModel::load(run)?;
+    let Some(form) = model.form() else {
+        let run = run.display();
+        let problem =
+            format!("{run}: the model does not look at pictures, so there is nothing to draw");
+        let remedy = format!("ask it alone: unfold run {run} 'a question'");
+        return Err(unusable(problem, remedy));
+    };
     let pixels = see::read(&file.display().to_string())?;
     let reply = model.ask(Some(&pixels), question)?;
-    let fitted = match model.form() {
-        Some(form) => form.apply(&pixels),
-        None => pixels,
-    };
+    let fitted = form.apply(&pixels);
     let mut tiles = vec![Tile::plain(photograph(&fitted))];
     if let Some(heat) = &reply.looked {
         tiles.push(place(&fitted, "where it looked", heat));

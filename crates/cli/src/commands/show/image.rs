@@ -347,7 +347,7 @@ fn mistakes(model: &ImageModel, data: &str) -> Result<Canvas> {
         Tile {
             raster: photograph(&mistake.picture),
             captions: vec![
-                see::name(Path::new(&mistake.place)),
+                called(&mistake.place),
                 format!("is {}", mistake.truth),
                 format!("“{label}” {}", percent(f64::from(*probability))),
             ],
@@ -369,4 +369,26 @@ fn mistakes(model: &ImageModel, data: &str) -> Result<Canvas> {
         _ => format!("all {} in {of}, the surest first", count(wrong as u64)),
     };
     Ok(mosaic::draw("Mistakes", &about, &[section]))
+}
+
+/// What a picture at a place in data is called: by its file, or by its number in a file of many.
+fn called(place: &str) -> String {
+    let inside = place.rsplit_once(", ").map_or(place, |(_, inside)| inside);
+    see::name(Path::new(inside))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::called;
+
+    #[test]
+    fn pictures_are_told_from_each_other() {
+        for (place, name) in [
+            ("flowers, rose/07.bmp", "07.bmp"),
+            ("mnist, t10k-images-idx3-ubyte, picture 4", "picture 4"),
+            ("hub, data/test-0.parquet, row 12", "row 12"),
+        ] {
+            assert_eq!(called(place), name);
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::layout::{Described, collect, has_captions};
 use super::source::CaptionSource;
 use crate::data::dataset::{Dataset, Gallery, Shared, manifest, measured, share, tally};
-use crate::data::parts::Part;
+use crate::data::parts::{self, Part};
 use crate::data::pictures::{Damage, PictureSet, note_damage};
 use crate::error::{Error, Result};
 use crate::random::Key;
@@ -50,6 +50,7 @@ pub struct CaptionData {
 /// When the data cannot be read or cannot be used for training; the message says what to do.
 pub fn read_captions(path: &Path, source: &CaptionSource, seed: u64) -> Result<CaptionData> {
     let mut collection = Collection::open(path, source, false)?;
+    collection.refuse_lost(&Part::ALL)?;
     let Shared { train, valid, test } = collection.share(seed)?;
     Ok(CaptionData {
         train: collection.set(&train),
@@ -70,6 +71,7 @@ pub fn read_captions_split(
     source: &CaptionSource,
 ) -> Result<(CaptionSet, Vec<String>)> {
     let mut collection = Collection::open(path, source, false)?;
+    collection.refuse_lost(&[Part::Test])?;
     let parts: Vec<_> = collection.items.iter().map(|item| item.part).collect();
     let items = measured(&parts, || {
         let seed = collection.source.seed;
@@ -108,6 +110,8 @@ struct Collection {
     items: Vec<Item>,
     notes: Vec<String>,
     damaged: Vec<Damage>,
+    /// What has no picture that is there: its part, and what it calls the picture.
+    lost: Vec<(Option<Part>, String)>,
 }
 
 impl Collection {
@@ -152,6 +156,7 @@ impl Collection {
             items: Vec::new(),
             notes,
             damaged: Vec::new(),
+            lost: Vec::new(),
         };
         collection.add(all, bare)?;
         if bare {
@@ -183,7 +188,10 @@ impl Collection {
                 captions,
                 ..
             } = described;
-            let Some(picture) = picture else { continue };
+            let Some(picture) = picture else {
+                self.lost.push((part, name));
+                continue;
+            };
             used[picture] = true;
             if split && part.is_none() && !bare {
                 outside.push(name);
@@ -243,6 +251,12 @@ impl Collection {
                 captions: Vec::new(),
             });
         }
+    }
+
+    /// Of the parts `wanted` that the data gives, some picture must be there.
+    fn refuse_lost(&self, wanted: &[Part]) -> Result<()> {
+        let there: Vec<_> = self.items.iter().map(|item| item.part).collect();
+        parts::refuse_lost(&self.name, wanted, &there, &self.lost)
     }
 
     fn share(&mut self, seed: u64) -> Result<Shared> {

@@ -1,5 +1,6 @@
 //! Tables about pictures: which column holds what.
 
+use crate::data::classes;
 use crate::data::delimited::{read_csv, read_tsv};
 use crate::data::encoding::Charset;
 use crate::data::files::File;
@@ -167,19 +168,39 @@ fn columns<const N: usize>(table: &Table, wanted: &[&Column; N]) -> Result<Colum
     };
     let places: Vec<usize> = wanted.iter().filter_map(place).collect();
     let distinct = (1..places.len()).all(|i| !places[..i].contains(&places[i]));
+    // A first row that names one column is a header.
+    if table.columns.is_none() && places.is_empty() && first.len() == N {
+        let of = std::array::from_fn(|column| column);
+        return Ok(Columns { of, first: 0 });
+    }
     if let Ok(of) = places.try_into()
         && distinct
     {
         let first = usize::from(table.columns.is_none());
         return Ok(Columns { of, first });
     }
-    if table.columns.is_none() && first.len() == N {
-        let of = std::array::from_fn(|column| column);
-        return Ok(Columns { of, first: 0 });
+    if table.rows.is_empty() {
+        let remedy = "fetch or write the file again";
+        return Err(Error::data(&table.place, "it has no rows", remedy));
     }
-    let what: Vec<&str> = wanted.iter().map(|column| column.what).collect();
-    let problem = format!("it is unclear which columns hold {}", what.join(" and "));
-    let remedy = format!("name them in the first row: {}", what.join(","));
+    let what = |columns: &[&&Column], between: &str| {
+        let what: Vec<&str> = columns.iter().map(|column| column.what).collect();
+        what.join(between)
+    };
+    let all: Vec<&&Column> = wanted.iter().collect();
+    let missing: Vec<&&Column> = wanted.iter().filter(|c| place(c).is_none()).collect();
+    let problem = match &missing[..] {
+        [] => format!("it is unclear which columns hold {}", what(&all, " and ")),
+        missing => format!(
+            "no column is called {} (found: {})",
+            what(missing, " or "),
+            classes::list(named)
+        ),
+    };
+    let remedy = match &table.columns {
+        Some(_) => format!("name them so: {}", what(&all, ", ")),
+        None => format!("name them in the first row: {}", what(&all, ",")),
+    };
     Err(Error::data(&table.place, problem, remedy))
 }
 

@@ -21,6 +21,8 @@ pub struct PictureFiles {
     damaged: Vec<Damage>,
     /// Of the pictures, then of what is damaged.
     names: Names,
+    /// Whether there is one file, and no folder or archive.
+    single: bool,
 }
 
 /// What a name leads to.
@@ -39,8 +41,8 @@ pub(in crate::data) fn is_picture(store: &Store, file: &File<Place>) -> bool {
 }
 
 impl PictureFiles {
-    /// Finds the pictures in a folder or an archive; `only` selects files by a pattern with `*` and `?`. An archive that
-    /// is not packed is read in place.
+    /// Finds the pictures in a folder or an archive; `only`, or what follows a `#`, selects files by a pattern with `*` and `?`. An
+    /// archive that is not packed is read in place.
     ///
     /// # Errors
     /// When it cannot be read, or holds no picture.
@@ -93,6 +95,7 @@ impl PictureFiles {
             },
             damaged,
             names,
+            single: files.single,
         })
     }
 
@@ -112,6 +115,19 @@ impl PictureFiles {
     /// When there is no such picture.
     pub fn path(&self, picture: usize) -> &str {
         &self.set.entries[picture].name
+    }
+
+    /// What leads to a picture alone, also for [`open`](Self::open): its path, or that of the archive, `#`, and the path in there.
+    ///
+    /// # Panics
+    /// When there is no such picture.
+    pub fn address(&self, picture: usize) -> String {
+        let (data, path) = (&*self.set.data, self.path(picture));
+        match Path::new(data) {
+            _ if self.single => data.to_owned(),
+            folder if folder.is_dir() => folder.join(path).display().to_string(),
+            _ => format!("{data}#{path}"),
+        }
     }
 
     /// The number of the picture that is called `name`: the one at that path, else the one whose path ends so; its ending
@@ -135,8 +151,13 @@ impl PictureFiles {
         }
     }
 
+    /// Whether there is one file, and no folder or archive.
+    pub fn is_single(&self) -> bool {
+        self.single
+    }
+
     /// What should be a picture but is none.
-    pub(in crate::data) fn damaged(&self) -> &[Damage] {
+    pub fn damaged(&self) -> &[Damage] {
         &self.damaged
     }
 

@@ -29,7 +29,8 @@ pub(super) struct Collection {
     pub(super) store: Store,
     pub(super) found: Vec<Found>,
     pub(super) notes: Vec<String>,
-    pub(super) damaged: Vec<Damage>,
+    /// With the part of the split that it would be in.
+    pub(super) damaged: Vec<(Option<Part>, Damage)>,
 }
 
 /// Finds the pictures of DATA, in whatever layout it is.
@@ -98,7 +99,7 @@ fn class_folders(files: Files<Place>, tree: &Tree) -> Result<Collection> {
                 name: file.path.clone(),
                 content: Content::Encoded(file.bytes.clone()),
             }),
-            Kind::Damaged(problem) => damaged.push(damage(&files.name, file, problem)),
+            Kind::Damaged(problem) => damaged.push((part, damage(&files.name, file, problem))),
             Kind::Unread => unread.push(file.path.as_str()),
             Kind::Other => other.push(file.path.as_str()),
         }
@@ -110,7 +111,8 @@ fn class_folders(files: Files<Place>, tree: &Tree) -> Result<Collection> {
         "in formats that are not read (those are JPEG, PNG, WebP, BMP and GIF)",
     ));
     if found.is_empty() {
-        let first = damaged.first().map(|damage| format!(" (first: {damage})"));
+        let first = damaged.first();
+        let first = first.map(|(_, damage)| format!(" (first: {damage})"));
         return Err(Error::data(
             &files.name,
             format!(

@@ -7,7 +7,7 @@ use super::layout::{Collection, Found, collect};
 use super::set::{Damage, Entry, PictureSet, note_damage};
 use super::source::PictureSource;
 use crate::data::classes;
-use crate::data::parts::Part;
+use crate::data::parts::{self, Part};
 use crate::data::split::Parts;
 use crate::error::{Error, Result};
 use crate::random::Key;
@@ -41,13 +41,14 @@ pub struct PictureData {
 /// When the data cannot be read or cannot be used for training; the message says what to do.
 pub fn read_pictures(path: &Path, source: &PictureSource, seed: u64) -> Result<PictureData> {
     let source = source.resolved(path);
+    let (collection, damaged) = open(path, &source, &Part::ALL)?;
     let Collection {
         name,
         store,
         found,
         mut notes,
-        damaged,
-    } = open(path, &source)?;
+        ..
+    } = collection;
     let labelled: Vec<(Option<Part>, &str)> = found
         .iter()
         .map(|found| (found.part, found.label.as_str()))
@@ -102,13 +103,14 @@ pub fn read_pictures_split(
     labels: &[String],
 ) -> Result<PictureSplit> {
     let source = source.resolved(path);
+    let (collection, damaged) = open(path, &source, &[Part::Test])?;
     let Collection {
         name,
         store,
         mut found,
         notes,
-        damaged,
-    } = open(path, &source)?;
+        ..
+    } = collection;
     if found.iter().any(|found| found.part == Some(Part::Test)) {
         found.retain(|found| found.part == Some(Part::Test));
     }
@@ -148,9 +150,18 @@ fn entry(found: Found, label: usize) -> Entry {
     }
 }
 
-fn open(path: &Path, source: &PictureSource) -> Result<Collection> {
+/// What DATA holds, and what is damaged there. Of the parts `wanted` that DATA gives, some picture must be there.
+fn open(path: &Path, source: &PictureSource, wanted: &[Part]) -> Result<(Collection, Vec<Damage>)> {
     source.check()?;
     let mut collection = collect(path, source)?;
-    note_damage(&collection.damaged, source.strict, &mut collection.notes)?;
-    Ok(collection)
+    let there: Vec<_> = collection.found.iter().map(|found| found.part).collect();
+    let lost = collection.damaged.iter();
+    let lost: Vec<_> = lost
+        .map(|(part, damage)| (*part, damage.to_string()))
+        .collect();
+    parts::refuse_lost(&collection.name, wanted, &there, &lost)?;
+    let damaged = std::mem::take(&mut collection.damaged).into_iter();
+    let damaged: Vec<Damage> = damaged.map(|(_, damage)| damage).collect();
+    note_damage(&damaged, source.strict, &mut collection.notes)?;
+    Ok((collection, damaged))
 }

@@ -104,13 +104,13 @@ pub(super) fn read(
             Kind::Damaged(problem) => problem,
             Kind::Unread | Kind::Other => "it is no JPEG, PNG, WebP, BMP or GIF file",
         };
-        damaged.push(Damage {
-            place: format!("{name}, {}", row.name),
-            problem: problem.to_owned(),
-        });
+        let place = format!("{name}, {}", row.name);
+        let problem = problem.to_owned();
+        damaged.push((row.part, Damage { place, problem }));
     }
     if found.is_empty() {
-        let first = damaged.first().map(|damage| format!(" (first: {damage})"));
+        let first = damaged.first();
+        let first = first.map(|(_, damage)| format!(" (first: {damage})"));
         return Err(Error::data(
             name,
             format!(

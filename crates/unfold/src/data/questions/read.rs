@@ -6,7 +6,7 @@ use std::path::Path;
 use super::layout::{Asked, collect};
 use super::source::QuestionSource;
 use crate::data::dataset::{Dataset, Gallery, Shared, manifest, measured, share, tally};
-use crate::data::parts::Part;
+use crate::data::parts::{self, Part};
 use crate::data::pictures::{Damage, PictureSet, note_damage};
 use crate::error::{Error, Result};
 use crate::random::Key;
@@ -81,6 +81,7 @@ pub struct QuestionData {
 /// When the data cannot be read or cannot be used for training; the message says what to do.
 pub fn read_questions(path: &Path, source: &QuestionSource, seed: u64) -> Result<QuestionData> {
     let mut collection = Collection::open(path, source)?;
+    collection.refuse_lost(&Part::ALL)?;
     let Shared { train, valid, test } = collection.share(seed)?;
     Ok(QuestionData {
         train: collection.set(&train),
@@ -101,6 +102,7 @@ pub fn read_questions_split(
     source: &QuestionSource,
 ) -> Result<(QuestionSet, Vec<String>)> {
     let mut collection = Collection::open(path, source)?;
+    collection.refuse_lost(&[Part::Test])?;
     let parts: Vec<_> = collection.items.iter().map(|item| item.part).collect();
     let items = measured(&parts, || {
         let seed = collection.source.seed;
@@ -128,6 +130,8 @@ struct Collection {
     items: Vec<Item>,
     notes: Vec<String>,
     damaged: Vec<Damage>,
+    /// What has no picture that is there: its part, and what it calls the picture.
+    lost: Vec<(Option<Part>, String)>,
 }
 
 impl Collection {
@@ -152,6 +156,7 @@ impl Collection {
             items: Vec::new(),
             notes,
             damaged: Vec::new(),
+            lost: Vec::new(),
         };
         collection.add(all)?;
         Ok(collection)
@@ -188,6 +193,8 @@ impl Collection {
         let (mut outside, mut groups) = (Vec::new(), HashMap::new());
         for (asked, picture) in all.into_iter().zip(pictures) {
             if self.gallery.is_some() && picture.is_none() {
+                let name = asked.picture.clone().unwrap_or_else(|| asked.name());
+                self.lost.push((asked.part, name));
                 continue;
             }
             if split && asked.part.is_none() {
@@ -214,6 +221,12 @@ impl Collection {
             return Err(Error::data(&self.name, problem, remedy));
         }
         Ok(())
+    }
+
+    /// Of the parts `wanted` that the data gives, some picture must be there.
+    fn refuse_lost(&self, wanted: &[Part]) -> Result<()> {
+        let there: Vec<_> = self.items.iter().map(|item| item.part).collect();
+        parts::refuse_lost(&self.name, wanted, &there, &self.lost)
     }
 
     fn share(&mut self, seed: u64) -> Result<Shared> {

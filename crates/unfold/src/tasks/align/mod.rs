@@ -51,6 +51,7 @@ pub fn train(
     let mut params = Params::new(recipe.seed);
     let encoder = Encoder::begin(
         &recipe.encoder,
+        &AlignRecipe::default().encoder.network,
         Features::Grid,
         &collection.train.pictures,
         recipe.seed,
@@ -113,7 +114,7 @@ pub fn train(
         epochs: recipe.train.epochs,
         notes,
     });
-    train::fit(
+    let outcome = train::fit(
         &training,
         &mut params,
         &recipe.train,
@@ -125,6 +126,7 @@ pub fn train(
     let Training { train, .. } = training;
     model.params = params;
     model.save(&folder.model())?;
+    outcome.ended()?;
     let report = match test {
         Some(test) => model.report(test, "test", began, observer)?,
         None => model.report(train, "train", began, observer)?,

@@ -47,6 +47,7 @@ pub fn train(
     let mut params = Params::new(recipe.seed);
     let encoder = Encoder::begin(
         &recipe.encoder,
+        &CaptionRecipe::default().encoder.network,
         recipe.model.features(),
         &collection.train.pictures,
         recipe.seed,
@@ -111,7 +112,7 @@ pub fn train(
         epochs: recipe.train.epochs,
         notes,
     });
-    train::fit(
+    let outcome = train::fit(
         &training,
         &mut params,
         &recipe.train,
@@ -123,6 +124,7 @@ pub fn train(
     let Training { train, .. } = training;
     model.params = params;
     model.save(&folder.model())?;
+    outcome.ended()?;
     let report = match &test {
         Some(test) => model.report(test, "test", began, observer)?,
         None => model.report(&train, "train", began, observer)?,

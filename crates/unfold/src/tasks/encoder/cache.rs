@@ -9,9 +9,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{BufReader, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
+use half::bf16;
 use serde::Deserialize;
 
-use super::bf16;
 use crate::data::read_at;
 use crate::error::{Error, Result};
 
@@ -128,7 +128,7 @@ impl Cache {
         record.extend(digest.to_le_bytes());
         record.extend([0; 4]);
         for &x in features {
-            record.extend(bf16::narrow(x).to_le_bytes());
+            record.extend(bf16::from_f32(x).to_le_bytes());
         }
         let sum = checksum(&record);
         record[16..BEFORE].copy_from_slice(&sum.to_le_bytes());
@@ -164,7 +164,7 @@ impl Cache {
         }
         let pairs = record[BEFORE..].chunks_exact(2);
         for (x, pair) in features.iter_mut().zip(pairs) {
-            *x = bf16::wide(u16::from_le_bytes([pair[0], pair[1]]));
+            *x = bf16::from_le_bytes([pair[0], pair[1]]).to_f32();
         }
         Ok(())
     }

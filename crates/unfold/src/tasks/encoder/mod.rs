@@ -3,20 +3,20 @@
 //! An encoder that learns is part of the task's parameters. One that does not has its own, and what it makes of pictures is
 //! computed once and kept in a file. A gallery hands out either the pictures or their features.
 
-mod bf16;
 mod cache;
 mod config;
 mod gallery;
 
 use std::path::{Path, PathBuf};
 
+use half::bf16;
 use serde::{Deserialize, Serialize};
 
 pub use config::{EncoderConfig, Features};
 pub(super) use gallery::{Gallery, Sight, by_picture, each_once};
 
 use super::files::{hash, mix};
-use super::image::ImageModel;
+use super::image::{ImageModel, ModelConfig};
 use crate::data::{Album, AlbumConfig, AugmentConfig, Normalise, Picture, PictureForm, PictureSet};
 use crate::error::{Error, Result};
 use crate::nn::network::{FrozenNetwork, LayerConfig, Network, Outline, without_head};
@@ -78,12 +78,14 @@ pub(super) struct Looker<'e> {
 }
 
 impl Encoder {
-    /// The encoder that a recipe asks for. Where it learns, its parameters are added to `params`.
+    /// The encoder that a recipe asks for, where one that names no network gets the `usual` one. Where it learns, its parameters
+    /// are added to `params`.
     ///
     /// # Errors
-    /// When what it is to begin with cannot be read, or the network does not fit the pictures.
+    /// When what it is to begin with cannot be read or is not what the recipe says, or the network does not fit the pictures.
     pub(super) fn begin(
         config: &EncoderConfig,
+        usual: &ModelConfig,
         features: Features,
         pictures: &PictureSet,
         seed: u64,
@@ -91,7 +93,7 @@ impl Encoder {
     ) -> Result<Encoder> {
         let (card, trained) = match &config.from {
             Some(path) => {
-                let model = ImageModel::to_begin_with(path, &config.network, &config.input)?;
+                let model = ImageModel::to_see_with(path, &config.network, usual, &config.input)?;
                 let card = EncoderCard {
                     form: model.form().clone(),
                     normalise: model.normalise().clone(),
@@ -306,7 +308,7 @@ impl Looker<'_> {
     /// the cache holds them.
     fn features(&self, pixels: &Tensor) -> Tensor {
         let y = self.encoder.shaped(self.network.forward(pixels));
-        let rounded = y.data().iter().map(|&x| bf16::wide(bf16::narrow(x)));
+        let rounded = y.data().iter().map(|&x| bf16::from_f32(x).to_f32());
         Tensor::from_vec(rounded.collect(), y.dims())
     }
 

@@ -171,8 +171,10 @@ pub fn train(
     drop(training);
     model.params = params;
     model.save(&folder.model())?;
+    let data_wait_share = Some(outcome.data_wait_share);
+    outcome.ended()?;
     let report = ImageReport {
-        data_wait_share: Some(outcome.data_wait_share),
+        data_wait_share,
         ..model.report(&measured, split, began, observer)?
     };
     folder.log("report", &report)?;

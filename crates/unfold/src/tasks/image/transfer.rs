@@ -36,49 +36,54 @@ impl Start {
     /// # Errors
     /// When the recipe says otherwise.
     pub(super) fn resolve(&self, recipe: &ImageRecipe) -> Result<ImageRecipe> {
+        self.check_input(&recipe.input, "")?;
         let form = self.form(&recipe.input);
-        let InputConfig {
-            size,
-            channels,
-            fit,
-        } = recipe.input;
-        let taken = [form.height, form.width];
-        if let Some(size) = size.filter(|size| *size != taken) {
-            return Err(decided(
-                "input.size",
-                format!("is {size:?}"),
-                format!("{taken:?}"),
-            ));
-        }
-        if let Some(channels) = channels.filter(|channels| *channels != form.channels) {
-            let problem = format!("is {channels}");
-            return Err(decided(
-                "input.channels",
-                problem,
-                form.channels.to_string(),
-            ));
-        }
-        if fit != Fit::default() && fit != form.fit {
-            let problem = format!("is {fit:?}").to_lowercase();
-            return Err(decided(
-                "input.fit",
-                problem,
-                format!("{:?}", form.fit).to_lowercase(),
-            ));
-        }
         let model = match self {
-            Start::Model(model) => model.kind(&recipe.model)?,
+            Start::Model(model) => model.kind(&recipe.model, "model")?,
             Start::PyTorch(_) => recipe.model.clone(),
         };
         Ok(ImageRecipe {
             input: InputConfig {
-                size: Some(taken),
+                size: Some([form.height, form.width]),
                 channels: Some(form.channels),
                 fit: form.fit,
             },
             model,
             ..recipe.clone()
         })
+    }
+
+    /// Refuses a recipe whose `input` says otherwise than the network how it takes pictures. The key stands in `table`.
+    fn check_input(&self, input: &InputConfig, table: &str) -> Result<()> {
+        let form = self.form(input);
+        let InputConfig {
+            size,
+            channels,
+            fit,
+        } = *input;
+        let taken = [form.height, form.width];
+        if let Some(size) = size.filter(|size| *size != taken) {
+            return Err(decided(
+                &format!("{table}input.size"),
+                format!("is {size:?}"),
+                format!("{taken:?}"),
+            ));
+        }
+        if let Some(channels) = channels.filter(|channels| *channels != form.channels) {
+            return Err(decided(
+                &format!("{table}input.channels"),
+                format!("is {channels}"),
+                form.channels.to_string(),
+            ));
+        }
+        if fit != Fit::default() && fit != form.fit {
+            return Err(decided(
+                &format!("{table}input.fit"),
+                format!("is {fit:?}").to_lowercase(),
+                format!("{:?}", form.fit).to_lowercase(),
+            ));
+        }
+        Ok(())
     }
 
     /// The form in which it takes pictures.
@@ -123,7 +128,7 @@ impl Start {
 
 /// The error that a recipe says other than what a network to begin with decides.
 fn decided(key: &str, problem: String, taken: String) -> Error {
-    let remedy = "leave it out: the network and its input come from the model that training begins with (parameters.from, --from)";
+    let remedy = "leave it out: the network and its input come from the model that training begins with (`from`, --from)";
     Error::recipe(key, format!("{problem}, not {taken}"), remedy)
 }
 
@@ -131,8 +136,8 @@ impl ImageModel {
     /// What a recipe says of this network: what `asked` does, if that gives these layers, else the layers.
     ///
     /// # Errors
-    /// When the recipe asks for another network.
-    fn kind(&self, asked: &ModelConfig) -> Result<ModelConfig> {
+    /// When the recipe asks for another network, at `key`.
+    fn kind(&self, asked: &ModelConfig, key: &str) -> Result<ModelConfig> {
         let PictureForm { height, width, .. } = self.card.form;
         let Some(own) = LayersConfig::of(&self.card.layers) else {
             return Err(no_head());
@@ -145,20 +150,31 @@ impl ImageModel {
             true => Ok(ModelConfig::Layers(own)),
             false => {
                 let problem = "is another network".to_owned();
-                Err(decided("model", problem, "that of the model".to_owned()))
+                Err(decided(key, problem, "that of the model".to_owned()))
             }
         }
     }
 
-    /// A trained network to begin with: a run or its model, or PyTorch's weights of the network `kind`, whose last layer is
-    /// then without meaning.
-    pub(in crate::tasks) fn to_begin_with(
+    /// A trained network to see with, of a recipe's table `encoder`: a run or its model, or PyTorch's weights of the network
+    /// `kind`, whose last layer is then without meaning. `usual` is the network where the recipe names none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or the recipe says otherwise of its layers or of how it takes pictures.
+    pub(in crate::tasks) fn to_see_with(
         path: &Path,
         kind: &ModelConfig,
+        usual: &ModelConfig,
         input: &InputConfig,
     ) -> Result<ImageModel> {
-        match Start::read(path)? {
-            Start::Model(model) => Ok(*model),
+        let start = Start::read(path)?;
+        start.check_input(input, "encoder.")?;
+        match start {
+            Start::Model(model) => {
+                if kind != usual {
+                    model.kind(kind, "encoder.network")?;
+                }
+                Ok(*model)
+            }
             Start::PyTorch(path) => {
                 let card = published_card(kind, published_form(input), vec![String::new()]);
                 read(&path, card, Parts::Features)

@@ -83,7 +83,7 @@ pub fn train(
         epochs: recipe.train.epochs,
         notes,
     });
-    train::fit(
+    let outcome = train::fit(
         &training,
         &mut params,
         &recipe.train,
@@ -98,6 +98,7 @@ pub fn train(
     let report = model.report(part.name(), words, began, observer);
     check_nats(report.nats_per_token, part.name())?;
     model.save(&folder.model())?;
+    outcome.ended()?;
     folder.log("report", &report)?;
     Ok(report)
 }

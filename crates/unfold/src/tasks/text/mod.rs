@@ -69,7 +69,7 @@ pub fn train(
         epochs: recipe.train.epochs,
         notes: texts.notes.clone(),
     });
-    train::fit(
+    let outcome = train::fit(
         &training,
         &mut params,
         &recipe.train,
@@ -81,6 +81,7 @@ pub fn train(
     drop(training);
     model.params = params;
     model.save(&folder.model())?;
+    outcome.ended()?;
 
     let (split, examples) = match (&texts.test, &texts.valid) {
         (Some(test), _) => ("test", test),

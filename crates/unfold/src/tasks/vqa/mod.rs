@@ -68,6 +68,7 @@ pub fn train(
         None => None,
         Some(features) => Some(Encoder::begin(
             &recipe.encoder,
+            &VqaRecipe::default().encoder.network,
             features,
             pictures(&train)?,
             recipe.seed,
@@ -196,7 +197,7 @@ pub fn train(
         epochs: recipe.train.epochs,
         notes,
     });
-    train::fit(
+    let outcome = train::fit(
         &training,
         &mut params,
         &recipe.train,
@@ -208,6 +209,7 @@ pub fn train(
     let Training { gallery, .. } = training;
     model.params = params;
     model.save(&folder.model())?;
+    outcome.ended()?;
     let report = match &test {
         Some((gallery, set)) => model.report(set, gallery.as_ref(), "test", began, observer)?,
         None => model.report(&train, gallery.as_ref(), "train", began, observer)?,
