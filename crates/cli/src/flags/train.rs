@@ -183,7 +183,7 @@ const TRAIN_LANGUAGE_EXAMPLES: &str = "\
 DATA
   builtin:moby-dick      a bundled novel
   a file                 plain text, or JSON Lines with a text in each object (--set data.text=FIELD);
-                         may be compressed (gz, xz, zst)
+                         may be compressed (gz, xz, zst), and larger than memory
   a folder or archive    many of them; files named *train*, *valid* and *test* are taken as the split,
                          else the end of the text is held out
 

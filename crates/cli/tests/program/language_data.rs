@@ -60,6 +60,39 @@ fn json_lines() {
 }
 
 #[test]
+fn texts_in_folders_of_any_encoding() {
+    let desk = Desk::new();
+    let text = |file: usize| -> String {
+        let ends = ["\r\n", "\n"][file % 2];
+        let long = " and Käpt’n Ahab".repeat(3000);
+        let lines = lines(40).map(|line| format!("{line} {file}{ends}"));
+        lines.collect::<String>() + &long + ends
+    };
+    for (folder, utf8) in [("given", true), ("encoded", false)] {
+        std::fs::create_dir(desk.path(folder)).unwrap();
+        for file in 0..4 {
+            let text = text(file);
+            let units = text.encode_utf16().flat_map(u16::to_le_bytes);
+            let bytes = match utf8 {
+                true => text.into_bytes(),
+                false => [0xff, 0xfe].into_iter().chain(units).collect(),
+            };
+            std::fs::write(desk.path(&format!("{folder}/{file}.txt")), bytes).unwrap();
+        }
+    }
+    for eos in ["line", "document"] {
+        let eos = format!("data.eos={eos}");
+        let [given, encoded] = ["given", "encoded"].map(|data| {
+            written(&desk, data, &["--set", &eos], "ahab saw");
+            let model = desk.bytes("run/model.safetensors");
+            std::fs::remove_dir_all(desk.path("run")).unwrap();
+            model
+        });
+        assert!(given == encoded, "{eos}");
+    }
+}
+
+#[test]
 fn learned_pieces() {
     let desk = Desk::new();
     desk.write("book.txt", &lines(80).collect::<Vec<_>>().join("\n"));

@@ -11,8 +11,9 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// Texts encoded together.
-const BLOCK: usize = 4096;
+/// Texts, or bytes of them, encoded together.
+const TEXTS: usize = 4096;
+const BYTES: usize = 1 << 24;
 /// The word that the end of a text is.
 const EOS: &str = "<eos>";
 
@@ -41,7 +42,7 @@ impl Codec {
     ) -> Result<Codec> {
         let ends = corpus.ends(ends, config.tokenizer);
         let read: &mut Reader<'_> = &mut |visit| {
-            corpus.visit(CorpusPart::Train, ends, watch, visit)?;
+            corpus.visit(CorpusPart::Train, ends, watch, &mut |text, _| visit(text))?;
             // Choosing words, and above all pieces, among what was read takes a while of its own.
             watch(None);
             Ok(())
@@ -200,23 +201,25 @@ impl Codec {
         watch: &mut Watch<'_>,
     ) -> Result<TokenStream> {
         let mut stream = TokenWriter::default();
-        let mut texts: Vec<String> = Vec::new();
-        let eos = self.eos();
-        let mut flush = |texts: &mut Vec<String>| {
-            let all = concurrent::map(texts, |text| {
+        let mut texts: Vec<(String, bool)> = Vec::new();
+        let mut bytes = 0;
+        let mut flush = |texts: &mut Vec<(String, bool)>| {
+            let all = concurrent::map(texts, |(text, over)| {
                 let mut ids = self.encode(text);
-                ids.extend(eos);
+                ids.extend(self.eos().filter(|_| *over));
                 ids
             });
             texts.clear();
             all.iter().try_for_each(|ids| stream.push(ids))
         };
-        corpus.visit(part, self.ends, watch, &mut |text| {
-            texts.push(text.to_owned());
-            match texts.len() {
-                BLOCK => flush(&mut texts),
-                _ => Ok(()),
+        corpus.visit(part, self.ends, watch, &mut |text, over| {
+            texts.push((text.to_owned(), over));
+            bytes += text.len();
+            if texts.len() < TEXTS && bytes < BYTES {
+                return Ok(());
             }
+            bytes = 0;
+            flush(&mut texts)
         })?;
         flush(&mut texts)?;
         let stream = stream.finish()?;

@@ -2,9 +2,10 @@
 //! guessed once for a whole set, because a single short file gives too little to guess from.
 
 use std::borrow::Cow;
+use std::io::{self, BufRead, Read};
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, WINDOWS_1252};
 
 use super::files::File;
 use crate::error::{Error, Result};
@@ -24,57 +25,23 @@ pub(super) struct Charset {
 impl Charset {
     /// The encoding named in the recipe, or else the one that fits the files.
     pub(super) fn of(files: &[File], named: Option<&str>) -> Result<Charset> {
-        if let Some(name) = named {
-            let encoding = by_name(name).ok_or_else(|| {
-                Error::recipe(
-                    "encoding",
-                    format!("`{name}` is not a known encoding"),
-                    "known are utf-8, latin-1, windows-1252, iso-8859-2, shift_jis, gbk, big5, euc-kr and the \
-                     other names of https://encoding.spec.whatwg.org; leave it out to have it detected",
-                )
-            })?;
+        if let Some(encoding) = named.map(by_name).transpose()? {
             return Ok(Charset {
                 named: Some(encoding),
                 otherwise: encoding,
                 note: None,
             });
         }
-        let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-        let mut looked_at = 0;
-        let mut odd = 0;
+        let mut guess = Guess::default();
         for file in files {
             let marked = Encoding::for_bom(&file.bytes).is_some();
             if marked || looks_binary(&file.bytes) || std::str::from_utf8(&file.bytes).is_ok() {
                 continue;
             }
-            odd += 1;
-            for line in file
-                .bytes
-                .split_inclusive(|&byte| byte == b'\n')
-                .filter(|line| !line.is_ascii())
-            {
-                let room = LOOK_AT - looked_at;
-                let line = &line[..line.len().min(room)];
-                detector.feed(line, false);
-                looked_at += line.len();
-            }
+            let read = guess.look_at(&file.bytes[..]);
+            read.map_err(|error| Error::io(&file.path, "read", &error))?;
         }
-        let otherwise = if odd == 0 {
-            WINDOWS_1252
-        } else {
-            detector.guess(None, Utf8Detection::Deny)
-        };
-        let note = (odd > 0).then(|| {
-            let files = if odd == 1 {
-                "1 file is".to_owned()
-            } else {
-                format!("{odd} files are")
-            };
-            format!(
-                "{files} not UTF-8 and read as {}; say otherwise with `encoding`",
-                otherwise.name()
-            )
-        });
+        let (otherwise, note) = guess.made();
         Ok(Charset {
             named: None,
             otherwise,
@@ -106,20 +73,136 @@ impl Charset {
             Err(error) => {
                 let at = error.valid_up_to();
                 let line = 1 + bytes[..at].iter().filter(|&&byte| byte == b'\n').count();
-                Err(Error::data(
-                    format!("{place}, line {line}, byte {at}"),
-                    format!("byte 0x{:02x} is not valid UTF-8", bytes[at]),
-                    "name the right `encoding`, or leave it out to have it detected",
-                ))
+                Err(not_utf8(place, line as u64, at as u64, bytes[at]))
             }
         }
     }
 }
 
+/// A byte that no text in UTF-8 has there.
+pub(super) fn not_utf8(place: &str, line: u64, at: u64, byte: u8) -> Error {
+    Error::data(
+        format!("{place}, line {line}, byte {at}"),
+        format!("byte 0x{byte:02x} is not valid UTF-8"),
+        "name the right `encoding`, or leave it out to have it detected",
+    )
+}
+
+/// The one encoding of all files of a set that are not UTF-8, guessed.
+pub(super) struct Guess {
+    detector: EncodingDetector,
+    looked_at: usize,
+    files: usize,
+}
+
+impl Default for Guess {
+    fn default() -> Guess {
+        Guess {
+            detector: EncodingDetector::new(Iso2022JpDetection::Deny),
+            looked_at: 0,
+            files: 0,
+        }
+    }
+}
+
+impl Guess {
+    /// Takes a file that is not UTF-8 into account.
+    pub(super) fn look_at(&mut self, mut file: impl BufRead) -> io::Result<()> {
+        self.files += 1;
+        let mut line = Vec::new();
+        while self.looked_at < LOOK_AT {
+            line.clear();
+            let room = (LOOK_AT - self.looked_at) as u64;
+            if file.by_ref().take(room).read_until(b'\n', &mut line)? == 0 {
+                break;
+            }
+            if !line.is_ascii() {
+                self.detector.feed(&line, false);
+                self.looked_at += line.len();
+            }
+        }
+        Ok(())
+    }
+
+    /// The encoding, and a sentence about it where there is such a file.
+    pub(super) fn made(&self) -> (&'static Encoding, Option<String>) {
+        let files = match self.files {
+            0 => return (WINDOWS_1252, None),
+            1 => "1 file is".to_owned(),
+            files => format!("{files} files are"),
+        };
+        let encoding = self.detector.guess(None, Utf8Detection::Deny);
+        let note = format!(
+            "{files} not UTF-8 and read as {}; say otherwise with `encoding`",
+            encoding.name()
+        );
+        (encoding, Some(note))
+    }
+}
+
+/// Text in UTF-8, decoded while it is read.
+pub(super) struct Decoded<R> {
+    encoded: R,
+    decoder: Decoder,
+    /// What is decoded; of it, `told` bytes are out.
+    text: String,
+    told: usize,
+    ended: bool,
+}
+
+impl<R: BufRead> Decoded<R> {
+    /// Of bytes after the mark of their encoding.
+    pub(super) fn new(encoded: R, encoding: &'static Encoding) -> Decoded<R> {
+        Decoded {
+            encoded,
+            decoder: encoding.new_decoder_without_bom_handling(),
+            text: String::with_capacity(1 << 16),
+            told: 0,
+            ended: false,
+        }
+    }
+}
+
+impl<R: BufRead> Read for Decoded<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.told == self.text.len() && !self.ended {
+            self.text.clear();
+            self.told = 0;
+            let bytes = self.encoded.fill_buf()?;
+            let last = bytes.is_empty();
+            let (result, read, _) = self.decoder.decode_to_string(bytes, &mut self.text, last);
+            self.encoded.consume(read);
+            self.ended = last && result == CoderResult::InputEmpty;
+        }
+        let mut rest = &self.text.as_bytes()[self.told..];
+        let read = rest.read(into)?;
+        self.told += read;
+        Ok(read)
+    }
+}
+
+/// What says how a file that begins with `head` is encoded: its own mark, so many bytes of it, else the name that
+/// the recipe gives.
+pub(super) fn declared(
+    head: &[u8],
+    named: Option<&'static Encoding>,
+) -> Option<(&'static Encoding, usize)> {
+    Encoding::for_bom(head).or(named.map(|encoding| (encoding, 0)))
+}
+
 /// The encoding of a name as the web knows it, or as people write it (`latin-1`).
-fn by_name(name: &str) -> Option<&'static Encoding> {
+pub(super) fn by_name(name: &str) -> Result<&'static Encoding> {
     let short = name.replace(['-', '_'], "");
-    Encoding::for_label(name.as_bytes()).or_else(|| Encoding::for_label(short.as_bytes()))
+    let known = Encoding::for_label(name.as_bytes());
+    let known = known.or_else(|| Encoding::for_label(short.as_bytes()));
+    known.ok_or_else(|| {
+        Error::recipe(
+            "encoding",
+            format!("`{name}` is not a known encoding"),
+            "known are utf-8, latin-1, windows-1252, iso-8859-2, shift_jis, gbk, big5, euc-kr and the other names \
+             of https://encoding.spec.whatwg.org; leave it out to have it detected",
+        )
+    })
 }
 
 /// Pictures, programs and the like; UTF-16 with its mark is text.

@@ -175,11 +175,11 @@ impl<T: Keep> Files<T> {
         let (bytes, length) = T::streamed(&mut self.shared, &place, content.take(room + 1))?;
         if length > room {
             let problem = format!("unpacks to more than {} GiB in all", MOST_BYTES >> 30);
-            return Err(Error::data(
-                place,
-                problem,
-                "split it, or select a part with `only`",
-            ));
+            let remedy = match T::IN_PLACE {
+                true => "unpack it to a folder, or select a part with `only`",
+                false => "split it, or select a part with `only`",
+            };
+            return Err(Error::data(place, problem, remedy));
         }
         self.total += length;
         self.push(path, bytes);
@@ -205,7 +205,8 @@ impl<T: Keep> Files<T> {
         if archive::is_zip(&head) {
             return archive::read_zip(self, file);
         }
-        if T::IN_PLACE && !head.is_empty() && archive::is_tar(&head, &self.name) {
+        let plain = !head.is_empty() && !unpack::is_packed(&head);
+        if T::IN_PLACE && plain && archive::is_tar(&head, &self.name) {
             return archive::read_tar_in_place(self, file.into_inner());
         }
         self.read_stream(file, Some(path))

@@ -30,7 +30,9 @@ pub(super) const NAMES: [(&str, Format); 6] = [
     ("lines", Format::Lines),
 ];
 
-/// At most so many lines are looked at to recognise a format.
+/// At most so many bytes, and
+pub(super) const HEAD: usize = 1 << 22;
+/// so many lines, are looked at to recognise a format.
 const LOOK_AT: usize = 5000;
 
 impl Format {
@@ -77,16 +79,16 @@ impl Format {
         Format::by_name(&file.path).or_else(|| Format::by_content(&file.bytes))
     }
 
-    /// Whether a file is a table of rows that nobody reads one after the other: by its name, or as it is
-    /// Parquet, labels its lines as fastText does, or has equally many tabs in each line. JSON Lines may well
+    /// Whether a file, by its first [`HEAD`] bytes, is a table of rows that nobody reads one after the other: by its
+    /// name, or as it is Parquet, labels its lines as fastText does, or has equally many tabs in each line. JSON Lines may well
     /// be running text.
-    pub(super) fn is_table(file: &File) -> bool {
-        if let Some(format) = Format::by_name(&file.path) {
+    pub(super) fn is_table(path: &str, head: &[u8]) -> bool {
+        if let Some(format) = Format::by_name(path) {
             return format != Format::JsonLines;
         }
-        let first = |mark: &[u8]| file.bytes.starts_with(mark);
+        let first = |mark: &[u8]| head.starts_with(mark);
         // Lines that begin with a tab are indented.
-        let tabs = || !first(b"\t") && Format::by_content(&file.bytes) == Some(Format::Tsv);
+        let tabs = || !first(b"\t") && Format::by_content(head) == Some(Format::Tsv);
         first(b"PAR1") || first(b"__label__") || tabs()
     }
 
@@ -94,7 +96,7 @@ impl Format {
         if looks_binary(bytes) || bytes.is_empty() {
             return None;
         }
-        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(1 << 22)]);
+        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(HEAD)]);
         let lines: Vec<&str> = text
             .split('\n')
             .filter(|line| !line.trim().is_empty())

@@ -36,6 +36,7 @@ mod rows;
 mod scenes;
 mod source;
 mod split;
+mod store;
 mod stream;
 mod table;
 mod text;

@@ -8,8 +8,8 @@ use super::read_at::read_at;
 use crate::error::{Error, Result};
 
 /// Numbers kept in memory; more go to a nameless file.
-const IN_MEMORY: usize = 1 << 27;
-/// Numbers written to the file at once.
+const IN_MEMORY: usize = 1 << 24;
+/// Numbers written to the file, or handed out, at once.
 const BLOCK: usize = 1 << 16;
 
 /// The tokens of a text from its first to its last.
@@ -49,6 +49,19 @@ impl TokenStream {
         read_at(file, &mut bytes, 4 * range.start as u64).expect("a temporary file stays readable");
         let number = |bytes: &[u8]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         out.extend(bytes.chunks_exact(4).map(number));
+    }
+
+    /// Hands out all of them from the number `from` on, many at a time.
+    ///
+    /// # Panics
+    /// As [`TokenStream::read`].
+    pub fn visit(&self, from: usize, visit: &mut dyn FnMut(&[u32])) {
+        let mut tokens = Vec::new();
+        for start in (from..self.len).step_by(BLOCK) {
+            tokens.clear();
+            self.read(start..self.len.min(start + BLOCK), &mut tokens);
+            visit(&tokens);
+        }
     }
 }
 
@@ -105,19 +118,16 @@ impl TokenWriter {
 
     fn spill(&mut self) -> Result<()> {
         let stream = &mut self.stream;
-        let bytes: Vec<u8> = stream
-            .memory
-            .iter()
-            .flat_map(|id| id.to_le_bytes())
-            .collect();
-        let written = stream
-            .file
-            .take()
-            .map_or_else(tempfile::tempfile, Ok)
-            .and_then(|mut file| file.write_all(&bytes).map(|()| file));
         let unwritten = |error| Error::io(std::env::temp_dir(), "write", &error);
-        stream.file = Some(written.map_err(unwritten)?);
-        stream.memory.clear();
+        let file = match &mut stream.file {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile().map_err(unwritten)?),
+        };
+        // The room for all that stayed in memory so far is given back.
+        for tokens in std::mem::take(&mut stream.memory).chunks(BLOCK) {
+            let bytes: Vec<u8> = tokens.iter().flat_map(|id| id.to_le_bytes()).collect();
+            file.write_all(&bytes).map_err(unwritten)?;
+        }
         Ok(())
     }
 }
@@ -143,5 +153,8 @@ mod tests {
             disk.read(range, &mut b);
             assert_eq!(a, b);
         }
+        let mut all = Vec::new();
+        disk.visit(5, &mut |tokens| all.extend_from_slice(tokens));
+        assert_eq!(all[..], memory.memory[5..]);
     }
 }

@@ -26,14 +26,24 @@ pub(super) fn unreadable(head: &[u8]) -> Option<&'static str> {
         .map(|(_, name)| *name)
 }
 
+/// How files may be packed that are read.
+const GZIP: &[u8] = b"\x1f\x8b";
+const XZ: &[u8] = b"\xfd7zXZ\0";
+const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
+
+/// Whether a file that begins with `head`, of six bytes or more, is packed so.
+pub(super) fn is_packed(head: &[u8]) -> bool {
+    [GZIP, XZ, ZSTD].iter().any(|mark| head.starts_with(mark))
+}
+
 /// Reads `packed`, unpacking it when it is packed.
 pub(super) fn unpacked<'a>(mut packed: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let head = packed.fill_buf()?;
-    Ok(if head.starts_with(b"\x1f\x8b") {
+    Ok(if head.starts_with(GZIP) {
         Box::new(MultiGzDecoder::new(packed))
-    } else if head.starts_with(b"\xfd7zXZ\0") {
+    } else if head.starts_with(XZ) {
         Box::new(XzReader::new(packed, true))
-    } else if head.starts_with(b"\x28\xb5\x2f\xfd") {
+    } else if head.starts_with(ZSTD) {
         Box::new(Frames {
             frame: Some(Box::new(StreamingDecoder::new(packed).map_err(invalid)?)),
         })

@@ -19,8 +19,9 @@ pub(super) use table::{
 
 use super::files::{File, Files};
 use super::parts::{self, Part};
-use super::pictures::{PictureFiles, Place, is_picture};
+use super::pictures::{PictureFiles, is_picture};
 use super::rows::is_readme;
+use super::store::Place;
 use super::tree::folder_of;
 use super::unpack::{unpacked, without_packing};
 use super::{concurrent, encoding};

@@ -8,9 +8,9 @@ use super::layout::damage;
 use super::names::Names;
 use super::picture::Picture;
 use super::set::{Content, Damage, Entry, PictureSet, kind};
-use super::store::{Place, Store};
 use crate::data::concurrent;
 use crate::data::files::{File, Files};
+use crate::data::store::{Place, Store};
 use crate::error::{Error, Result};
 
 /// All pictures in a folder or an archive, found by their names.

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::layout::{Collection, Found};
 use super::set::Content;
-use super::store::{Place, Store};
 use crate::data::files::{File, Files};
 use crate::data::idx::{self, GreyPictures, Idx};
 use crate::data::parts::{self, Part};
+use crate::data::store::{Place, Store};
 use crate::error::{Error, Result};
 
 /// The folder of an IDX file, and a pattern for it and its mate.

@@ -5,12 +5,12 @@ use std::path::Path;
 use super::decode::Kind;
 use super::set::{Content, Damage, kind};
 use super::source::PictureSource;
-use super::store::{Place, Store};
 use super::{idx_files, tables};
 use crate::data::concurrent;
 use crate::data::files::{File, Files};
 use crate::data::format::Format;
 use crate::data::parts::Part;
+use crate::data::store::{Place, Store};
 use crate::data::tree::{ClassFile, ClassFiles, Tree, passed_over};
 use crate::error::{Error, Result};
 

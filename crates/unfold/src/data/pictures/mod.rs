@@ -18,7 +18,6 @@ mod picture;
 mod read;
 mod set;
 mod source;
-mod store;
 mod tables;
 #[cfg(test)]
 mod testing;
@@ -38,4 +37,3 @@ pub use read::{PictureData, PictureSplit, read_pictures, read_pictures_split};
 pub(super) use set::note_damage;
 pub use set::{Damage, PictureSet, Survey};
 pub use source::PictureSource;
-pub(super) use store::Place;

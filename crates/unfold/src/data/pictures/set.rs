@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::decode::{self, decode};
 use super::picture::Picture;
-use super::store::{Place, Store};
 use crate::data::concurrent;
 use crate::data::split::Labelled;
+use crate::data::store::{Place, Store};
 use crate::error::{Error, Result};
 
 /// Where a picture is.

@@ -10,7 +10,6 @@ use super::layout::{Collection, Found};
 use super::names::Names;
 use super::set::{Content, Damage, kind};
 use super::source::PictureSource;
-use super::store::{Place, Store};
 use crate::data::columnar::{self, PictureTable};
 use crate::data::concurrent;
 use crate::data::encoding::Charset;
@@ -18,6 +17,7 @@ use crate::data::files::{File, Files};
 use crate::data::format::Format;
 use crate::data::parts::Part;
 use crate::data::rows::{self, LabelledRow, RowFile};
+use crate::data::store::{Place, Store};
 use crate::data::table::Wanted;
 use crate::error::{Error, Result};
 

@@ -306,9 +306,10 @@ impl LanguageModel {
         observer: &mut dyn Observer,
     ) -> LanguageReport {
         let tokens = stream.len() - 1;
-        let mut ids = Vec::new();
-        stream.read(1..stream.len(), &mut ids);
-        let unknown = ids.iter().filter(|&&id| id == Codec::UNKNOWN).count();
+        let mut unknown = 0;
+        stream.visit(1, &mut |ids| {
+            unknown += ids.iter().filter(|&&id| id == Codec::UNKNOWN).count();
+        });
         let columns = Columns::new(stream, 1);
         let nats = self.measure(&self.params, &columns, &mut |share| {
             observer.stage(Stage::Measuring, Some(share));

@@ -59,15 +59,11 @@ pub(super) fn encode(
 
 /// A number that changes with any token.
 pub(super) fn fingerprint(stream: &TokenStream) -> u64 {
-    const BLOCK: usize = 1 << 16;
     let mut state = hash(&[]);
-    let mut tokens = Vec::new();
-    for start in (0..stream.len()).step_by(BLOCK) {
-        tokens.clear();
-        stream.read(start..stream.len().min(start + BLOCK), &mut tokens);
-        for token in &tokens {
+    stream.visit(0, &mut |tokens| {
+        for token in tokens {
             state = mix(state, &token.to_le_bytes());
         }
-    }
+    });
     state
 }

@@ -1,23 +1,25 @@
-//! Where the bytes of pictures lie: in files on disk, in an archive that is read in place, or, unpacked, one after
-//! the other in memory or in a nameless file.
+//! Where the bytes of files lie: in files on disk, in an archive that is read in place, or, unpacked, one after the
+//! other in memory or in a nameless file.
 
 use std::borrow::Cow;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::data::files::{Keep, damaged};
-use crate::data::read_at::read_at;
-use crate::data::unpack::{MOST_BYTES, unpacked};
+use super::files::{Keep, damaged};
+use super::read_at::read_at;
+use super::unpack::{MOST_BYTES, unpacked};
 use crate::error::{Error, Result};
 
 /// Bytes kept in memory; more go to a nameless file.
-const IN_MEMORY: u64 = 1 << 29;
+const IN_MEMORY: u64 = 1 << 26;
+/// Bytes read at once.
+const BLOCK: usize = 1 << 16;
 
 /// Where the bytes of one file are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::data) enum Place {
+pub(super) enum Place {
     /// A file on disk.
     Disk(PathBuf),
     /// Part of the archive that is read in place.
@@ -28,7 +30,7 @@ pub(in crate::data) enum Place {
 
 /// Bytes of many files.
 #[derive(Debug)]
-pub(in crate::data) struct Store {
+pub(super) struct Store {
     archive: Option<File>,
     memory: Vec<u8>,
     spilled: Option<File>,
@@ -56,7 +58,7 @@ impl Store {
     pub(super) fn push(&mut self, place: &str, content: impl Read) -> Result<Range<u64>> {
         let start = self.len;
         let mut content = content;
-        let mut bytes = vec![0; 1 << 16];
+        let mut bytes = vec![0; BLOCK];
         loop {
             let read = match content.read(&mut bytes) {
                 Ok(0) => return Ok(start..self.len),
@@ -96,7 +98,7 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be read or unpacked, or is larger than anything that is read.
-    pub(in crate::data) fn unpacked(&self, place: &Place, name: &str) -> Result<Vec<u8>> {
+    pub(super) fn unpacked(&self, place: &Place, name: &str) -> Result<Vec<u8>> {
         let packed = self.read(place);
         let packed = packed.map_err(|error| Error::io(name, "read", &error))?;
         let mut bytes = Vec::new();
@@ -111,7 +113,7 @@ impl Store {
     }
 
     /// The first bytes of a file, fewer where it is shorter.
-    pub(in crate::data) fn head(&self, place: &Place, most: usize) -> io::Result<Cow<'_, [u8]>> {
+    pub(super) fn head(&self, place: &Place, most: usize) -> io::Result<Cow<'_, [u8]>> {
         match place {
             Place::Disk(path) => {
                 let mut head = Vec::with_capacity(most);
@@ -122,13 +124,50 @@ impl Store {
         }
     }
 
+    /// How many bytes a file has.
+    pub(super) fn len(&self, place: &Place) -> io::Result<u64> {
+        match place {
+            Place::Disk(path) => fs::metadata(path).map(|found| found.len()),
+            Place::Archive(range) | Place::Store(range) => Ok(range.end - range.start),
+        }
+    }
+
+    /// Some bytes of a file, one after the other.
+    ///
+    /// # Panics
+    /// When they lie outside what does not lie in a file of its own.
+    pub(super) fn reader(
+        &self,
+        place: &Place,
+        part: Range<u64>,
+    ) -> io::Result<Box<dyn BufRead + '_>> {
+        let len = part.end - part.start;
+        if let Place::Disk(path) = place {
+            let mut file = File::open(path)?;
+            file.seek(SeekFrom::Start(part.start))?;
+            return Ok(Box::new(BufReader::with_capacity(BLOCK, file.take(len))));
+        }
+        let (file, range) = self.shared(place);
+        assert!(part.end <= range.end - range.start, "{part:?} of {range:?}");
+        let at = range.start + part.start;
+        Ok(match file {
+            Some(file) => Box::new(BufReader::with_capacity(BLOCK, Part { file, at, len })),
+            None => Box::new(&self.memory[at as usize..][..len as usize]),
+        })
+    }
+
+    /// The file in which lies what has none of its own, nothing for memory, and where in it.
+    fn shared(&self, place: &Place) -> (Option<&File>, Range<u64>) {
+        match place {
+            Place::Disk(_) => unreachable!("a file of its own"),
+            Place::Archive(range) => (self.archive.as_ref(), range.clone()),
+            Place::Store(range) => (self.spilled.as_ref(), range.clone()),
+        }
+    }
+
     /// The first bytes of what does not lie in a file of its own, at most `most`.
     fn read_part(&self, place: &Place, most: usize) -> io::Result<Cow<'_, [u8]>> {
-        let (file, range) = match place {
-            Place::Disk(_) => unreachable!("a file of its own"),
-            Place::Archive(range) => (self.archive.as_ref(), range),
-            Place::Store(range) => (self.spilled.as_ref(), range),
-        };
+        let (file, range) = self.shared(place);
         let start = range.start;
         let len = (range.end - start).min(most as u64) as usize;
         let Some(file) = file else {
@@ -137,6 +176,23 @@ impl Store {
         let mut bytes = vec![0; len];
         read_at(file, &mut bytes, start)?;
         Ok(Cow::Owned(bytes))
+    }
+}
+
+/// What is left to read of a part of a file.
+struct Part<'a> {
+    file: &'a File,
+    at: u64,
+    len: u64,
+}
+
+impl Read for Part<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let len = self.len.min(into.len() as u64);
+        read_at(self.file, &mut into[..len as usize], self.at)?;
+        self.at += len;
+        self.len -= len;
+        Ok(len as usize)
     }
 }
 
@@ -189,6 +245,11 @@ mod tests {
                 assert_eq!(store.read(place).unwrap()[..], content[..]);
                 let head = &content[..content.len().min(3)];
                 assert_eq!(store.head(place, 3).unwrap()[..], *head);
+                let (len, mut rest) = (content.len() as u64, Vec::new());
+                assert_eq!(store.len(place).unwrap(), len);
+                let mut reader = store.reader(place, len / 3..len).unwrap();
+                reader.read_to_end(&mut rest).unwrap();
+                assert_eq!(rest[..], content[content.len() / 3..]);
             }
         }
         assert!(stores[0].spilled.is_none() && stores[1].spilled.is_some());
