@@ -26,8 +26,9 @@ use crate::threads::{parallel_if, parallel_rows, rows_per_task, threads};
 const KC: usize = 512;
 /// Products with fewer multiply-adds run on the calling thread.
 const SMALL: usize = 1 << 16;
-/// Fewest rows, and most elements of the right factor, for which that is packed once.
-const SHARED: (usize, usize) = (768, 1 << 16);
+/// Fewest rows, and most elements of the right factor, for which that is packed as a whole: a part of the cache that cores
+/// share, beside the other factor.
+const SHARED: (usize, usize) = (96, 1 << 20);
 /// Fewest rows, columns and elements of a product whose left factor's columns are packed as rows are.
 const TILED: (usize, usize, usize) = (24, 96, 1 << 15);
 
@@ -189,38 +190,39 @@ fn product<E: Float>(
         stride >= n && Mat::new(&*c.data, stride).holds(m, n),
         "gemm: c [{m}, {n}] with rows {stride} apart exceeds its {len} elements"
     );
-    let to = Places {
-        picture: stride,
-        starts: &[0],
-    };
-    // A small right factor that many rows meet is packed for all tasks together.
-    let small = m >= SHARED.0 && n.saturating_mul(k) <= SHARED.1;
-    let panels = small.then(|| Panels::new(b.data, &[0], k, n, [b.row_stride, b.col_stride]));
-    let right = panels.as_ref().map_or(Right::Plain(b), Right::Packed);
-    if a.col_stride == 1 || k == 1 {
-        if m <= few::ROWS && b.col_stride == 1 {
-            return few::product((m, n, k), a, b, start, c);
-        }
-        let rows = Left::Rows(Pieces::rows(a.data, m, a.row_stride, k));
-        return rows::product(rows, right, (n, k), start, Finish::NONE, c.data, to);
+    let in_rows = a.col_stride == 1 || k == 1;
+    if in_rows && m <= few::ROWS && b.col_stride == 1 {
+        return few::product((m, n, k), a, b, start, c);
     }
     assert!(
-        a.row_stride == 1 || m == 1,
+        in_rows || a.row_stride == 1 || m == 1,
         "gemm: a's rows or its columns must lie in memory, got strides {} and {}",
         a.row_stride,
         a.col_stride
     );
-    if m >= TILED.0 && n >= TILED.1 && m * n >= TILED.2 {
-        let columns = Left::Columns(a, m);
-        return rows::product(columns, right, (n, k), start, Finish::NONE, c.data, to);
+    let tiled = m >= TILED.0 && n >= TILED.1 && m * n >= TILED.2;
+    if !in_rows && !tiled {
+        if let Start::Bias(bias) = start {
+            let rows = c.data.chunks_mut(stride).take(m);
+            rows.for_each(|c| c[..n].copy_from_slice(bias));
+        }
+        let columns = Pieces::rows(a.data, k, a.col_stride, m);
+        let keep = !matches!(start, Start::Zero);
+        return columns::product(columns, b, n, keep, (c.data, stride));
     }
-    if let Start::Bias(bias) = start {
-        let rows = c.data.chunks_mut(stride).take(m);
-        rows.for_each(|c| c[..n].copy_from_slice(bias));
-    }
-    let columns = Pieces::rows(a.data, k, a.col_stride, m);
-    let keep = !matches!(start, Start::Zero);
-    columns::product(columns, b, n, keep, (c.data, stride));
+    let left = match in_rows {
+        true => Left::Rows(Pieces::rows(a.data, m, a.row_stride, k)),
+        false => Left::Columns(a, m),
+    };
+    // A right factor that several tasks meet is packed once for all of them.
+    let shared = m >= SHARED.0 && n.saturating_mul(k) <= SHARED.1;
+    let panels = shared.then(|| Panels::new(b.data, &[0], k, n, [b.row_stride, b.col_stride]));
+    let right = panels.as_ref().map_or(Right::Plain(b), Right::Packed);
+    let to = Places {
+        picture: stride,
+        starts: &[0],
+    };
+    rows::product(left, right, (n, k), start, Finish::NONE, c.data, to);
 }
 
 /// `C = A B`, or `C += A B` with `accumulate`: `a [m, k]`, `b [k, n]`, `c [m, n]`.
