@@ -224,13 +224,19 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
         // Each row's place, and after the last one itself again, for tiles that reach beyond.
         let (_, in_picture) = self.a.rows();
         let mut places = [const { MaybeUninit::uninit() }; ROWS + 12];
-        let first = (self.rows.start / in_picture, self.rows.start % in_picture);
-        let mut place = Place(first.0 as u32, first.1 as u32);
+        let (mut picture, mut row) = (self.rows.start / in_picture, self.rows.start % in_picture);
         let whole = &mut places[..rows.next_multiple_of(MR)];
-        for (r, to) in whole.iter_mut().enumerate() {
-            to.write(place);
+        for (r, place) in whole.iter_mut().enumerate() {
+            place.write(Place {
+                picture: picture as u32,
+                row: row as u32,
+                to: picture * self.to.picture + self.to.starts[row] as usize,
+            });
             if r + 1 < rows {
-                place = place.after(in_picture);
+                row += 1;
+                if row == in_picture {
+                    (picture, row) = (picture + 1, 0);
+                }
             }
         }
         // SAFETY: all of them have been written.
@@ -281,7 +287,7 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
                 };
                 for i in (0..rows).step_by(MR) {
                     for &place in &places[i..i + MR] {
-                        prefetch(self.c.place(self.place(place, j)), cols.len());
+                        prefetch(self.c.place(place.to + j), cols.len());
                     }
                     if !PACK {
                         E::dispatch(Tiles {
@@ -330,18 +336,12 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
         self.cols.end - j <= V::LANES
     }
 
-    /// Where the element of a row and of column `j` goes.
-    #[inline(always)]
-    fn place(&self, Place(picture, row): Place, j: usize) -> usize {
-        picture as usize * self.to.picture + self.to.starts[row as usize] as usize + j
-    }
-
     /// What becomes of the sums of the rows at these places where something is added to them. A pass of its own over what
     /// is still in a near cache: as part of a tile's end it would take the registers of the sums.
     #[inline(always)]
     fn finish<V: Vector<Elem = E>>(&self, places: &[Place]) {
         for &place in places {
-            let place = self.place(place, self.cols.start);
+            let place = place.to + self.cols.start;
             // SAFETY: each task has its own rows and columns of C, and rows do not overlap.
             let c = unsafe { self.c.part(place, self.cols.len()) };
             for at in vectors::<V>(c.len()) {
@@ -492,7 +492,7 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
         let mut to = [std::ptr::null_mut::<E>(); R];
         for (to, place) in to.iter_mut().zip(places) {
             // SAFETY: each task has its own rows and columns of C, and rows do not overlap.
-            let c = unsafe { self.c.part(self.place(*place, j), W * V::LANES) };
+            let c = unsafe { self.c.part(place.to + j, W * V::LANES) };
             *to = c.as_mut_ptr();
         }
         // Loops so short that they are unrolled: the sums go from their registers to memory.
@@ -542,7 +542,7 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
     ) {
         for (sums, &place) in sums.iter().zip(places).take(rows) {
             // SAFETY: each task has its own rows and columns of C, and rows do not overlap.
-            let c = unsafe { self.c.part(self.place(place, j), live) };
+            let c = unsafe { self.c.part(place.to + j, live) };
             for ((w, sum), c) in sums.iter().enumerate().zip(c.chunks_mut(V::LANES)) {
                 let sum = match start {
                     Start::Zero => *sum,
@@ -555,26 +555,18 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
     }
 }
 
-/// A row's picture and its number there.
+/// A row's picture and its number there, and where its first element goes.
 #[derive(Clone, Copy)]
-struct Place(u32, u32);
-
-impl Place {
-    /// The row after this one, where pictures have so many.
-    #[inline(always)]
-    fn after(self, in_picture: usize) -> Place {
-        if self.1 as usize + 1 == in_picture {
-            Place(self.0 + 1, 0)
-        } else {
-            Place(self.0, self.1 + 1)
-        }
-    }
+struct Place {
+    picture: u32,
+    row: u32,
+    to: usize,
 }
 
 impl From<Place> for (usize, usize) {
     #[inline(always)]
-    fn from(Place(picture, row): Place) -> (usize, usize) {
-        (picture as usize, row as usize)
+    fn from(place: Place) -> (usize, usize) {
+        (place.picture as usize, place.row as usize)
     }
 }
 
