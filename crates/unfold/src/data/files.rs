@@ -145,7 +145,7 @@ impl<T: Keep> Files<T> {
                 &self.name,
                 format!("no file inside matches `{only}`"),
                 "the pattern (`only`, or what follows `#`) is compared with a file's name and with its whole path \
-                 inside; `*` stands for any text",
+                 inside; `*` stands for any text, `?` for one letter",
             )),
             None => Err(Error::data(
                 &self.name,
@@ -226,7 +226,7 @@ impl<T: Keep> Files<T> {
             return Err(Error::data(
                 name,
                 "the file is empty",
-                format!("give a file that holds some {}", self.noun),
+                "write or fetch it again, or give another",
             ));
         }
         if let Some(packing) = unpack::unreadable(&head) {

@@ -13,14 +13,17 @@ use super::photograph::{heated, photograph};
 use crate::commands::{find, see};
 use crate::failure::unusable;
 use crate::pictures::bars;
-use crate::pictures::canvas::{Canvas, Rect};
+use crate::pictures::canvas::{Canvas, Rect, Text};
 use crate::pictures::colour::sequential;
+use crate::pictures::font::{self, Weight};
 use crate::pictures::mosaic::{self, Section, Tile};
 
 /// As many captions and answers are told.
 const TOLD: usize = 5;
 /// The widest that bars are drawn.
 const WIDEST: f32 = 480.0;
+/// The size of the letters of lists beside a picture.
+const LETTERS: f32 = 13.0;
 
 /// A picture with its captions and, for models that look, where they looked for each word.
 pub(super) fn caption(run: &Path, file: &Path) -> Result<Canvas> {
@@ -41,10 +44,7 @@ pub(super) fn caption(run: &Path, file: &Path) -> Result<Canvas> {
     let mut sections = vec![Section {
         title: String::new(),
         side: 320.0,
-        tiles: vec![Tile {
-            raster: photograph(&fitted),
-            captions: others.collect(),
-        }],
+        tiles: vec![Tile::plain(photograph(&fitted))],
     }];
     let looked = model.looked(&pixels, best);
     if !looked.is_empty() {
@@ -64,7 +64,18 @@ pub(super) fn caption(run: &Path, file: &Path) -> Result<Canvas> {
         power => format!("ln p / words^{power}"),
     };
     let about = format!("{}: {rank}, and what the model says", see::name(file));
-    Ok(mosaic::draw(&best.text(), &about, &sections))
+    let mut canvas = mosaic::draw(&best.text(), &about, &sections);
+    list(&mut canvas, others, mosaic::beside(&sections[0]));
+    Ok(canvas)
+}
+
+/// Lines below each other, in what is free beside a picture.
+fn list(canvas: &mut Canvas, lines: impl Iterator<Item = String>, free: Rect) {
+    for (i, line) in lines.enumerate() {
+        let line = font::shorten(&line, LETTERS, Weight::Regular, free.width);
+        let y = free.y + (i as f32 + 1.0) * 1.6 * LETTERS;
+        canvas.text(Text::new(free.x, y, line).size(LETTERS));
+    }
 }
 
 /// A picture with the answers to a question and, for models that look, where they looked.
@@ -131,10 +142,7 @@ pub(super) fn alignment(
     let picture = Section {
         title: String::new(),
         side: 320.0,
-        tiles: vec![Tile {
-            raster: photograph(&fitted),
-            captions: told.collect(),
-        }],
+        tiles: vec![Tile::plain(photograph(&fitted))],
     };
     let tiles = phrases.iter().map(|phrase| {
         let words = phrase.words.join(" ");
@@ -149,7 +157,10 @@ pub(super) fn alignment(
         tiles: tiles.collect(),
     };
     let about = format!("{}: how well each phrase fits its place", see::name(file));
-    Ok(mosaic::draw(sentence, &about, &[picture, places]))
+    let free = mosaic::beside(&picture);
+    let mut canvas = mosaic::draw(sentence, &about, &[picture, places]);
+    list(&mut canvas, told, free);
+    Ok(canvas)
 }
 
 /// The picture with where a model looked.
