@@ -203,6 +203,7 @@ impl<E: Float> RnnBack<'_, E> {
         }
     }
 }
+
 /// A pass backward over all steps.
 struct Backward<'a, E: Float> {
     cell: Cell,
