@@ -254,7 +254,7 @@ fn folders_that_are_no_set() {
         &["no such file or folder", "did you mean", "flat?"],
     );
     let zero = write(&folder, "zero.tar", "");
-    refused(&zero, &["the file is empty", "holds some pictures"]);
+    refused(&zero, &["the file is empty", "write or fetch it again"]);
 }
 
 #[test]
