@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, Metadata, TensorView};
@@ -23,10 +24,10 @@ const HEADER: &str = "unfold";
 /// What stands there. One entry alone: the order of several is random in the file, and files of
 /// equal content must be equal.
 #[derive(Serialize, Deserialize)]
-struct Sealed {
+struct Sealed<H> {
     /// The CRC-32 of header and tensors.
     crc32: String,
-    header: Box<RawValue>,
+    header: H,
 }
 
 /// The tensors of a file.
@@ -84,13 +85,6 @@ pub fn write<'a>(
     write_atomic(path, &file)
 }
 
-/// A file whose beginning has been read.
-struct Opened {
-    file: File,
-    metadata: Metadata,
-    sealed: Sealed,
-}
-
 fn damaged(path: &Path, problem: String) -> Error {
     Error::model(
         path.display(),
@@ -134,17 +128,11 @@ fn begin(path: &Path) -> Result<(File, Metadata)> {
     Ok((file, metadata))
 }
 
-fn open(path: &Path) -> Result<Opened> {
-    let (file, metadata) = begin(path)?;
-    let Some(sealed) = metadata.metadata().as_ref().and_then(|m| m.get(HEADER)) else {
-        return Err(damaged(path, "has no `unfold` header".into()));
-    };
-    let sealed = serde_json::from_str(sealed).map_err(|error| misread(path, &error))?;
-    Ok(Opened {
-        file,
-        metadata,
-        sealed,
-    })
+/// The header as the file has it, with its seal.
+fn header_of<'a>(path: &Path, metadata: &'a Metadata) -> Result<&'a str> {
+    let all = metadata.metadata().as_ref();
+    let header = all.and_then(|all| all.get(HEADER)).map(String::as_str);
+    header.ok_or_else(|| damaged(path, "has no `unfold` header".into()))
 }
 
 /// Reads the header of `path` alone, without its tensors and so without its checksum.
@@ -152,8 +140,10 @@ fn open(path: &Path) -> Result<Opened> {
 /// # Errors
 /// As [`read`].
 pub fn header<H: DeserializeOwned>(path: &Path) -> Result<H> {
-    let Opened { sealed, .. } = open(path)?;
-    serde_json::from_str(sealed.header.get()).map_err(|error| misread(path, &error))
+    let (_, metadata) = begin(path)?;
+    let sealed: Sealed<H> =
+        serde_json::from_str(header_of(path, &metadata)?).map_err(|error| misread(path, &error))?;
+    Ok(sealed.header)
 }
 
 /// Reads the header and all tensors of `path`.
@@ -161,18 +151,46 @@ pub fn header<H: DeserializeOwned>(path: &Path) -> Result<H> {
 /// # Errors
 /// When the file cannot be read, is damaged or cut off, or its header is not of this form.
 pub fn read<H: DeserializeOwned>(path: &Path) -> Result<(H, Stored)> {
-    let damaged = |problem| damaged(path, problem);
-    let Opened {
-        mut file,
-        metadata,
-        sealed,
-    } = open(path)?;
+    let (mut file, metadata) = begin(path)?;
+    let (sealed, places) = (header_of(path, &metadata)?, places(path, &metadata)?);
+    // No longer than the file, whatever it says.
+    let mut values = Buffer::<f32>::scratch(metadata.data_len() / 4);
+    // Both weights and what is said of them, such as a vocabulary, may be long: they are read side by side.
+    let (read, said) = thread::scope(|scope| {
+        let reading = scope.spawn(|| file.read_exact(values.bytes_mut()));
+        let said = serde_json::from_str(sealed).map(|sealed: Sealed<&RawValue>| {
+            let header = serde_json::from_str(sealed.header.get());
+            (sealed, header)
+        });
+        (reading.join().expect("reading does not panic"), said)
+    });
+    read.map_err(|error| unread(path, &error))?;
+    let misread = |error| misread(path, &error);
+    let (sealed, header) = said.map_err(misread)?;
+    let parts = places.iter().map(|(name, Place { range, shape })| {
+        let bytes = &values.bytes()[4 * range.start..4 * range.end];
+        (name.as_str(), &shape[..], bytes)
+    });
+    if checksum(sealed.header.get(), parts) != sealed.crc32 {
+        let problem = "its content does not fit its checksum";
+        return Err(damaged(path, problem.into()));
+    }
+    if cfg!(target_endian = "big") {
+        for value in values.iter_mut() {
+            *value = f32::from_bits(u32::from_le(value.to_bits()));
+        }
+    }
+    Ok((header.map_err(misread)?, Stored { values, places }))
+}
+
+/// Where each tensor lies.
+fn places(path: &Path, metadata: &Metadata) -> Result<HashMap<String, Place>> {
     let mut places = HashMap::new();
     for name in metadata.offset_keys() {
         let info = metadata.info(&name).expect("a key");
         if info.dtype != Dtype::F32 {
             let problem = format!("tensor `{name}` is {:?}, expected F32", info.dtype);
-            return Err(damaged(problem));
+            return Err(damaged(path, problem));
         }
         let (from, to) = info.data_offsets;
         let place = Place {
@@ -181,26 +199,7 @@ pub fn read<H: DeserializeOwned>(path: &Path) -> Result<(H, Stored)> {
         };
         places.insert(name, place);
     }
-    // No longer than the file, whatever it says.
-    let mut values = Buffer::scratch(metadata.data_len() / 4);
-    file.read_exact(values.bytes_mut())
-        .map_err(|error| unread(path, &error))?;
-    let parts = places.iter().map(|(name, Place { range, shape })| {
-        let bytes = &values.bytes()[4 * range.start..4 * range.end];
-        (name.as_str(), &shape[..], bytes)
-    });
-    if checksum(sealed.header.get(), parts) != sealed.crc32 {
-        return Err(damaged("its content does not fit its checksum".into()));
-    }
-    if cfg!(target_endian = "big") {
-        let little = values.iter_mut();
-        little.for_each(|value: &mut f32| {
-            *value = f32::from_bits(u32::from_le(value.to_bits()));
-        });
-    }
-    let header = serde_json::from_str(sealed.header.get());
-    let header = header.map_err(|error| misread(path, &error))?;
-    Ok((header, Stored { values, places }))
+    Ok(places)
 }
 
 /// A safetensors file of any program, with nothing in it for this one: tensors by name, each read when it is asked for.

@@ -5,14 +5,13 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 use unfold::tasks::align::AlignModel;
-use unfold::tasks::caption::CaptionModel;
+use unfold::tasks::caption::{AnswerConfig, CaptionModel};
 use unfold::tasks::image::ImageModel;
 use unfold::tasks::language::LanguageModel;
 use unfold::tasks::text::TextModel;
 use unfold::tasks::vqa::VqaModel;
-use unfold::tasks::{TaskKind, score, task_of};
+use unfold::tasks::{TaskKind, score};
 
-use crate::failure::unusable;
 use crate::output;
 use crate::plan::Eval;
 use crate::progress::with_reporter;
@@ -20,15 +19,11 @@ use crate::report;
 
 /// Measures a model on data, or predictions against what people said.
 pub(super) fn eval(plan: &Eval) -> Result<()> {
-    if plan.predictions {
+    let Some(task) = plan.task else {
         let report = score(&plan.run, Path::new(&plan.data))?;
         return tell(plan, &report, || report::of_score(&report));
-    }
-    match task_of(&plan.run)? {
-        kind if plan.int8 && kind != TaskKind::Language => Err(unusable(
-            "--int8: only language models can be rounded",
-            "leave it out",
-        )),
+    };
+    match task {
         TaskKind::Text => {
             let report = TextModel::load(&plan.run)?.evaluate(&plan.data)?;
             tell(plan, &report, || report::of_text(&report))
@@ -45,6 +40,11 @@ pub(super) fn eval(plan: &Eval) -> Result<()> {
         }
         TaskKind::Caption => {
             let model = CaptionModel::load(&plan.run)?;
+            let answer = AnswerConfig {
+                beam: plan.beam.unwrap_or(model.answer().beam),
+                length_power: plan.length_power.unwrap_or(model.answer().length_power),
+            };
+            let model = model.with_answer(answer)?;
             let report = with_reporter(|reporter| model.evaluate(&plan.data, reporter))?;
             tell(plan, &report, || report::of_caption(&report))
         }

@@ -12,6 +12,7 @@ EXAMPLES
   unfold eval runs/text-reviews next-month.csv --json
   unfold eval model.safetensors test.jsonl
   unfold eval runs/language-ptb ptb.tar.gz
+  unfold eval runs/caption-photos photos/ --beam 3 --length-power 1
   unfold eval captions.json captions_val2014.json
   unfold eval answers.csv v2_mscoco_val2014_annotations.json --json
 
@@ -33,6 +34,12 @@ pub(crate) struct Eval {
     /// Round a language model's weights to eight bits first
     #[arg(long)]
     pub(crate) int8: bool,
+    /// Search for a captioner's captions with so many candidates at once [default: the recipe's]
+    #[arg(long, value_name = "WIDTH")]
+    pub(crate) beam: Option<usize>,
+    /// Divide ln p of a caption by this power of its length: 0 favours short ones [default: the recipe's]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) length_power: Option<f64>,
     #[command(flatten)]
     pub(crate) threads: Threads,
     /// Print the result as one line of JSON

@@ -19,10 +19,13 @@ const USUAL_TOP: usize = 5;
 #[derive(Debug)]
 pub(crate) struct Eval {
     pub(crate) run: PathBuf,
-    /// Whether `run` holds predictions and no model.
-    pub(crate) predictions: bool,
+    /// What the model is for; `None` where `run` holds predictions.
+    pub(crate) task: Option<TaskKind>,
     pub(crate) data: String,
     pub(crate) int8: bool,
+    /// How captions are found; as the model does when `None`.
+    pub(crate) beam: Option<usize>,
+    pub(crate) length_power: Option<f64>,
     pub(crate) json: bool,
 }
 
@@ -78,17 +81,39 @@ impl Eval {
     pub(super) fn new(flags: flags::Eval) -> Result<Eval> {
         use_threads(&flags.threads);
         check_data(&flags.data)?;
+        check_search(flags.beam, flags.length_power)?;
         let ending = flags.run.extension().and_then(|ending| ending.to_str());
         let predictions = matches!(ending, Some("json" | "jsonl" | "csv" | "tsv"));
-        if predictions && flags.int8 {
-            let problem = "--int8: predictions have no weights to be rounded";
-            return Err(unusable(problem, "leave it out"));
+        let task = match predictions {
+            true => None,
+            false => Some(task_of(&flags.run)?),
+        };
+        let unusual = [
+            ("int8", flags.int8, &[TaskKind::Language][..]),
+            ("beam", flags.beam.is_some(), &[TaskKind::Caption]),
+            (
+                "length-power",
+                flags.length_power.is_some(),
+                &[TaskKind::Caption],
+            ),
+        ];
+        match task {
+            Some(task) => refuse_unused("eval", &unusual, task)?,
+            None => {
+                if let Some((flag, ..)) = unusual.iter().find(|(_, given, _)| *given) {
+                    let problem =
+                        format!("--{flag}: predictions come as they are, without a model");
+                    return Err(unusable(problem, "leave it out"));
+                }
+            }
         }
         Ok(Eval {
             run: flags.run,
-            predictions,
+            task,
             data: flags.data,
             int8: flags.int8,
+            beam: flags.beam,
+            length_power: flags.length_power,
             json: flags.json,
         })
     }
@@ -160,6 +185,23 @@ fn check_flags(flags: &flags::Run, task: TaskKind) -> Result<()> {
     refuse_unused("run", &flags, task)
 }
 
+/// Refuses a search that cannot be meant.
+fn check_search(beam: Option<usize>, length_power: Option<f64>) -> Result<()> {
+    if let Some(width) = beam.filter(|width| !(1..=1000).contains(width)) {
+        return Err(unusable(
+            format!("--beam {width}: makes no sense"),
+            "choose a whole number in 1..=1000",
+        ));
+    }
+    match length_power.filter(|power| !power.is_finite()) {
+        None => Ok(()),
+        Some(power) => Err(unusable(
+            format!("--length-power {power}: makes no sense"),
+            "choose a number such as 0.7",
+        )),
+    }
+}
+
 impl Writing {
     fn new(going_on: flags::GoingOn, choosing: flags::Choosing) -> Result<Writing> {
         let wrong = |flag: &str, value: f64, remedy: &str| {
@@ -210,9 +252,7 @@ impl Writing {
             let remedy = "choose a number above 0, such as 1.2";
             return wrong("repetition-penalty", penalty, remedy);
         }
-        if let Some(width) = beam.filter(|width| !(1..=1000).contains(width)) {
-            return wrong("beam", width as f64, "choose a whole number in 1..=1000");
-        }
+        check_search(beam, length_power)?;
         Ok(Writing {
             sampling,
             length: going_on.length,

@@ -125,14 +125,25 @@ fn from_captions_to_captions() {
     desk.unfold(&["show", "run", "--picture", down, "--method", "occlusion"])
         .ended(2)
         .complained(&["--method", "`caption`"]);
-    let eval = desk
-        .unfold(&["eval", "run", "photos", "--json"])
-        .ended(0)
-        .json();
+    let eval =
+        |flags: &[&str]| desk.unfold(&[&["eval", "run", "photos", "--json"], flags].concat());
+    let same = eval(&[]).ended(0).json();
     assert_eq!(
-        (&eval["split"], &eval["bleu4"]),
+        (&same["split"], &same["bleu4"]),
         (&report["split"], &report["bleu4"])
     );
+    // The shorter the captions, the lower their recall of words; what is no search's is the same.
+    let other = eval(&["--beam", "2", "--length-power", "-9"])
+        .ended(0)
+        .json();
+    assert_ne!(other["rouge_l"], same["rouge_l"]);
+    assert_eq!(other["nats_per_word"], same["nats_per_word"]);
+    eval(&["--beam", "0"])
+        .ended(2)
+        .complained(&["--beam 0", "1..=1000"]);
+    eval(&["--length-power", "nan"])
+        .ended(2)
+        .complained(&["--length-power NaN", "0.7"]);
     let drawn = desk
         .unfold(&["show", "run", "--picture", down])
         .ended(0)

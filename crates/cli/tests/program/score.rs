@@ -60,7 +60,9 @@ fn predictions_that_do_not_fit_are_named() {
         "model.csv",
         "1 of 2 pictures have no prediction (first: b.jpg)",
     ]);
-    eval(&["--int8"]).complained(&["--int8", "leave it out"]);
+    for flags in [&["--int8"][..], &["--beam", "3"]] {
+        eval(flags).complained(&[flags[0], "leave it out"]);
+    }
     desk.write("model.csv", "image,caption\na.jpg,a dog\nc.jpg,two\n");
     eval(&[]).complained(&["model.csv, line 3", "know no picture c.jpg"]);
     desk.unfold(&["eval", "none.json", "said.csv"])

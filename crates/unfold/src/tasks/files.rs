@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 
 use super::TaskKind;
 use crate::error::{Error, Result};
@@ -17,6 +16,9 @@ pub(super) trait Card: DeserializeOwned {
     const TASK: &'static str;
     /// The version of the file that this code writes, and the newest that it reads.
     const FORMAT: u32;
+
+    /// The task that the file says it is for.
+    fn task(&self) -> &str;
 
     /// The file's version.
     fn format(&self) -> u32;
@@ -35,19 +37,17 @@ struct Header {
 pub(super) fn load<C: Card>(path: &Path) -> Result<(PathBuf, C, Stored)> {
     let file = model_file(path)?;
     let wrong = |problem: String, remedy: &str| Error::model(file.display(), problem, remedy);
-    let (header, stored) = tensors::read::<Box<RawValue>>(&file)?;
-    let header = header.get();
-    match serde_json::from_str::<Header>(header) {
-        Ok(Header { task }) if task == C::TASK => {}
-        Ok(Header { task: other }) => {
+    let read = tensors::read::<C>(&file);
+    if !matches!(&read, Ok((card, _)) if card.task() == C::TASK) {
+        // Another task's file may well be whole.
+        let header = tensors::header::<Header>(&file);
+        if let Some(Header { task: other }) = header.ok().filter(|header| header.task != C::TASK) {
             let problem = format!("this is a model for the task `{other}`, not `{}`", C::TASK);
             let remedy = format!("name a model made by `unfold train {}`", C::TASK);
             return Err(wrong(problem, &remedy));
         }
-        Err(_) => return Err(damaged(&file, "it does not say its task".into())),
     }
-    let misread = |error| damaged(&file, format!("its header cannot be understood ({error})"));
-    let card: C = serde_json::from_str(header).map_err(misread)?;
+    let (card, stored) = read?;
     if card.format() > C::FORMAT {
         let problem = format!(
             "its format {} is newer than this program's {}",

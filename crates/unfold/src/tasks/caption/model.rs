@@ -56,6 +56,10 @@ impl files::Card for Card {
     const TASK: &'static str = "caption";
     const FORMAT: u32 = 1;
 
+    fn task(&self) -> &str {
+        &self.task
+    }
+
     fn format(&self) -> u32 {
         self.format
     }
@@ -143,6 +147,16 @@ impl CaptionModel {
     /// How captions are found unless told otherwise.
     pub fn answer(&self) -> &AnswerConfig {
         &self.card.answer
+    }
+
+    /// The model with another way of finding captions: what [`CaptionModel::evaluate`] measures, and a saved model has.
+    ///
+    /// # Errors
+    /// When the search has no width or an unusable one, or the power is no number.
+    pub fn with_answer(mut self, answer: AnswerConfig) -> Result<CaptionModel> {
+        answer.check()?;
+        self.card.answer = answer;
+        Ok(self)
     }
 
     /// The likeliest captions of each picture, best first: as many as the search is wide.

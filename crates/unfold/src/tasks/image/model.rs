@@ -55,6 +55,10 @@ impl files::Card for Card {
     const TASK: &'static str = "image";
     const FORMAT: u32 = 1;
 
+    fn task(&self) -> &str {
+        &self.task
+    }
+
     fn format(&self) -> u32 {
         self.format
     }

@@ -51,6 +51,10 @@ impl files::Card for Card {
     const TASK: &'static str = "text";
     const FORMAT: u32 = 1;
 
+    fn task(&self) -> &str {
+        &self.task
+    }
+
     fn format(&self) -> u32 {
         self.format
     }

@@ -65,6 +65,10 @@ impl files::Card for Card {
     const TASK: &'static str = "vqa";
     const FORMAT: u32 = 1;
 
+    fn task(&self) -> &str {
+        &self.task
+    }
+
     fn format(&self) -> u32 {
         self.format
     }
