@@ -107,6 +107,10 @@ impl Reporter {
 }
 
 impl Observer for Reporter {
+    fn note(&mut self, note: &str) {
+        self.print(note);
+    }
+
     fn stage(&mut self, stage: Stage, share: Option<f64>) {
         let new = self.stage != Some((stage, share.is_some()));
         self.stage = Some((stage, share.is_some()));

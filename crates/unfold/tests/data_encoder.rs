@@ -156,8 +156,14 @@ fn damaged_encoders_are_refused() {
 fn a_hugging_face_tokenizer_is_used_and_stored() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("tokenizer.json");
+    // Some are published with a length for all texts: here each has its own.
     let tokenizer = serde_json::json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "post_processor": null,
+        "version": "1.0",
+        "truncation": {"direction": "Right", "max_length": 1, "strategy": "LongestFirst", "stride": 0},
+        "padding": {
+            "strategy": {"Fixed": 8}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0,
+            "pad_token": "[UNK]"
+        }, "added_tokens": [], "post_processor": null,
         "decoder": null, "normalizer": {"type": "Lowercase"}, "pre_tokenizer": {"type": "Whitespace"},
         "model": {"type": "WordLevel", "vocab": {"[UNK]": 0, "hello": 1, "world": 3}, "unk_token": "[UNK]"}
     });

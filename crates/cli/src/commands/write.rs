@@ -79,8 +79,8 @@ pub(super) fn interactive(plan: &Run) -> Result<()> {
         output::print(&line)?;
         let written = writer.write(&line, &mut |_, ready| output::print(ready))?;
         output::print(&format!("{}\n", written.rest()))?;
-        if let Some(eos) = codec.eos() {
-            writer.generator.read(&[eos]);
+        if let Some(end) = codec.before() {
+            writer.generator.read(&[end]);
         }
     }
     Ok(())
@@ -113,6 +113,12 @@ struct Drawn {
 impl<'m> Writer<'m> {
     fn new(model: &'m LanguageModel, writing: &Writing) -> Result<Self> {
         let codec = model.codec();
+        if writing.one && codec.eos().is_none() {
+            return Err(unusable(
+                "--one: this model does not know where texts end",
+                "say where to stop with --stop TEXT or --length N, or train with data.eos set",
+            ));
+        }
         let stops = writing.stop.iter().map(|stop| spelled(codec, stop));
         Ok(Self {
             codec,

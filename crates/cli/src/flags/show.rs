@@ -45,10 +45,10 @@ Each picture is written as SVG and as PNG, and several also together as index.ht
 #[derive(Debug, Args)]
 #[command(after_help = SHOW_EXAMPLES, arg_required_else_help = true)]
 pub(crate) struct Show {
-    /// Folder of a run; for `words` a model.safetensors file will do
+    /// Folder of a run, or a model.safetensors file, which has no curves
     pub(crate) run: PathBuf,
     /// What to draw, by its name below [default: all that there is something to draw for]
-    #[arg(hide_possible_values = true)]
+    #[arg(value_name = "WHAT", hide_possible_values = true)]
     pub(crate) picture: Option<Picture>,
     /// The text to read (words, surprise, states, gates, gradients), the question (answer), or the sentence (alignment)
     #[arg(long)]

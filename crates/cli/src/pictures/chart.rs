@@ -85,7 +85,14 @@ pub(crate) fn draw(title: &str, subtitle: &str, legend: Legend, panels: &[Panel]
     canvas.text(Text::new(MARGIN, 36.0, title).size(18.0).bold());
     canvas.text(Text::new(MARGIN, 57.0, subtitle).colour(MUTED));
     if let Some(panel) = shared {
-        draw_legend(&mut canvas, MARGIN, HEAD + 22.0, &panel.series, legend);
+        let room = width - 2.0 * MARGIN;
+        draw_legend(
+            &mut canvas,
+            (MARGIN, HEAD + 22.0),
+            room,
+            &panel.series,
+            legend,
+        );
     }
     for (i, panel) in panels.iter().enumerate() {
         let together = match legend {
@@ -131,7 +138,10 @@ impl Plot {
 
 fn draw_panel(canvas: &mut Canvas, area: Rect, panel: &Panel, y: Axis, legend: Legend) {
     let top = match legend {
-        Legend::Own => TOP,
+        Legend::Own => {
+            let places = legend_places(&panel.series, area.width - LEFT - RIGHT);
+            TOP + places.last().map_or(0.0, |place| place.1)
+        }
         Legend::Shared => TOP - LEGEND,
     };
     let frame = Rect {
@@ -158,7 +168,8 @@ fn draw_panel(canvas: &mut Canvas, area: Rect, panel: &Panel, y: Axis, legend: L
         draw_mark(canvas, &plot, mark);
     }
     if legend == Legend::Own {
-        draw_legend(canvas, frame.x, area.y + 46.0, &panel.series, legend);
+        let at = (frame.x, area.y + 46.0);
+        draw_legend(canvas, at, frame.width, &panel.series, legend);
     }
 }
 
@@ -340,13 +351,45 @@ fn draw_mark(canvas: &mut Canvas, plot: &Plot, mark: &Mark) {
     canvas.text(label);
 }
 
-fn draw_legend(canvas: &mut Canvas, left: f32, y: f32, series: &[Series], legend: Legend) {
-    let mut x = left;
-    for (series, dash) in series.iter().zip(dashes(series, legend)) {
+/// From a line of a legend to the next.
+const LEGEND_LINE: f32 = 16.0;
+
+/// A name in a legend, which has none for series that are there for comparison.
+fn legend_name(series: &Series) -> Option<Text> {
+    let named = !matches!(series.style, Style::Faint | Style::Hidden);
+    named.then(|| Text::new(0.0, 0.0, series.name.as_str()).size(11.0))
+}
+
+/// Where the names of a legend so wide are, from its first one.
+fn legend_places(series: &[Series], room: f32) -> Vec<(f32, f32)> {
+    let mut next = (0.0, 0.0);
+    let names = series.iter().filter_map(legend_name);
+    let places = names.map(|name| {
+        let width = 24.0 + name.width();
+        if next.0 > 0.0 && next.0 + width > room {
+            next = (0.0, next.1 + LEGEND_LINE);
+        }
+        let place = next;
+        next.0 += width + 18.0;
+        place
+    });
+    places.collect()
+}
+
+fn draw_legend(
+    canvas: &mut Canvas,
+    (left, top): (f32, f32),
+    room: f32,
+    series: &[Series],
+    legend: Legend,
+) {
+    let named = series.iter().zip(dashes(series, legend));
+    let named = named.filter_map(|(series, dash)| Some((series, dash, legend_name(series)?)));
+    for ((series, dash, name), (right, down)) in named.zip(legend_places(series, room)) {
+        let (x, y) = (left + right, top + down);
         let width = match series.style {
-            Style::Faint | Style::Hidden => continue,
             Style::Dashes => 1.5,
-            Style::Line | Style::Dots => 2.5,
+            _ => 2.5,
         };
         let stroke = stroke(series.colour, width, dash);
         canvas.line((x, y - 4.0), (x + 18.0, y - 4.0), stroke);
@@ -359,8 +402,10 @@ fn draw_legend(canvas: &mut Canvas, left: f32, y: f32, series: &[Series], legend
                 Some(Stroke::solid(WHITE, 1.0)),
             );
         }
-        let name = Text::new(x + 24.0, y, series.name.as_str()).size(11.0);
-        x += 24.0 + name.width() + 18.0;
-        canvas.text(name);
+        canvas.text(Text {
+            x: x + 24.0,
+            y,
+            ..name
+        });
     }
 }

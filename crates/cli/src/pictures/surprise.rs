@@ -82,11 +82,11 @@ pub(crate) fn draw(text: &str, seen: &[Seen], noun: &str) -> Canvas {
     canvas.text(heading);
     for (i, seen) in strongest.iter().enumerate() {
         let line = format!(
-            "“{}” with probability {} — expected “{}” ({:.0} %)",
+            "“{}” with probability {} — expected “{}” ({})",
             visible(&seen.word),
             chance(seen.surprise),
             visible(&seen.expected.0),
-            seen.expected.1 * 100.0
+            percent(seen.expected.1)
         );
         canvas.text(Text::new(MARGIN, list + 10.0 + 22.0 * i as f32, line).size(13.0));
     }
@@ -94,10 +94,14 @@ pub(crate) fn draw(text: &str, seen: &[Seen], noun: &str) -> Canvas {
 }
 
 /// A probability in words that stay readable however small it is.
+fn percent(p: f64) -> String {
+    format!("{:.1} %", p * 100.0)
+}
+
 fn chance(surprise: f64) -> String {
     let p = (-surprise).exp();
     match p {
-        p if p >= 0.001 => format!("{:.1} %", p * 100.0),
+        p if p >= 0.001 => percent(p),
         p => format!("1 in {}", crate::wording::count((1.0 / p).min(1e15) as u64)),
     }
 }

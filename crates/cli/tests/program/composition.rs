@@ -169,6 +169,10 @@ fn from_captions_to_captions() {
     desk.unfold(&line(CAPTION, &["--from", "nowhere", "--out", "other"]))
         .ended(2)
         .complained(&["nowhere", "--from"]);
+    // What of the data cannot be used is told whenever it is read.
+    let lost = desk.read("photos/captions.csv") + "pictures/lost.bmp,a lost one\n";
+    desk.write("photos/captions.csv", &lost);
+    eval(&[]).ended(0).complained(&["lost.bmp"]);
 }
 
 /// Features of a frozen network are computed once, and change nothing but the time that it takes.

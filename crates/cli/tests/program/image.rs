@@ -188,6 +188,20 @@ fn from_a_folder_to_answers_and_pictures() {
     assert!(report["accuracy"].as_f64().unwrap() > 0.8, "{report}");
 }
 
+#[test]
+fn small_pictures_of_several_sizes_stay_small() {
+    let desk = Desk::new();
+    folder(&desk, "stripes", 20);
+    // One row less, as its header says.
+    let mut lower = stripes(true, 0);
+    lower[22] = 11;
+    std::fs::write(desk.path("stripes/down/lower.bmp"), lower).unwrap();
+    let train = [&["train", "image", "stripes"], &SMALL[..]].concat();
+    desk.unfold(&train).ended(0);
+    let summary = desk.unfold(&["show", "run", "summary"]).ended(0).out;
+    assert!(summary.contains("[12, 12, 3]"), "{summary}");
+}
+
 /// A folder, an archive and what a pattern selects there are so many pictures, and each name that is told leads to one alone.
 fn folders_and_archives(desk: &Desk) {
     let run = |names: &[&str]| desk.unfold(&[&["run", "run"], names].concat());

@@ -130,6 +130,9 @@ fn a_tokenizer_of_others() {
     // The model holds all that it needs.
     std::fs::remove_file(desk.path("tokenizer.json")).unwrap();
     desk.unfold(&["run", "run", "--prompt", "ahab"]).ended(0);
+    desk.unfold(&["run", "run", "--prompt", "ahab", "--one"])
+        .ended(2)
+        .complained(&["--one", "data.eos"]);
 }
 
 #[test]

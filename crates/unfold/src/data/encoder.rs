@@ -37,9 +37,11 @@ pub type Reader<'a> = dyn FnMut(&mut dyn FnMut(&str) -> Result<()>) -> Result<()
 
 impl TokenizerFile {
     fn parse(json: String) -> std::result::Result<TokenizerFile, String> {
-        let tokenizer = json
-            .parse()
-            .map_err(|error: tokenizers::Error| error.to_string())?;
+        let told = |error: tokenizers::Error| error.to_string();
+        let mut tokenizer: Tokenizer = json.parse().map_err(told)?;
+        // Made for a network of fixed length: here every token counts, and no other does.
+        tokenizer.with_padding(None);
+        tokenizer.with_truncation(None).map_err(told)?;
         Ok(TokenizerFile { tokenizer, json })
     }
 }

@@ -133,7 +133,7 @@ impl Guess {
         };
         let encoding = self.detector.guess(None, Utf8Detection::Deny);
         let note = format!(
-            "{files} not UTF-8 and read as {}; say otherwise with `encoding`",
+            "{files} not UTF-8 and read as {}; say otherwise with `data.encoding`",
             encoding.name()
         );
         (encoding, Some(note))

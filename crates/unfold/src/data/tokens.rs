@@ -176,7 +176,7 @@ impl TokenConfig {
 /// A row of more than three equal marks says no more than three do.
 fn short_mark(token: &str) -> &str {
     match token.chars().next() {
-        Some(first) if !is_word(first) && !is_apostrophe(first) => token
+        Some(first) if !is_word(first) && !is_apostrophe(first) && token != UNKNOWN => token
             .char_indices()
             .nth(3)
             .map_or(token, |(end, _)| &token[..end]),
@@ -184,12 +184,17 @@ fn short_mark(token: &str) -> &str {
     }
 }
 
+/// How texts such as the Penn Treebank write a word that was left out of a vocabulary: a word itself.
+const UNKNOWN: &str = "<unk>";
+
 fn words(text: &str, punctuation: bool, visit: &mut dyn FnMut(Range<usize>) -> bool) {
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
         let rest = &text[at..];
         let end = if is_ideograph(c) {
             at + c.len_utf8()
+        } else if rest.starts_with(UNKNOWN) {
+            at + UNKNOWN.len()
         } else if is_word(c) || (is_apostrophe(c) && begins_contraction(rest)) {
             at + word_length(rest)
         } else {
@@ -314,6 +319,7 @@ mod tests {
             ),
             ("it 's n't o'brien's 'so'", "it 's n't o'brien 's ' so '"),
             ("$1,234.56. a.b 3.", "$ 1,234.56 . a . b 3 ."),
+            ("the <unk>'s <unk>, a<unk", "the <unk> 's <unk> , a < unk"),
             ("中文字 café\u{301} x_y…", "中 文 字 café\u{301} x_y …"),
             ("a\u{200b}b\0\t\n", "a b"),
             ("", ""),

@@ -1,5 +1,7 @@
 //! Beam search: the likeliest text that a search of some width finds.
 
+use std::mem;
+
 use unfold_kernels::log_sum_exp;
 
 /// A continuation and ln of its probability.
@@ -14,8 +16,8 @@ pub struct Continuation {
 /// A search that goes on word by word: [`Beam::advance`] says which streams go on with which words.
 pub(super) struct Beam {
     width: usize,
-    /// Among so many of the best continuations an end counts.
-    ends_among: usize,
+    /// Whether every text comes to an end, as captions do: one that has none is then no answer where others have.
+    all_end: bool,
     /// The power of a text's length that its ln p is divided by.
     length_power: f64,
     live: Vec<Continuation>,
@@ -30,17 +32,17 @@ pub(super) struct Advance {
 
 impl Beam {
     /// A search in `width` streams. Texts are ranked by ln p / length^`length_power`: 1 for the mean over words, 0 for ln p
-    /// itself, which favours short ones. An end counts where it is among the best `ends_among` continuations, at most twice the
-    /// width: with the width itself, one stream takes the likeliest word each time; with more, texts that all end soon, as captions
-    /// do, are found in fewer steps.
-    pub(super) fn new(width: usize, ends_among: usize, length_power: f64) -> Beam {
+    /// itself, which favours short ones. Where texts `all_end`, as captions do, the search goes on until none that has not ended is
+    /// better than those found, and an end counts among the best continuations of twice the width; else it ends with `width` ends,
+    /// each of which was among the best of the width. A single stream takes the likeliest word each time.
+    pub(super) fn new(width: usize, all_end: bool, length_power: f64) -> Beam {
         let empty = Continuation {
             words: Vec::new(),
             log_probability: 0.0,
         };
         Beam {
             width,
-            ends_among,
+            all_end,
             length_power,
             // At first all streams are the same one.
             live: vec![empty],
@@ -68,10 +70,14 @@ impl Beam {
         }
         next.sort_unstable_by(|a, b| b.2.total_cmp(&a.2).then((a.0, a.1).cmp(&(b.0, b.1))));
         next.truncate(most);
+        let ends_among = match self.all_end && width > 1 {
+            true => most,
+            false => width,
+        };
         let (mut from, mut words, mut longer) = (Vec::new(), Vec::new(), Vec::new());
         for (place, (b, word, log_probability)) in next.into_iter().enumerate() {
             let ends = Some(word) == end;
-            if ends && place >= self.ends_among {
+            if ends && place >= ends_among {
                 continue;
             }
             let mut continuation = self.live[b].clone();
@@ -86,7 +92,7 @@ impl Beam {
             }
         }
         self.live = longer;
-        if self.live.is_empty() || self.ended.len() >= width {
+        if self.is_over() {
             return None;
         }
         from.resize(width, 0);
@@ -94,14 +100,36 @@ impl Beam {
         Some(Advance { from, words })
     }
 
-    /// The best `width` texts, best first; those that have not ended are among them.
-    pub(super) fn finish(self) -> Vec<Continuation> {
-        let mut all = self.ended;
-        all.extend(self.live);
-        let rank = |c: &Continuation| {
-            c.log_probability / (c.words.len().max(1) as f64).powf(self.length_power)
+    /// Whether enough has been found.
+    fn is_over(&self) -> bool {
+        if self.live.is_empty() || self.ended.len() < self.width {
+            return self.live.is_empty();
+        }
+        let mut ended: Vec<f64> = self.ended.iter().map(|c| self.rank(c)).collect();
+        ended.sort_unstable_by(|a, b| b.total_cmp(a));
+        let worst = ended[self.width - 1];
+        !self.all_end || self.live.iter().all(|c| self.rank(c) <= worst)
+    }
+
+    /// What texts are ordered by: the higher, the better.
+    fn rank(&self, c: &Continuation) -> f64 {
+        c.log_probability / (c.words.len().max(1) as f64).powf(self.length_power)
+    }
+
+    /// The best `width` texts, best first. Those that have not ended are among them or, where all should, after them.
+    pub(super) fn finish(mut self) -> Vec<Continuation> {
+        let (ended, live) = (mem::take(&mut self.ended), mem::take(&mut self.live));
+        let order = |a: &Continuation, b: &Continuation| {
+            let by_rank = self.rank(b).total_cmp(&self.rank(a));
+            by_rank.then_with(|| a.words.cmp(&b.words))
         };
-        all.sort_by(|a, b| rank(b).total_cmp(&rank(a)).then(a.words.cmp(&b.words)));
+        let [mut all, mut late] = match self.all_end {
+            true => [ended, live],
+            false => [[ended, live].concat(), Vec::new()],
+        };
+        all.sort_by(order);
+        late.sort_by(order);
+        all.append(&mut late);
         all.truncate(self.width);
         all
     }
@@ -151,7 +179,11 @@ mod tests {
     }
 
     fn search(width: usize, length_power: f64, length: usize) -> Vec<Continuation> {
-        let mut beam = Beam::new(width, width, length_power);
+        run(Beam::new(width, false, length_power), length)
+    }
+
+    fn run(mut beam: Beam, length: usize) -> Vec<Continuation> {
+        let width = beam.width;
         let mut streams = vec![Vec::new(); width];
         for _ in 0..length {
             let logits: Vec<f32> = streams.iter().flat_map(|words| scores(words)).collect();
@@ -192,6 +224,21 @@ mod tests {
         assert_eq!(search(3, 0.0, 9)[0].words.len(), 2);
         // Where every word makes it worse, the shortest one wins.
         assert_eq!(search(3, -3.0, 9)[0].words, [0]);
+    }
+
+    #[test]
+    fn texts_that_all_end_do() {
+        let found = |width, length| -> Vec<Vec<u32>> {
+            let all = run(Beam::new(width, true, 1.0), length);
+            all.into_iter().map(|c| c.words).collect()
+        };
+        // After two words there are ends, and better texts without one.
+        assert_eq!(found(2, 2), [vec![2, 0], vec![1, 0]]);
+        assert_eq!(found(3, 9)[0], [2, 0]);
+        assert!(found(3, 9).iter().all(|words| words.last() == Some(&0)));
+        // One stream is greedy, and what has no end by then is better than nothing.
+        assert_eq!(found(1, 9), [[1, 1, 0]]);
+        assert_eq!(found(1, 2), [[1, 1]]);
     }
 
     #[test]

@@ -96,15 +96,15 @@ impl TrainConfig {
             ),
             (
                 "clip_norm",
-                self.clip_norm.is_none_or(positive),
+                self.clip_norm.is_none_or(|norm| norm > 0.0),
                 limit(self.clip_norm),
-                above,
+                "a number above 0; inf for no clipping",
             ),
             (
                 "clip_value",
-                self.clip_value.is_none_or(positive),
+                self.clip_value.is_none_or(|value| value > 0.0),
                 limit(self.clip_value),
-                above,
+                "a number above 0; inf for no clipping",
             ),
             (
                 "average_decay",

@@ -164,5 +164,10 @@ fn row(measured: &Measured) -> String {
         ..
     } = measured;
     let share = of_limit * 100.0;
-    format!("{workload:<29} {median_ms:>10.2} {min_ms:>10.2} {gflops:>9.1} {share:>7.1} %\n")
+    // What memory alone bounds does no products.
+    let gflops = match *gflops {
+        0.0 => "-".to_owned(),
+        gflops => format!("{gflops:.1}"),
+    };
+    format!("{workload:<29} {median_ms:>10.2} {min_ms:>10.2} {gflops:>9} {share:>7.1} %\n")
 }

@@ -20,7 +20,7 @@ pub(super) fn accuracy(task: &TaskResults, clip_norms: &[Option<f64>]) -> String
 fn accuracy_with(task: &TaskResults, clip_norm: Option<f64>) -> Option<String> {
     let (longest, unit) = (task.distances.last()?, task.unit);
     let (mut remember, mut between, mut guess) = (vec![], vec![], vec![]);
-    let mut diverged = vec![];
+    let (mut diverged, mut unlearned) = (vec![], vec![]);
     for (cell, run) in task.runs(clip_norm) {
         let (name, score) = (cell.title(), *run.scores.last()?);
         if run.end == RunEnd::Diverged {
@@ -29,6 +29,9 @@ fn accuracy_with(task: &TaskResults, clip_norm: Option<f64>) -> Option<String> {
             remember.push(name.to_owned());
         } else if score > task.chance + GUESSES {
             between.push(format!("{name} ({})", percent(score)));
+        } else if run.scores[0] <= task.chance + GUESSES {
+            // It guesses at the shortest distance as well, which says nothing of its memory.
+            unlearned.push(format!("{name} (in {} steps)", run.steps));
         } else {
             guess.push(name.to_owned());
         }
@@ -46,6 +49,11 @@ fn accuracy_with(task: &TaskResults, clip_norm: Option<f64>) -> Option<String> {
         &guess,
         &format!("no better than no memory ({})", percent(task.chance)),
     );
+    if !unlearned.is_empty() {
+        let have = if unlearned.len() == 1 { "has" } else { "have" };
+        let what = "not learned the task at any distance, which says nothing of memory";
+        parts.push(format!("{} {have} {what}", list(&unlearned)));
+    }
     if !diverged.is_empty() {
         parts.push(format!("the training of {} diverged", list(&diverged)));
     }
@@ -177,6 +185,13 @@ mod tests {
                 cell(CellKind::Irnn, 30.0, 0.99, RunEnd::Diverged),
                 cell(CellKind::Gru, 1.0, 0.995, RunEnd::Solved),
                 cell(CellKind::Lstm, 0.001, 0.5, RunEnd::Spent),
+                CellResults {
+                    runs: vec![Run {
+                        scores: vec![0.13, 0.12],
+                        ..run(0.0, RunEnd::Spent)
+                    }],
+                    ..cell(CellKind::LstmForget, 0.5, 0.0, RunEnd::Spent)
+                },
             ],
         }
     }
@@ -186,7 +201,8 @@ mod tests {
         assert_eq!(
             accuracy(&task(), &[Some(1.0)]),
             "At a distance of 2 words, with clipping to norm 1, GRU is right in at least 99 % of cases; LSTM (50.0 %) is \
-             right more often than without memory; Elman (tanh) is no better than no memory (12.5 %); the training of \
+             right more often than without memory; Elman (tanh) is no better than no memory (12.5 %); LSTM (forget bias 1) \
+             (in 7 steps) has not learned the task at any distance, which says nothing of memory; the training of \
              Elman (ReLU, identity) (after 7 steps) diverged."
         );
         assert_eq!(accuracy(&task(), &[None]), "");

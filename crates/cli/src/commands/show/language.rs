@@ -12,7 +12,7 @@ use crate::failure::unusable;
 use crate::flags::Picture;
 use crate::pictures::canvas::Canvas;
 use crate::pictures::chart::{self, Legend, Panel, Series, Style};
-use crate::pictures::colour::{BLUE, MUTED, VERMILION};
+use crate::pictures::colour::{BLUE, GREEN, MUTED, PURPLE, SKY, VERMILION};
 use crate::pictures::heat::{self, Map};
 use crate::pictures::ticks::Format;
 use crate::pictures::{neighbours, surprise};
@@ -190,10 +190,15 @@ fn gates(seen: &[Seen], layer: usize, noun: &str) -> Option<Canvas> {
 fn gradients(model: &LanguageModel, text: &str, seen: &[Seen], noun: &str) -> Option<Canvas> {
     let norms = model.gradients_through_time(text);
     let steps = norms.first()?.len();
-    let colours = [BLUE, VERMILION, MUTED];
+    let colours = [BLUE, VERMILION, GREEN, PURPLE, SKY, MUTED];
     let series = norms.iter().enumerate().map(|(layer, norms)| {
-        let back = norms.iter().rev().enumerate();
-        let points = back.map(|(back, norm)| (back as f64 + 1.0, norm.max(1e-30)));
+        // Nothing at all has no place on an axis of powers.
+        let back = norms
+            .iter()
+            .rev()
+            .enumerate()
+            .filter(|(_, norm)| **norm > 0.0);
+        let points = back.map(|(back, &norm)| (back as f64 + 1.0, norm));
         Series {
             name: format!("layer {}", layer + 1),
             colour: colours[layer % colours.len()],

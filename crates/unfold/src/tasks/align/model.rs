@@ -177,7 +177,7 @@ impl AlignModel {
             trained_on,
             ..
         } = &self.card;
-        let (split, set) = held_out(Path::new(data), source, *seed, *trained_on)?;
+        let (split, set) = held_out(Path::new(data), source, *seed, *trained_on, observer)?;
         let part = self.preparation(source.strict).part(set, observer)?;
         self.report(part, split, began, observer)
     }

@@ -55,7 +55,7 @@ pub struct AlignmentConfig {
 
 impl Default for AlignmentConfig {
     fn default() -> AlignmentConfig {
-        AlignmentConfig { smoothing: 0.5 }
+        AlignmentConfig { smoothing: 0.1 }
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn search(
     let own: Vec<u32> = own.map(|picture| picture as u32).collect();
     step.logits = step.logits.gather(&own);
     let begun = || Search {
-        beam: Beam::new(width, 2 * width, answer.length_power),
+        beam: Beam::new(width, true, answer.length_power),
         next: None,
         over: false,
     };

@@ -231,7 +231,7 @@ impl CaptionModel {
             trained_on,
             ..
         } = &self.card;
-        let (split, set) = held_out(Path::new(data), source, *seed, *trained_on)?;
+        let (split, set) = held_out(Path::new(data), source, *seed, *trained_on, observer)?;
         let part = self.preparation(source.strict).part(set, observer)?;
         Ok((split, part))
     }

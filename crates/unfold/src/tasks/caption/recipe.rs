@@ -28,7 +28,7 @@ use crate::train::{Select, TrainConfig};
 /// kind = "attention"
 ///
 /// [answer]
-/// beam = 5
+/// beam = 3
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -65,7 +65,7 @@ pub struct AnswerConfig {
 impl Default for AnswerConfig {
     fn default() -> AnswerConfig {
         AnswerConfig {
-            beam: 5,
+            beam: 3,
             length_power: 0.7,
         }
     }

@@ -62,8 +62,8 @@ pub struct ImageRecipe {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct InputConfig {
-    /// Rows and columns, `[H, W]`. When absent: those of the pictures if all have the same and are small, else as many as
-    /// the network was trained on before, or 224.
+    /// Rows and columns, `[H, W]`. When absent: as many as the network was trained on before, else those of the pictures if all
+    /// have the same and are small, a square of the usual shorter side if that is small, or 224.
     pub size: Option<[usize; 2]>,
     /// 1 for grey, 3 for colours. When absent, what the pictures are.
     pub channels: Option<usize>,
@@ -73,7 +73,7 @@ pub struct InputConfig {
 
 /// Pictures that are looked at to find out what all look like.
 const LOOKED_AT: usize = 200;
-/// Larger pictures are brought to [`USUAL`] unless the recipe says otherwise.
+/// Pictures that are mostly larger are brought to [`USUAL`] unless the recipe says otherwise.
 const SMALL: usize = 96;
 /// The usual side of larger pictures.
 const USUAL: usize = 224;
@@ -89,7 +89,12 @@ impl InputConfig {
             Error::data("", "none of the pictures can be read", remedy)
         })?;
         let small = seen.size.filter(|[h, w]| *h.max(w) <= SMALL);
-        let [height, width] = self.size.or(small).unwrap_or([USUAL, USUAL]);
+        // Among small ones, some of another size are no reason to make all large.
+        let usual = match seen.shorter_side <= SMALL {
+            true => [seen.shorter_side; 2],
+            false => [USUAL; 2],
+        };
+        let [height, width] = self.size.or(small).unwrap_or(usual);
         let form = PictureForm {
             height,
             width,

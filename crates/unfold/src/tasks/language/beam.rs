@@ -20,7 +20,7 @@ pub(super) fn search(
     for word in codec.before().iter().chain(prompt) {
         logits.copy_from_slice(stepper.step(&vec![*word; width], &mut state));
     }
-    let mut beam = Beam::new(width, width, 1.0);
+    let mut beam = Beam::new(width, false, 1.0);
     for _ in 0..length {
         let Some(next) = beam.advance(&logits, codec.eos(), &[Codec::UNKNOWN]) else {
             break;

@@ -84,8 +84,8 @@ impl LanguageModel {
     }
 
     /// How strongly the loss of a text's last word depends on the hidden states before it: for each
-    /// layer the Euclidean norms of the gradient by the states after each word but the last.
-    /// Nothing for a text of fewer than two tokens.
+    /// layer the Euclidean norms of the gradient by the states after each word but the last, through time and
+    /// through the layers above. Nothing for a text of fewer than two tokens.
     pub fn gradients_through_time(&self, text: &str) -> Vec<Vec<f64>> {
         let words = self.codec().encode(text);
         let Some((&last, words)) = words.split_last().filter(|(_, words)| !words.is_empty()) else {
@@ -94,34 +94,41 @@ impl LanguageModel {
         let pass = Pass::inspection(&self.params);
         let one = crate::Ragged::new(&[1]);
         let mut states = self.states(1, &[]);
-        // A zero added to each state has the state's gradient.
+        // A zero added to each state that is carried on has the gradient through time; a layer's output is the same state, and
+        // the pass keeps its gradient through the layers above.
         let mut nudges: Vec<Vec<Tensor>> = vec![Vec::new(); states.h.len()];
         let mut y = None;
         for &word in words {
-            let (_, after) = self.network.read(&pass, &[word], &one, &states);
+            let (out, after) = self.network.read(&pass, &[word], &one, &states);
             states = after;
             for (h, nudges) in states.h.iter_mut().zip(&mut nudges) {
                 let nudge = Tensor::zeros(h.shape()).watch();
                 *h = h.add(&nudge);
                 nudges.push(nudge);
             }
-            y = states.h.last().cloned();
+            y = Some(out);
         }
         let y = y.expect("there is a word");
         let logits = self.network.logits(&pass, &y);
         let gradients = logits
             .cross_entropy(&[last], &CrossEntropy::default())
             .backward();
-        let norm = |nudge: &Tensor| {
-            let gradient = gradients.get(nudge).map_or(&[][..], |g| g.data());
-            gradient
-                .iter()
-                .map(|&g| f64::from(g).powi(2))
-                .sum::<f64>()
-                .sqrt()
+        let probes = pass.probes();
+        let layer = |(layer, nudges): (usize, &Vec<Tensor>)| {
+            let name = format!(".layer{layer}");
+            let outputs = probes.iter().filter(|probe| probe.name.ends_with(&name));
+            let both = nudges.iter().zip(outputs);
+            let norm = both.map(|(nudge, output)| {
+                let through_time = gradients.get(nudge).map_or(&[][..], |g| g.data());
+                let above = output.gradient(&gradients).map_or(&[][..], |g| g.data());
+                let units = 0..nudge.len();
+                let at = |part: &[f32], unit: usize| part.get(unit).map_or(0.0, |&g| f64::from(g));
+                let sum = units.map(|unit| (at(through_time, unit) + at(above, unit)).powi(2));
+                sum.sum::<f64>().sqrt()
+            });
+            norm.collect()
         };
-        let layer = |nudges: &Vec<Tensor>| nudges.iter().map(norm).collect();
-        nudges.iter().map(layer).collect()
+        nudges.iter().enumerate().map(layer).collect()
     }
 
     /// The words whose vectors point most nearly where that of `word` does, with the cosine of the
@@ -152,5 +159,82 @@ impl LanguageModel {
     /// How many gates a cell has, G.
     fn gates(&self) -> usize {
         crate::ops::Cell::from(self.config().cell).gates()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::nn::{Params, Pass};
+    use crate::ops::CrossEntropy;
+    use crate::tasks::language::{LanguageModel, LanguageRecipe, train};
+    use crate::tasks::{Recipe as _, RunOptions};
+    use crate::train::Quiet;
+
+    #[test]
+    fn gradients_go_through_time_and_through_layers() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, out) = (folder.path().join("text.txt"), folder.path().join("run"));
+        std::fs::write(&data, "anna saw the ship\nben saw the whale\n".repeat(200)).unwrap();
+        let mut recipe = LanguageRecipe::default();
+        for setting in [
+            "tokens.min_count=1",
+            "model.cell=elman",
+            "model.layers=2",
+            "model.hidden_size=6",
+            "model.embedding_size=6",
+            "window.length=10",
+            "train.epochs=2",
+        ] {
+            recipe.set(setting).unwrap();
+        }
+        let options = RunOptions {
+            out: out.clone(),
+            resume: false,
+        };
+        train(data.to_str().unwrap(), &recipe, &options, &mut Quiet).unwrap();
+        let model = LanguageModel::load(&out).unwrap();
+        let text = "anna saw the ship";
+        let words = model.codec().encode(text);
+        let (&last, words) = words.split_last().unwrap();
+        let ([.., bias], _) = model.network.recurrent().first_layer();
+
+        // The loss of the last word, and the first layer's states after word `at`, with the first layer's bias of a unit
+        // changed at that word alone.
+        let one = crate::Ragged::new(&[1]);
+        let run = |at: usize, unit: usize, by: f32| {
+            let mut changed: Params<f32> = model.params.clone();
+            changed.get_mut(bias)[unit] += by;
+            let (mut states, mut out) = (model.states(1, &[]), None);
+            let mut seen = Vec::new();
+            for (i, &word) in words.iter().enumerate() {
+                let pass = Pass::evaluation(if i == at { &changed } else { &model.params });
+                let (y, after) = model.network.read(&pass, &[word], &one, &states);
+                (states, out) = (after, Some(y));
+                if i == at {
+                    seen = states.h[0].data().to_vec();
+                }
+            }
+            let logits = model
+                .network
+                .logits(&Pass::evaluation(&model.params), &out.unwrap());
+            let loss = logits.cross_entropy(&[last], &CrossEntropy::default());
+            (f64::from(loss.item()), seen)
+        };
+        let gradients = model.gradients_through_time(text);
+        assert_eq!([gradients.len(), gradients[0].len()], [2, words.len()]);
+        for (at, gradient) in gradients[0].iter().enumerate() {
+            let by = 1e-2;
+            let square = |unit: usize| {
+                let slope = (run(at, unit, by).0 - run(at, unit, -by).0) / f64::from(2.0 * by);
+                // h = tanh(.. + bias)
+                let h = f64::from(run(at, unit, 0.0).1[unit]);
+                (slope / (1.0 - h * h)).powi(2)
+            };
+            let expected = (0..6).map(square).sum::<f64>().sqrt();
+            assert!(
+                (gradient / expected - 1.0).abs() < 0.02,
+                "word {at}: {gradient}, expected {expected}"
+            );
+        }
     }
 }

@@ -112,6 +112,7 @@ impl Preparation<'_> {
 
 /// What a model that was trained on pictures of this fingerprint is measured on, and what that is called: the test split that
 /// the training would use where `data` is the very data that it was trained on, else the test part of the data, or all of it.
+/// `observer` is told what was done to the data.
 ///
 /// # Errors
 /// When the data cannot be read.
@@ -120,16 +121,20 @@ pub(in crate::tasks) fn held_out(
     source: &CaptionSource,
     seed: u64,
     trained_on: u64,
+    observer: &mut dyn Observer,
 ) -> Result<(&'static str, CaptionSet)> {
-    if let Ok(CaptionData {
-        train,
-        test: Some(test),
-        ..
-    }) = read_captions(data, source, seed)
-        && train.pictures.fingerprint() == trained_on
-    {
-        return Ok(("test", test));
-    }
-    let (set, _) = read_captions_split(data, source)?;
-    Ok(("given", set))
+    let (split, set, notes) = match read_captions(data, source, seed) {
+        Ok(CaptionData {
+            train,
+            test: Some(test),
+            notes,
+            ..
+        }) if train.pictures.fingerprint() == trained_on => ("test", test, notes),
+        _ => {
+            let (set, notes) = read_captions_split(data, source)?;
+            ("given", set, notes)
+        }
+    };
+    notes.iter().for_each(|note| observer.note(note));
+    Ok((split, set))
 }

@@ -11,8 +11,8 @@ use super::neighbours::Neighbours;
 use super::network::{Answers, Network, Seen};
 use super::questions::{Batch, Questions};
 use crate::data::{
-    Picture, PictureForm, QuestionSet, QuestionSource, Vocabulary, question_words, read_questions,
-    read_questions_split,
+    Picture, PictureForm, QuestionData, QuestionSet, QuestionSource, Vocabulary, question_words,
+    read_questions, read_questions_split,
 };
 use crate::error::{Error, Result};
 use crate::metrics::{Answered, VqaScores};
@@ -260,14 +260,19 @@ impl VqaModel {
         observer.stage(Stage::Reading, None);
         let path = Path::new(data);
         let whole = read_questions(path, &self.card.source, self.card.seed);
-        let (split, set) = match whole {
-            Ok(whole)
-                if fingerprint(&whole.train) == self.card.trained_on && whole.test.is_some() =>
-            {
-                ("test", whole.test.expect("just seen"))
+        let (split, set, notes) = match whole {
+            Ok(QuestionData {
+                train,
+                test: Some(test),
+                notes,
+                ..
+            }) if fingerprint(&train) == self.card.trained_on => ("test", test, notes),
+            _ => {
+                let (set, notes) = read_questions_split(path, &self.card.source)?;
+                ("given", set, notes)
             }
-            _ => ("given", read_questions_split(path, &self.card.source)?.0),
         };
+        notes.iter().for_each(|note| observer.note(note));
         let gallery = self.gallery(&set, observer)?;
         self.report(&set, gallery.as_ref(), split, began, observer)
     }
