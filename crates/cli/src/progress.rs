@@ -273,7 +273,8 @@ fn describe(start: &Start) -> String {
     }
     let of = match start.unit {
         Unit::Examples => "classes",
-        Unit::Words => "known words",
+        Unit::Questions => "answers",
+        Unit::Words | Unit::Captions => "known words",
         Unit::Characters => "known characters",
         Unit::Tokens => "known pieces",
     };
@@ -295,6 +296,8 @@ fn name(unit: Unit) -> &'static str {
         Unit::Words => "words",
         Unit::Characters => "characters",
         Unit::Tokens => "tokens",
+        Unit::Captions => "captions",
+        Unit::Questions => "questions",
     }
 }
 
@@ -307,7 +310,8 @@ fn summarize(end: &EpochEnd, unit: Unit) -> String {
     if let Some(loss) = end.valid_loss {
         line.push_str(&format!("  validation loss {loss:.4}"));
     }
-    if let Some(loss) = end.valid_loss.filter(|_| unit != Unit::Examples) {
+    let predicted = matches!(unit, Unit::Words | Unit::Characters | Unit::Tokens);
+    if let Some(loss) = end.valid_loss.filter(|_| predicted) {
         line.push_str(&format!("  perplexity {:.2}", loss.exp()));
     }
     if let Some(accuracy) = end.valid_accuracy {

@@ -157,7 +157,7 @@ pub(crate) fn of_language(report: &LanguageReport) -> String {
     let unit = match report.unit {
         Unit::Words => "word",
         Unit::Characters => "character",
-        Unit::Tokens | Unit::Examples => "token",
+        _ => "token",
     };
     let mut rows = vec![
         (

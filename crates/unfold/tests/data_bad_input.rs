@@ -374,7 +374,7 @@ fn a_vocabulary_of_zero_words() {
     let none = &["there is no word to learn"][..];
     for (texts, said) in [
         (&["", "  \n"][..], none),
-        (&["one two"], &["no word is left", "lower min_count"]),
+        (&["one two"], &["no word is left", "lower tokens.min_count"]),
         (&[], none),
     ] {
         let config = TokenConfig {

@@ -134,6 +134,10 @@ pub(super) fn ask(plan: &Run, texts: &[String]) -> Result<()> {
     let mut picture: Option<(&str, Picture)> = None;
     let (mut asked, mut mistakes) = (false, Mistakes::default());
     for text in texts {
+        if names_picture(text) && model.form().is_none() {
+            tell!("note: {text} is not looked at: this model answers from the question alone");
+            continue;
+        }
         if names_picture(text) || (picture.is_none() && model.form().is_some()) {
             picture = Some((text, read(text)?));
             continue;

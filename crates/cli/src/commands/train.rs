@@ -11,7 +11,7 @@ use unfold::tasks::caption::{self, CaptionRecipe};
 use unfold::tasks::image::{self, ImageRecipe};
 use unfold::tasks::language::{self, LanguageRecipe};
 use unfold::tasks::text::{self, TextRecipe};
-use unfold::tasks::vqa::{self, VqaRecipe};
+use unfold::tasks::vqa::{self, VqaConfig, VqaRecipe};
 use unfold::train::{EpochEnd, Observer, Progress, Stage, Start};
 
 use crate::interrupt::Interrupt;
@@ -66,12 +66,11 @@ pub(super) fn caption(plan: &Training<CaptionRecipe>) -> Result<()> {
 /// Trains a model that answers questions about pictures.
 pub(super) fn vqa(plan: &Training<VqaRecipe>) -> Result<()> {
     let report = watched(plan, vqa::train)?;
-    finish(
-        plan,
-        &report,
-        report::of_vqa(&report),
-        &format!("{} 'a question'", picture(&plan.data)),
-    )
+    let input = match plan.recipe.model {
+        VqaConfig::Prior(_) | VqaConfig::Language(_) => "'a question'".to_owned(),
+        _ => format!("{} 'a question'", picture(&plan.data)),
+    };
+    finish(plan, &report, report::of_vqa(&report), &input)
 }
 
 /// Trains a model that aligns pictures and sentences.

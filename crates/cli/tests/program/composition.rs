@@ -485,6 +485,18 @@ fn counter_examples_are_learned_and_found() {
     desk.unfold(&line(never, &["model.kind=language"]))
         .ended(2)
         .complained(&["counter_examples", "does not look at pictures"]);
+    let reads = "train vqa photos --set train.epochs=1 --out reads --set";
+    desk.unfold(&line(reads, &["model.kind=language"]))
+        .ended(0)
+        .complained(&["questions in 2 answers", "reads 'a question'"]);
+    desk.unfold(&[
+        "run",
+        "reads",
+        "photos/pictures/006.bmp",
+        "Do they go down?",
+    ])
+    .ended(0)
+    .complained(&["006.bmp is not looked at"]);
     desk.unfold(&line(never, &["counter_examples.margin=-1"]))
         .ended(2)
         .complained(&["counter_examples.margin", "above 0"]);

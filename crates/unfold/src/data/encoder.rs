@@ -131,11 +131,8 @@ impl Encoder {
                     "give texts with words in them, or check what is removed from them",
                 ),
                 false => (
-                    format!(
-                        "no word is left of {} documents (min_count = {})",
-                        encoder.documents, config.min_count
-                    ),
-                    "lower min_count, give longer documents, or check what is removed from them",
+                    format!("no word is left (tokens.min_count = {})", config.min_count),
+                    "lower tokens.min_count, give more text, or check what is removed from it",
                 ),
             };
             return Err(Error::data("vocabulary", problem, remedy));

@@ -14,6 +14,10 @@ pub enum Unit {
     Characters,
     /// Pieces of words, likewise.
     Tokens,
+    /// Sentences about pictures, of words.
+    Captions,
+    /// Questions, each with its answer.
+    Questions,
 }
 
 /// What is about to be trained.

@@ -349,7 +349,8 @@ fn mistakes(model: &ImageModel, data: &str) -> Result<Canvas> {
             captions: vec![
                 called(&mistake.place),
                 format!("is {}", mistake.truth),
-                format!("“{label}” {}", percent(f64::from(*probability))),
+                // The name may be long, and is what can be cut.
+                format!("{} “{label}”", percent(f64::from(*probability))),
             ],
         }
     });

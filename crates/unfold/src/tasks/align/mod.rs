@@ -101,13 +101,12 @@ pub fn train(
         valid,
         model: &model,
     };
-    let pictures = |part: &Option<Part>| part.as_ref().map_or(0, |part| part.gallery.len());
     let captions = |part: &Part| part.sentences.len();
     observer.start(&Start {
-        unit: Unit::Examples,
+        unit: Unit::Captions,
         examples: captions(&training.train),
         valid_examples: training.valid.as_ref().map_or(0, captions),
-        test_examples: pictures(&test),
+        test_examples: test.as_ref().map_or(0, captions),
         classes: model.card.words.len(),
         parameters: params.len(),
         steps: training.steps() * recipe.train.epochs,

@@ -98,14 +98,12 @@ pub fn train(
         valid,
         model: &model,
     };
+    let captions = |part: &Part| part.sentences.len();
     observer.start(&Start {
-        unit: Unit::Examples,
-        examples: training.train.sentences.len(),
-        valid_examples: training
-            .valid
-            .as_ref()
-            .map_or(0, |part| part.sentences.len()),
-        test_examples: test.as_ref().map_or(0, |part| part.gallery.len()),
+        unit: Unit::Captions,
+        examples: captions(&training.train),
+        valid_examples: training.valid.as_ref().map_or(0, captions),
+        test_examples: test.as_ref().map_or(0, captions),
         classes: model.card.words.len(),
         parameters: params.len(),
         steps: training.steps() * recipe.train.epochs,

@@ -187,7 +187,7 @@ pub fn train(
         model: &model,
     };
     observer.start(&Start {
-        unit: Unit::Examples,
+        unit: Unit::Questions,
         examples: training.questions.len(),
         valid_examples: training.valid.as_ref().map_or(0, |(_, q, _)| q.len()),
         test_examples: test.as_ref().map_or(0, |(_, set)| set.questions.len()),
