@@ -146,11 +146,6 @@ impl Gallery {
         })
     }
 
-    /// How many pictures there are, with the damaged ones.
-    pub(in crate::tasks) fn len(&self) -> usize {
-        self.len
-    }
-
     /// Whether a picture can be seen.
     pub(in crate::tasks) fn shows(&self, picture: usize) -> bool {
         !self.damaged.contains_key(&picture)
