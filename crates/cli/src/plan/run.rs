@@ -84,8 +84,8 @@ impl Eval {
         check_search(flags.beam, flags.length_power)?;
         let ending = flags.run.extension().and_then(|ending| ending.to_str());
         // A run's folder may be called anything.
-        let predictions =
-            !flags.run.is_dir() && matches!(ending, Some("json" | "jsonl" | "csv" | "tsv"));
+        let predictions = !flags.run.join("model.safetensors").exists()
+            && matches!(ending, Some("json" | "jsonl" | "csv" | "tsv"));
         let task = match predictions {
             true => None,
             false => Some(task_of(&flags.run)?),
