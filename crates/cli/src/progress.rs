@@ -108,7 +108,7 @@ impl Reporter {
 
 impl Observer for Reporter {
     fn note(&mut self, note: &str) {
-        self.print(note);
+        self.print(&format!("note: {note}"));
     }
 
     fn stage(&mut self, stage: Stage, share: Option<f64>) {
@@ -152,7 +152,7 @@ impl Observer for Reporter {
         self.unit = start.unit;
         self.stage = None;
         for note in &start.notes {
-            self.print(&format!("note: {note}"));
+            self.note(note);
         }
         self.print(&describe(start));
         if let Display::Bar(bar) = &self.display {

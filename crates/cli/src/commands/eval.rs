@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 use unfold::tasks::align::AlignModel;
-use unfold::tasks::caption::{AnswerConfig, CaptionModel};
+use unfold::tasks::caption::CaptionModel;
 use unfold::tasks::image::ImageModel;
 use unfold::tasks::language::LanguageModel;
 use unfold::tasks::text::TextModel;
@@ -40,10 +40,7 @@ pub(super) fn eval(plan: &Eval) -> Result<()> {
         }
         TaskKind::Caption => {
             let model = CaptionModel::load(&plan.run)?;
-            let answer = AnswerConfig {
-                beam: plan.beam.unwrap_or(model.answer().beam),
-                length_power: plan.length_power.unwrap_or(model.answer().length_power),
-            };
+            let answer = plan.search.of(&model);
             let model = model.with_answer(answer)?;
             let report = with_reporter(|reporter| model.evaluate(&plan.data, reporter))?;
             tell(plan, &report, || report::of_caption(&report))

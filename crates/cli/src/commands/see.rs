@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 use unfold::data::{Picture, PictureFiles, decode};
-use unfold::tasks::caption::{AnswerConfig, Caption, CaptionModel};
+use unfold::tasks::caption::{Caption, CaptionModel};
 use unfold::tasks::image::ImageModel;
 use unfold::tasks::vqa::{Among, CounterExample, VqaModel};
 
@@ -98,10 +98,7 @@ pub(super) fn classify(plan: &Run, files: Option<&Vec<String>>) -> Result<()> {
 pub(super) fn caption(plan: &Run, files: Option<&Vec<String>>) -> Result<()> {
     let model = CaptionModel::load(&plan.run)?;
     let writing = &plan.writing;
-    let answer = AnswerConfig {
-        beam: writing.beam.unwrap_or(model.answer().beam),
-        length_power: writing.length_power.unwrap_or(model.answer().length_power),
-    };
+    let answer = writing.search.of(&model);
     let mut number = 0..;
     each(files, |file, picture| {
         let first = number.next().unwrap_or_default();

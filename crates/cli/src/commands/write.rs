@@ -26,7 +26,7 @@ pub(super) fn go_on(plan: &Run, prompt: &str) -> Result<()> {
     let (codec, writing) = (model.codec(), &plan.writing);
     note_unknown(codec, prompt);
     let words = codec.encode(prompt);
-    if let Some(width) = writing.beam {
+    if let Some(width) = writing.search.beam {
         return search(plan, &model, prompt, &words, width);
     }
     let mut writer = Writer::new(&model, writing)?;

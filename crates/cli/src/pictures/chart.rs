@@ -68,15 +68,16 @@ pub(crate) enum Legend {
     Shared,
 }
 
-/// The height of a shared legend.
+/// The height of a shared legend of one line.
 const LEGEND: f32 = 24.0;
 
 /// The panels in one row under a title.
 pub(crate) fn draw(title: &str, subtitle: &str, legend: Legend, panels: &[Panel]) -> Canvas {
     let shared = panels.first().filter(|_| legend == Legend::Shared);
-    let head = HEAD + shared.map_or(0.0, |_| LEGEND);
     let columns = panels.len().max(1) as f32;
-    let width = MARGIN * 2.0 + PANEL_WIDTH * columns;
+    let room = PANEL_WIDTH * columns;
+    let width = MARGIN * 2.0 + room;
+    let head = HEAD + shared.map_or(0.0, |panel| LEGEND + further_lines(&panel.series, room));
     let mut canvas = Canvas::new(
         width,
         head + PANEL_HEIGHT + MARGIN,
@@ -85,7 +86,6 @@ pub(crate) fn draw(title: &str, subtitle: &str, legend: Legend, panels: &[Panel]
     canvas.text(Text::new(MARGIN, 36.0, title).size(18.0).bold());
     canvas.text(Text::new(MARGIN, 57.0, subtitle).colour(MUTED));
     if let Some(panel) = shared {
-        let room = width - 2.0 * MARGIN;
         draw_legend(
             &mut canvas,
             (MARGIN, HEAD + 22.0),
@@ -138,10 +138,7 @@ impl Plot {
 
 fn draw_panel(canvas: &mut Canvas, area: Rect, panel: &Panel, y: Axis, legend: Legend) {
     let top = match legend {
-        Legend::Own => {
-            let places = legend_places(&panel.series, area.width - LEFT - RIGHT);
-            TOP + places.last().map_or(0.0, |place| place.1)
-        }
+        Legend::Own => TOP + further_lines(&panel.series, area.width - LEFT - RIGHT),
         Legend::Shared => TOP - LEGEND,
     };
     let frame = Rect {
@@ -376,6 +373,12 @@ fn legend_places(series: &[Series], room: f32) -> Vec<(f32, f32)> {
     places.collect()
 }
 
+/// The height of all lines of such a legend but the first.
+fn further_lines(series: &[Series], room: f32) -> f32 {
+    let places = legend_places(series, room);
+    places.last().map_or(0.0, |place| place.1)
+}
+
 fn draw_legend(
     canvas: &mut Canvas,
     (left, top): (f32, f32),
@@ -407,5 +410,34 @@ fn draw_legend(
             y,
             ..name
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pictures::colour::BLUE;
+
+    #[test]
+    fn a_legend_goes_on_in_a_further_line() {
+        let series = |name: &str, style| Series {
+            name: name.into(),
+            colour: BLUE,
+            style,
+            points: vec![(0.0, 1.0), (1.0, 2.0)],
+        };
+        let all = [
+            series("a name", Style::Line),
+            series("for comparison", Style::Faint),
+            series("a name", Style::Dots),
+            series("another name", Style::Dashes),
+        ];
+        let width = 24.0 + legend_name(&all[0]).unwrap().width();
+        let places = legend_places(&all, 2.0 * width + 18.0);
+        let second = (width + 18.0, 0.0);
+        assert_eq!(places, [(0.0, 0.0), second, (0.0, LEGEND_LINE)]);
+        assert_eq!(further_lines(&all, 1000.0), 0.0);
+        // One that is too long for any line has one of its own.
+        assert_eq!(further_lines(&all, 1.0), 2.0 * LEGEND_LINE);
     }
 }

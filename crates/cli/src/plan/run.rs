@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use unfold::tasks::caption::{AnswerConfig, CaptionModel};
 use unfold::tasks::language::Sampling;
 use unfold::tasks::{TaskKind, task_of};
 
@@ -23,9 +24,7 @@ pub(crate) struct Eval {
     pub(crate) task: Option<TaskKind>,
     pub(crate) data: String,
     pub(crate) int8: bool,
-    /// How captions are found; as the model does when `None`.
-    pub(crate) beam: Option<usize>,
-    pub(crate) length_power: Option<f64>,
+    pub(crate) search: Search,
     pub(crate) json: bool,
 }
 
@@ -57,6 +56,14 @@ pub(crate) struct Run {
     pub(crate) json: bool,
 }
 
+/// How the likeliest texts are looked for; what is `None` is as the model has it.
+#[derive(Debug)]
+pub(crate) struct Search {
+    pub(crate) beam: Option<usize>,
+    /// The power of a caption's length that ln of its probability is divided by.
+    length_power: Option<f64>,
+}
+
 /// How a language model or a captioner writes.
 #[derive(Debug)]
 pub(crate) struct Writing {
@@ -65,9 +72,7 @@ pub(crate) struct Writing {
     pub(crate) length: Option<usize>,
     /// Whether a caption's words are drawn, and not searched for.
     pub(crate) drawn: bool,
-    /// The power of a caption's length that ln of its probability is divided by; the model's own when `None`.
-    pub(crate) length_power: Option<f64>,
-    pub(crate) beam: Option<usize>,
+    pub(crate) search: Search,
     /// Words to stop before.
     pub(crate) stop: Vec<String>,
     /// Whether to stop at the first end of a text.
@@ -81,7 +86,7 @@ impl Eval {
     pub(super) fn new(flags: flags::Eval) -> Result<Eval> {
         use_threads(&flags.threads);
         check_data(&flags.data)?;
-        check_search(flags.beam, flags.length_power)?;
+        let search = Search::new(flags.beam, flags.length_power)?;
         let ending = flags.run.extension().and_then(|ending| ending.to_str());
         // A run's folder may be called anything.
         let predictions = !flags.run.join("model.safetensors").exists()
@@ -114,8 +119,7 @@ impl Eval {
             task,
             data: flags.data,
             int8: flags.int8,
-            beam: flags.beam,
-            length_power: flags.length_power,
+            search,
             json: flags.json,
         })
     }
@@ -187,20 +191,30 @@ fn check_flags(flags: &flags::Run, task: TaskKind) -> Result<()> {
     refuse_unused("run", &flags, task)
 }
 
-/// Refuses a search that cannot be meant.
-fn check_search(beam: Option<usize>, length_power: Option<f64>) -> Result<()> {
-    if let Some(width) = beam.filter(|width| !(1..=1000).contains(width)) {
-        return Err(unusable(
-            format!("--beam {width}: makes no sense"),
-            "choose a whole number in 1..=1000",
-        ));
+impl Search {
+    fn new(beam: Option<usize>, length_power: Option<f64>) -> Result<Search> {
+        if let Some(width) = beam.filter(|width| !(1..=1000).contains(width)) {
+            return Err(unusable(
+                format!("--beam {width}: makes no sense"),
+                "choose a whole number in 1..=1000",
+            ));
+        }
+        if let Some(power) = length_power.filter(|power| !power.is_finite()) {
+            return Err(unusable(
+                format!("--length-power {power}: makes no sense"),
+                "choose a number such as 0.7",
+            ));
+        }
+        Ok(Search { beam, length_power })
     }
-    match length_power.filter(|power| !power.is_finite()) {
-        None => Ok(()),
-        Some(power) => Err(unusable(
-            format!("--length-power {power}: makes no sense"),
-            "choose a number such as 0.7",
-        )),
+
+    /// The search for captions of this model.
+    pub(crate) fn of(&self, model: &CaptionModel) -> AnswerConfig {
+        let own = model.answer();
+        AnswerConfig {
+            beam: self.beam.unwrap_or(own.beam),
+            length_power: self.length_power.unwrap_or(own.length_power),
+        }
     }
 }
 
@@ -254,13 +268,12 @@ impl Writing {
             let remedy = "choose a number above 0, such as 1.2";
             return wrong("repetition-penalty", penalty, remedy);
         }
-        check_search(beam, length_power)?;
+        let search = Search::new(beam, length_power)?;
         Ok(Writing {
             sampling,
             length: going_on.length,
             drawn,
-            length_power,
-            beam,
+            search,
             stop: going_on.stop,
             one: going_on.one,
             int8: going_on.int8,

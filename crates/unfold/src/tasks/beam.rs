@@ -1,7 +1,5 @@
 //! Beam search: the likeliest text that a search of some width finds.
 
-use std::mem;
-
 use unfold_kernels::log_sum_exp;
 
 /// A continuation and ln of its probability.
@@ -102,13 +100,19 @@ impl Beam {
 
     /// Whether enough has been found.
     fn is_over(&self) -> bool {
-        if self.live.is_empty() || self.ended.len() < self.width {
-            return self.live.is_empty();
+        if self.live.is_empty() {
+            return true;
+        }
+        if self.ended.len() < self.width {
+            return false;
+        }
+        if !self.all_end {
+            return true;
         }
         let mut ended: Vec<f64> = self.ended.iter().map(|c| self.rank(c)).collect();
         ended.sort_unstable_by(|a, b| b.total_cmp(a));
         let worst = ended[self.width - 1];
-        !self.all_end || self.live.iter().all(|c| self.rank(c) <= worst)
+        self.live.iter().all(|c| self.rank(c) <= worst)
     }
 
     /// What texts are ordered by: the higher, the better.
@@ -117,21 +121,17 @@ impl Beam {
     }
 
     /// The best `width` texts, best first. Those that have not ended are among them or, where all should, after them.
-    pub(super) fn finish(mut self) -> Vec<Continuation> {
-        let (ended, live) = (mem::take(&mut self.ended), mem::take(&mut self.live));
-        let order = |a: &Continuation, b: &Continuation| {
-            let by_rank = self.rank(b).total_cmp(&self.rank(a));
-            by_rank.then_with(|| a.words.cmp(&b.words))
-        };
-        let [mut all, mut late] = match self.all_end {
-            true => [ended, live],
-            false => [[ended, live].concat(), Vec::new()],
-        };
-        all.sort_by(order);
-        late.sort_by(order);
-        all.append(&mut late);
-        all.truncate(self.width);
-        all
+    pub(super) fn finish(self) -> Vec<Continuation> {
+        let ended = self.ended.iter().map(|c| (false, c));
+        let live = self.live.iter().map(|c| (self.all_end, c));
+        let mut all: Vec<(bool, &Continuation)> = ended.chain(live).collect();
+        all.sort_by(|(a_late, a), (b_late, b)| {
+            let by_rank = || self.rank(b).total_cmp(&self.rank(a));
+            let order = a_late.cmp(b_late).then_with(by_rank);
+            order.then_with(|| a.words.cmp(&b.words))
+        });
+        let best = all.into_iter().take(self.width);
+        best.map(|(_, c)| c.clone()).collect()
     }
 }
 

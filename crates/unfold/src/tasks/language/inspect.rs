@@ -232,7 +232,7 @@ mod tests {
             };
             let expected = (0..6).map(square).sum::<f64>().sqrt();
             assert!(
-                (gradient - expected).abs() < 0.02 * expected + 2e-4,
+                (gradient / expected - 1.0).abs() < 0.005,
                 "word {at}: {gradient}, expected {expected}"
             );
         }
