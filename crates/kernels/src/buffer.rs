@@ -133,6 +133,18 @@ impl<E: Plain> Buffer<E> {
         buffer
     }
 
+    /// Gives the memory back to the system, not to the pool: for a size that nothing asks for again.
+    pub fn release(self) {
+        let (ptr, bytes) = (self.ptr, self.len * size_of::<E>());
+        std::mem::forget(self);
+        if bytes > 0 {
+            let (_, size) = class(bytes);
+            pool().stats.in_use -= size;
+            // SAFETY: taken with the size of this class, and not used again.
+            unsafe { memory::give_back(ptr, size) };
+        }
+    }
+
     /// A buffer, and whether its memory is fresh from the system (and so zero).
     fn take(len: usize) -> (Self, bool) {
         let bytes = len

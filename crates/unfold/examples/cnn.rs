@@ -51,8 +51,8 @@ fn main() {
         let (batch, answers) = texts(32, Key::new(1).child(step));
         let pass = Pass::training(&params, Key::new(2).child(step));
         let loss = network(&pass, &batch).cross_entropy(&answers, &Default::default());
-        params.backward(&pass, &loss);
-        drop((pass, loss));
+        params.backward(&pass, loss);
+        drop(pass);
         adam.step(&mut params, 0.01);
     }
     let (batch, answers) = texts(200, Key::new(3));

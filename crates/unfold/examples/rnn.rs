@@ -44,8 +44,8 @@ fn train(cell: Cell) -> f64 {
         let (batch, first) = sequences(32, Key::new(1).child(step));
         let pass = Pass::training(&params, Key::new(2).child(step));
         let loss = network(&pass, &batch).cross_entropy(&first, &Default::default());
-        params.backward(&pass, &loss);
-        drop((pass, loss));
+        params.backward(&pass, loss);
+        drop(pass);
         clip_norm(&mut params, 1.0);
         adam.step(&mut params, 0.01);
     }

@@ -106,7 +106,8 @@ struct Pending<E: Float> {
     gradients: Vec<Option<Tensor<E>>>,
 }
 
-/// Walks back from results whose gradients are given; the gradients of the sink's leaves go there.
+/// Walks back from results whose gradients are given; the gradients of the sink's leaves go there. A node that nothing else
+/// holds is freed as soon as it is passed: so memory falls on the way back, and is there for the gradients.
 pub(crate) fn backward<E: Float>(
     results: impl IntoIterator<Item = (Source<E>, Tensor<E>)>,
     sink: Option<&Sink<E>>,

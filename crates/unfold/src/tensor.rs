@@ -191,30 +191,31 @@ impl<E: Float> Tensor<E> {
         self.source.is_some()
     }
 
-    /// The gradients of this scalar with respect to every watched tensor it was computed from.
+    /// The gradients of this scalar with respect to every watched tensor it was computed from. What was kept for
+    /// them is given back on the way, operation by operation, unless a clone of this tensor still needs it.
     ///
     /// # Panics
     /// When this is not a single value.
     #[track_caller]
-    pub fn backward(&self) -> Gradients<E> {
+    pub fn backward(self) -> Gradients<E> {
         tape::backward(self.alone(), None)
     }
 
     /// As [`Tensor::backward`]; the gradients of the sink's leaves go there instead.
     #[track_caller]
-    pub(crate) fn backward_into(&self, sink: &Sink<E>) -> Gradients<E> {
+    pub(crate) fn backward_into(self, sink: &Sink<E>) -> Gradients<E> {
         tape::backward(self.alone(), Some(sink))
     }
 
     /// Where to start back from a single value, with its gradient.
     #[track_caller]
-    fn alone(&self) -> Option<(Source<E>, Tensor<E>)> {
+    fn alone(self) -> Option<(Source<E>, Tensor<E>)> {
         assert!(
             self.len() == 1,
             "backward: expected a single value such as a loss, got shape {}",
             self.shape
         );
-        let source = self.source.clone()?;
+        let source = self.source?;
         Some((source, Tensor::full(self.shape, E::ONE)))
     }
 

@@ -58,8 +58,8 @@ fn steady(mut params: Params<f32>, loss: impl Fn(&Pass<f32>) -> Tensor) -> (usiz
     let mut step = |number: usize| {
         let pass = Pass::training(&params, Key::new(number as u64));
         let loss = loss(&pass);
-        params.backward(&pass, &loss);
-        drop((pass, loss));
+        params.backward(&pass, loss);
+        drop(pass);
         clip_norm(&mut params, 0.1);
         optimizer.step(&mut params, 0.01);
     };

@@ -116,7 +116,7 @@ fn train<E: Float>(cell: Cell, dropout: f64, zeros: bool, way: Way) -> Vec<Vec<E
     };
     let ends = all(&last).into_iter().map(|state| state.square().sum());
     let total = ends.fold(loss.clone(), |sum, end| sum.add(&end));
-    let gradients = params.backward(&pass, &total);
+    let gradients = params.backward(&pass, total);
     let mut found = vec![loss.to_vec(), params.grads().to_vec()];
     found.extend(all(&last).iter().map(Tensor::to_vec));
     let of_initial = |state| gradients.get(state).map(Tensor::to_vec);
@@ -184,7 +184,7 @@ fn both_runs_draw_the_same_and_only_the_first_one_updates() {
         }
         y = norm.forward(&pass, &y);
         let (key, statistics, used) = (pass.key(), pass.param(mean).to_vec(), pass.used());
-        params.backward(&pass, &y.square().mean());
+        params.backward(&pass, y.square().mean());
         drop((pass, y));
         let unused = params
             .id("unused.weight")
@@ -235,7 +235,7 @@ fn checkpoints_within_checkpoints_and_inputs_used_twice() {
             _ => pass.checkpoint(&[&x], outer),
         };
         let loss = out[0].sum().add(&out[1].mul(&x).square().sum());
-        let gradients = params.backward(&pass, &loss);
+        let gradients = params.backward(&pass, loss.clone());
         let of_x = gradients.get(&x).expect("x is used").to_vec();
         [vec![loss.item()], params.grads().to_vec(), of_x].concat()
     };

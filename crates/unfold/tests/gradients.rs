@@ -34,8 +34,8 @@ fn check(
     };
     let watched: Vec<_> = inputs.iter().map(Tensor::watch).collect();
     let (pass, result) = loss(&params, &watched);
-    let gradients = params.backward(&pass, &result);
-    drop((pass, result));
+    let gradients = params.backward(&pass, result);
+    drop(pass);
 
     let analytic = params.grads().to_vec();
     let mut numeric = vec![0.0; params.len()];
@@ -481,7 +481,7 @@ fn a_network() {
             .cross_entropy(&[0, 1, 1], &CrossEntropy::default())
     };
     let pass = Pass::training(&params, Key::new(0));
-    params.backward(&pass, &forward(&pass));
+    params.backward(&pass, forward(&pass));
     drop(pass);
     for entry in params.entries().cloned().collect::<Vec<_>>() {
         let analytic = params.grads()[entry.range.clone()].to_vec();

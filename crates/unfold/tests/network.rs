@@ -331,7 +331,7 @@ fn layers_that_go_together_compute_what_they_do_alone() {
         }
         let y = network.forward(&pass, &x);
         let loss = y.mul(&values("dy", y.shape())).sum();
-        params.backward(&pass, &loss);
+        params.backward(&pass, loss);
         let names: Vec<String> = pass.probes().into_iter().map(|probe| probe.name).collect();
         (y.to_vec(), params.grads().to_vec(), names)
     };

@@ -183,8 +183,8 @@ fn any_number_of_threads_gives_the_same_bits_for_pictures() {
             let h = h.reshape([7, pixels, 6]).mean_axis(1); // [B, O]
             let logits = head.forward(&pass, &h);
             let loss = logits.cross_entropy(&[0, 1, 2, 3, 2, 1, 0], &Default::default());
-            params.backward(&pass, &loss);
-            drop((pass, h, logits, loss));
+            params.backward(&pass, loss);
+            drop((pass, h, logits));
             optimizer.step(&mut params, 0.01);
         }
         params
@@ -230,7 +230,7 @@ fn any_number_of_threads_gives_the_same_bits_through_time() {
             (loss, out.states)
         };
         let (loss, _) = through_time(&pass, T, None, &initial, run);
-        params.backward(&pass, &loss);
+        params.backward(&pass, loss);
         params
             .grads()
             .iter()

@@ -90,8 +90,8 @@ impl Experiment<'_> {
             let pass = Pass::training(params, self.key);
             let loss = loss(&network.forward(&pass, &batch), &batch);
             let value = f64::from(loss.item());
-            params.backward(&pass, &loss);
-            drop((pass, loss));
+            params.backward(&pass, loss);
+            drop(pass);
             let norm = match limit {
                 Some(limit) => clip_norm(params, limit),
                 None => gradient_norm(params),

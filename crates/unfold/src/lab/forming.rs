@@ -110,8 +110,8 @@ pub fn forming(
             .forward(&pass, &batch.pixels)
             .cross_entropy(&batch.labels, &Default::default());
         let value = f64::from(loss.item());
-        params.backward(&pass, &loss);
-        drop((pass, loss));
+        params.backward(&pass, loss);
+        drop(pass);
         optimizer.step(&mut params, 2e-3);
         if telling(step) || step == config.steps {
             formed.push(keep(&params, step, Some(value)));

@@ -28,7 +28,7 @@ impl<E: Float> Pass<E> {
     ///     let y = layer.forward(pass, &x[0]).tanh();
     ///     vec![dropout.forward(pass, &y)]
     /// });
-    /// params.backward(&pass, &y[0].sum());
+    /// params.backward(&pass, y[0].sum());
     /// assert!(params.grads().iter().any(|&g| g != 0.0));
     /// ```
     ///

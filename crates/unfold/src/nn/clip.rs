@@ -17,7 +17,7 @@ pub fn gradient_norm<E: Float>(params: &Params<E>) -> f64 {
 /// let mut params = Params::<f64>::new(0);
 /// let x = params.scope("a").add("x", [2], Init::Values(vec![3.0, 4.0]));
 /// let pass = Pass::training(&params, Key::new(0));
-/// params.backward(&pass, &pass.param(x).square().sum());
+/// params.backward(&pass, pass.param(x).square().sum());
 /// assert_eq!(clip_norm(&mut params, 5.0), 10.0);
 /// assert!((params.grads()[0] - 3.0).abs() < 1e-5);
 /// ```
@@ -90,7 +90,7 @@ mod tests {
         let mut params = Params::new(0);
         let x = params.scope("a").add("x", [gradients.len()], Init::Ones);
         let pass = Pass::training(&params, Key::new(0));
-        params.backward(&pass, &pass.param(x).sum());
+        params.backward(&pass, pass.param(x).sum());
         params.grads_mut().copy_from_slice(gradients);
         params
     }

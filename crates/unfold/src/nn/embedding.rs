@@ -162,7 +162,7 @@ mod tests {
             .forward(&pass, &[1, 0])
             .add(&tuned.forward(&pass, &[1, 1]));
         assert_eq!(y.data(), [6.0, 8.0, 4.0, 6.0]);
-        params.backward(&pass, &y.sum());
+        params.backward(&pass, y.sum());
         assert_eq!(params.grad(frozen.weight()), Some(&[0.0; 4][..]));
         assert_eq!(params.grad(tuned.weight()), Some(&[0.0, 0.0, 2.0, 2.0][..]));
     }

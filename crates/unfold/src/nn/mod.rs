@@ -24,9 +24,9 @@
 //!     let pass = Pass::training(&params, key.child(step));
 //!     let h = hidden.forward(&pass, &x).relu(); // [128, 8]
 //!     let loss = head.forward(&pass, &h).cross_entropy(&answers, &Default::default());
-//!     params.backward(&pass, &loss);
+//!     params.backward(&pass, loss);
 //!     last = loss.item();
-//!     drop((pass, h, loss));
+//!     drop((pass, h));
 //!     optimizer.step(&mut params, 0.01);
 //! }
 //! assert!(last < 0.2, "{last}");

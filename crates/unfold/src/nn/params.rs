@@ -284,7 +284,8 @@ impl<E: Float> Params<E> {
 
     /// Computes the gradients of `loss` with respect to all trainable parameters that `pass` used
     /// and writes them straight into the flat gradients; every other gradient becomes 0. The result holds
-    /// the gradients of whatever else was watched.
+    /// the gradients of whatever else was watched. What was kept for them is given back on the way
+    /// ([`Tensor::backward`]).
     ///
     /// New values that the pass has for frozen parameters ([`Pass::update`]) come into force with the
     /// next write to the values, an optimizer's step as a rule: until then `pass` shares them.
@@ -292,7 +293,7 @@ impl<E: Float> Params<E> {
     /// # Panics
     /// When `loss` is not a single value.
     #[track_caller]
-    pub fn backward(&mut self, pass: &Pass<E>, loss: &Tensor<E>) -> Gradients<E> {
+    pub fn backward(&mut self, pass: &Pass<E>, loss: Tensor<E>) -> Gradients<E> {
         let mut flat = std::mem::replace(&mut self.gradients, Flat::empty());
         flat.begin(self.len, self.entries.iter().map(|e| e.range.clone()));
         let sink = Sink::new(flat, pass.leaves());
@@ -358,7 +359,10 @@ impl<E: Float> Params<E> {
         if len > self.values.len() {
             let mut grown = Buffer::zeros(len.max(2 * self.values.len()));
             grown[..self.len].copy_from_slice(&self.values[..self.len]);
-            self.values = Arc::new(grown);
+            let old = std::mem::replace(&mut self.values, Arc::new(grown));
+            if let Some(old) = Arc::into_inner(old) {
+                old.release();
+            }
         }
     }
 }
@@ -463,8 +467,8 @@ mod tests {
         let weight = params.scope("a").add("weight", [2], Init::Ones);
         let pass = Pass::training(&params, Key::new(0));
         let loss = pass.param(weight).square().sum();
-        params.backward(&pass, &loss);
-        drop((pass, loss));
+        params.backward(&pass, loss);
+        drop(pass);
         assert_eq!(params.grad(weight), Some(&[2.0, 2.0][..]));
         assert!(Arc::get_mut(&mut params.values).is_some());
     }
@@ -480,10 +484,10 @@ mod tests {
             pass.update(frozen, &twice);
         }
         let loss = pass.param(weight).mul(&pass.param(frozen)).sum();
-        params.backward(&pass, &loss);
+        params.backward(&pass, loss);
         assert_eq!(params.grad(weight), Some(&[4.0, 4.0][..]));
         assert_eq!(params.get(frozen), [1.0, 1.0]);
-        drop((pass, loss));
+        drop(pass);
         params.get_mut(weight)[0] = 3.0;
         assert_eq!(params.values(), [3.0, 1.0, 4.0, 4.0]);
     }
@@ -506,7 +510,7 @@ mod tests {
         for _ in 0..2 {
             let pass = Pass::training(&params, Key::new(0));
             let loss = pass.param(used).mul(&pass.param(frozen)).sum();
-            params.backward(&pass, &loss);
+            params.backward(&pass, loss);
         }
         assert_eq!(params.grad(used), Some(&[1.0, 1.0][..]));
         assert_eq!(params.grad(unused), Some(&[0.0, 0.0][..]));

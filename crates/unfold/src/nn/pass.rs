@@ -24,7 +24,7 @@ use crate::{Float, Tensor};
 /// let layer = Linear::new(&mut params.scope("layer"), 2, 1);
 /// let pass = Pass::training(&params, Key::new(1).child(0)); // a key for each step
 /// let loss = layer.forward(&pass, &Tensor::full([3, 2], 1.0)).square().mean();
-/// params.backward(&pass, &loss);
+/// params.backward(&pass, loss);
 /// assert_eq!(params.grads().len(), 3);
 /// ```
 pub struct Pass<E: Float = f32> {
@@ -296,7 +296,7 @@ mod tests {
             .add("weight", [1], Init::Values(vec![3.0]));
         let pass = Pass::training(&params, Key::new(0));
         let loss = pass.param(id).mul(&pass.param(id)).sum();
-        params.backward(&pass, &loss);
+        params.backward(&pass, loss);
         assert_eq!(params.grads(), [6.0]);
     }
 
@@ -307,7 +307,7 @@ mod tests {
         let pass = Pass::inspection(&params);
         let y = layer.forward(&pass, &Tensor::full([1, 2], 0.5));
         let loss = y.square().sum();
-        let gradients = params.backward(&pass, &loss);
+        let gradients = params.backward(&pass, loss);
         let probes = pass.probes();
         assert_eq!(probes.len(), 1);
         assert_eq!(probes[0].name, "net.head");

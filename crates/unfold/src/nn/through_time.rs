@@ -47,7 +47,7 @@ use crate::{Float, Tensor};
 ///     let targets = &targets[steps.start * B..steps.end * B];
 ///     (logits.cross_entropy(targets, &Default::default()), out.states)
 /// });
-/// params.backward(&pass, &loss);
+/// params.backward(&pass, loss);
 /// assert!(states.detach().last().dims() == [B, 8] && params.grads().iter().any(|&g| g != 0.0));
 /// ```
 ///

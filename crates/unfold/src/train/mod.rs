@@ -44,7 +44,7 @@ pub struct TrainConfig {
     pub clip_norm: Option<f64>,
     /// Cuts each gradient value to this magnitude.
     pub clip_value: Option<f64>,
-    /// Stop after this many epochs without a better validation result; 0 never stops early.
+    /// Stop after this many epochs without a better validation result; 0, or no validation part, never stops early.
     pub patience: usize,
     /// What "better" means.
     pub select: Select,
@@ -130,6 +130,23 @@ impl TrainConfig {
             None => Ok(()),
         }
     }
+
+    /// Refuses what would wait for validation results for ever.
+    fn check_without_validation(&self) -> Result<()> {
+        let plateau = matches!(self.schedule, Schedule::Plateau { .. });
+        let waiting = [
+            ("average_after", self.average_after.is_some()),
+            ("schedule", plateau),
+        ];
+        match waiting.into_iter().find(|(_, waits)| *waits) {
+            None => Ok(()),
+            Some((key, _)) => Err(Error::recipe(
+                format!("train.{key}"),
+                "waits for validation results, and no part of the data is held out for them",
+                "leave it out, or hold some out (data.valid_fraction = 0.1)",
+            )),
+        }
+    }
 }
 
 /// The most epochs, and the most examples a step: beyond it a recipe is wrong.
@@ -212,6 +229,9 @@ pub trait Task: Sync {
     /// part of a checkpoint.
     fn loss(&self, pass: &Pass<f32>, batch: &Self::Batch, carried: &mut Vec<Tensor>) -> Tensor;
 
+    /// Whether there is a validation split, so that [`validate`](Task::validate) measures something.
+    fn validates(&self) -> bool;
+
     /// Measures the model on the validation split; `None` without one.
     ///
     /// # Errors
@@ -256,8 +276,9 @@ impl Outcome {
 /// [`Outcome::ended`] then gives the error.
 ///
 /// # Errors
-/// When the loss, a gradient or the validation loss stops being finite before there is a best epoch, a checkpoint cannot be
-/// written or read, or the observer asks to stop ([`ErrorKind::Interrupted`]; all is saved then).
+/// When the settings wait for validation results and there is no validation split, the loss, a gradient or the validation loss
+/// stops being finite before there is a best epoch, a checkpoint cannot be written or read, or the observer asks to stop
+/// ([`ErrorKind::Interrupted`]; all is saved then).
 pub fn fit<T: Task>(
     task: &T,
     params: &mut Params<f32>,
@@ -267,6 +288,9 @@ pub fn fit<T: Task>(
     resume: bool,
     observer: &mut dyn Observer,
 ) -> Result<Outcome> {
+    if !task.validates() {
+        config.check_without_validation()?;
+    }
     let per_epoch = task.steps();
     let total = per_epoch * config.epochs;
     let mut training = Training {
@@ -445,8 +469,7 @@ impl<T: Task> Training<'_, T> {
         let pass = Pass::training(params, key);
         let loss = self.task.loss(&pass, batch, &mut self.state.carried);
         let value = f64::from(loss.item());
-        params.backward(&pass, &loss);
-        drop(loss);
+        params.backward(&pass, loss);
         let gradient_norm = match self.config.clip_norm {
             Some(limit) => nn::clip_norm(params, limit),
             None => nn::gradient_norm(params),
@@ -494,7 +517,7 @@ impl<T: Task> Training<'_, T> {
         }
         self.state.loss_sum = 0.0;
         self.state.carried.clear();
-        let mut best = false;
+        let (mut best, mut averaging) = (false, false);
         if let Some(evaluation) = validation {
             self.scheduler.observe(match self.config.schedule {
                 Schedule::Plateau {
@@ -517,6 +540,7 @@ impl<T: Task> Training<'_, T> {
             }
             if average.is_none() && self.trigger.observe(evaluation.loss) {
                 self.optimizer.start_averaging(params);
+                averaging = true;
             }
         }
         let end = EpochEnd {
@@ -531,8 +555,17 @@ impl<T: Task> Training<'_, T> {
             data_wait_share,
         };
         run.log_epoch(&end)?;
+        if averaging {
+            run.log("averaging", &Averaging { step: end.step })?;
+        }
         self.save(params, run)?;
         observer.epoch(&end);
+        if averaging {
+            observer.note(
+                "validation results improve no more: from here on the parameters of all steps are averaged, and \
+                 the averages are measured and kept",
+            );
+        }
         Ok(())
     }
 
@@ -573,6 +606,12 @@ impl<T: Task> Training<'_, T> {
         self.state = state;
         Ok(())
     }
+}
+
+/// The line of the measurements that says from which step on parameters are averaged.
+#[derive(Serialize)]
+struct Averaging {
+    step: usize,
 }
 
 /// What one step came to.

@@ -32,7 +32,7 @@ fn linear() {
         let x = case.tensor("x").watch();
         let y = layer.forward(&pass, &x);
         case.check("y", y.data());
-        let gradients = params.backward(&pass, &case.upstream(&y, "d_y"));
+        let gradients = params.backward(&pass, case.upstream(&y, "d_y"));
         case.check_gradient("grad_x", &gradients, &x);
         case.check_param("grad_w", &params, layer.weight());
         if let Some(bias) = layer.bias() {
@@ -56,7 +56,7 @@ fn embedding() {
             layer.forward(&pass, &ids)
         };
         case.check("y", y.data());
-        params.backward(&pass, &case.upstream(&y, "d_y"));
+        params.backward(&pass, case.upstream(&y, "d_y"));
         case.check_param("grad_w", &params, layer.weight());
     }
     for_each(include_str!("embedding.json"), run::<f32>, run::<f64>);
@@ -84,7 +84,7 @@ fn conv1d() {
             case.setting::<Vec<usize>>("out_lengths")
         );
         case.check("y", y.data());
-        let gradients = params.backward(&pass, &case.upstream(&y, "d_y"));
+        let gradients = params.backward(&pass, case.upstream(&y, "d_y"));
         case.check_gradient("grad_x", &gradients, &x);
         case.check_param("grad_w", &params, layer.weight());
         case.check_param("grad_b", &params, layer.bias());
@@ -112,7 +112,7 @@ fn conv2d() {
         let pass = Pass::training(&params, Key::new(0));
         let y = layer.forward(&pass, &x);
         case.check("y", y.data());
-        let gradients = params.backward(&pass, &case.upstream(&y, "d_y"));
+        let gradients = params.backward(&pass, case.upstream(&y, "d_y"));
         case.check_gradient("grad_x", &gradients, &x);
         case.check_param("grad_w", &params, layer.weight());
         case.check_param("grad_b", &params, bias);
@@ -142,7 +142,7 @@ fn conv_transpose2d() {
         let pass = Pass::training(&params, Key::new(0));
         let y = layer.forward(&pass, &x);
         case.check("y", y.data());
-        let gradients = params.backward(&pass, &case.upstream(&y, "d_y"));
+        let gradients = params.backward(&pass, case.upstream(&y, "d_y"));
         case.check_gradient("grad_x", &gradients, &x);
         case.check_param("grad_w", &params, layer.weight());
         case.check_param("grad_b", &params, bias);
@@ -186,7 +186,7 @@ fn group_norm() {
         let pass = Pass::training(&params, Key::new(0));
         let y = layer.forward(&pass, &x);
         case.check("y", y.data());
-        let gradients = params.backward(&pass, &case.upstream(&y, "d_y"));
+        let gradients = params.backward(&pass, case.upstream(&y, "d_y"));
         case.check_gradient("grad_x", &gradients, &x);
         case.check_param("grad_w", &params, layer.weight());
         case.check_param("grad_b", &params, layer.bias());
@@ -219,7 +219,7 @@ fn layer_norm() {
         let pass = Pass::training(&params, Key::new(0));
         let y = layer.forward(&pass, &x);
         case.check("y", y.data());
-        let gradients = params.backward(&pass, &case.upstream(&y, "d_y"));
+        let gradients = params.backward(&pass, case.upstream(&y, "d_y"));
         case.check_gradient("grad_x", &gradients, &x);
         case.check_param("grad_w", &params, layer.weight());
         case.check_param("grad_b", &params, layer.bias());
@@ -274,7 +274,7 @@ fn batch_norm() {
             let x = case.tensor(&format!("x{step}")).watch();
             let y = layer.forward(&pass, &x);
             case.check(&format!("y{step}"), y.data());
-            let gradients = params.backward(&pass, &case.upstream(&y, "d_y"));
+            let gradients = params.backward(&pass, case.upstream(&y, "d_y"));
             if step == 2 {
                 case.check_gradient("grad_x", &gradients, &x);
             }
@@ -290,7 +290,7 @@ fn batch_norm() {
         let x = case.tensor("x_eval").watch();
         let y = layer.forward(&pass, &x);
         case.check("y_eval", y.data());
-        let gradients = params.backward(&pass, &case.upstream(&y, "d_y"));
+        let gradients = params.backward(&pass, case.upstream(&y, "d_y"));
         case.check_gradient("grad_x_eval", &gradients, &x);
         case.check_param("grad_w_eval", &params, layer.weight());
         case.check_param("grad_b_eval", &params, layer.bias());
@@ -322,7 +322,7 @@ fn layer_list() {
         let pass = Pass::training(&params, Key::new(0));
         let y = network.forward(&pass, &x);
         case.check("y", y.data());
-        let gradients = params.backward(&pass, &case.upstream(&y, "d_y"));
+        let gradients = params.backward(&pass, case.upstream(&y, "d_y"));
         case.check_gradient("grad_x", &gradients, &x);
         for name in names {
             case.check_param(&format!("grad:{name}"), &params, id(&params, name));

@@ -86,7 +86,7 @@ fn adaptive_softmax() {
                     case.upstream(&y, "d_y")
                 }
             };
-            let gradients = params.backward(&pass, &loss);
+            let gradients = params.backward(&pass, loss);
             drop(pass);
             case.check_gradient(&format!("grad_{kind}_x"), &gradients, &x);
             for name in &names {

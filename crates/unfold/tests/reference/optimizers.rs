@@ -30,8 +30,8 @@ fn run<E: Precision>(case: &Case, inputs: &Case) {
             .mul(&dw)
             .sum()
             .add(&pass.param(bias).mul(&db).sum());
-        params.backward(&pass, &loss);
-        drop((pass, loss));
+        params.backward(&pass, loss);
+        drop(pass);
         optimizer.step(&mut params, rate);
         trajectory.extend_from_slice(params.values());
         if t == averaged_from {
@@ -68,7 +68,7 @@ fn clips() {
             return;
         }
         let pass = Pass::training(&params, Key::new(0));
-        params.backward(&pass, &pass.param(weight).mul(&before).sum());
+        params.backward(&pass, pass.param(weight).mul(&before).sum());
         match by.as_str() {
             "norm" => {
                 let norm = clip_norm(&mut params, limit);

@@ -63,7 +63,7 @@ fn run<E: Precision>(case: &Case) {
         }
     }
 
-    let gradients = params.backward(&pass, &loss);
+    let gradients = params.backward(&pass, loss);
     case.check_gradient("grad_x", &gradients, &x);
     for (name, &id) in names.iter().zip(&ids) {
         case.check_param(&format!("grad:{}", own(name)), &params, id);
@@ -135,7 +135,7 @@ fn layer_norm_lstm() {
             loss = loss.add(&case.upstream(state, &format!("d_{name}")));
         }
         case.check("y", out.y.data());
-        let gradients = params.backward(&pass, &loss);
+        let gradients = params.backward(&pass, loss);
         case.check_gradient("grad_x", &gradients, &x);
         case.check_gradient("grad_h0", &gradients, &initial.h[0]);
         case.check_gradient("grad_c0", &gradients, &initial.c[0]);

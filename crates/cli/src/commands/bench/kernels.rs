@@ -148,7 +148,7 @@ fn lstm(backward: bool) -> Job {
         }
         let loss = out.y.sum();
         let began = Instant::now();
-        params.backward(&pass, &loss);
+        params.backward(&pass, loss);
         began.elapsed()
     };
     Job {

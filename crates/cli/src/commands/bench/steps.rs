@@ -137,8 +137,8 @@ impl Trainer {
         self.steps += 1;
         let pass = Pass::training(&self.params, Key::new(self.steps));
         let loss = loss(&pass);
-        self.params.backward(&pass, &loss);
-        drop((pass, loss));
+        self.params.backward(&pass, loss);
+        drop(pass);
         if let Some(norm) = self.clip {
             clip_norm(&mut self.params, norm);
         }

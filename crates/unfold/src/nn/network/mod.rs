@@ -16,7 +16,7 @@
 //!
 //! let pass = Pass::training(&params, Key::new(1));
 //! let loss = network.forward(&pass, &x).cross_entropy(&[0, 1, 2, 3], &Default::default());
-//! params.backward(&pass, &loss);
+//! params.backward(&pass, loss);
 //!
 //! let features = network.features().forward(&Pass::evaluation(&params), &x);
 //! assert_eq!(features.dims(), [4, 16]);

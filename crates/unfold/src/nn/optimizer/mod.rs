@@ -245,8 +245,8 @@ impl Range {
 /// let mut optimizer = Optimizer::new(OptimizerConfig::Sgd(Sgd::default()), &params);
 /// let pass = Pass::training(&params, Key::new(0));
 /// let loss = pass.param(x).square().sum();
-/// params.backward(&pass, &loss);
-/// drop((pass, loss));
+/// params.backward(&pass, loss);
+/// drop(pass);
 /// optimizer.step(&mut params, 0.25);
 /// assert_eq!(params.get(x), [0.5]);
 /// ```
@@ -338,8 +338,8 @@ impl<E: Float> Optimizer<E> {
     /// for fast_or_slow in [0.5, 0.625] {
     ///     let pass = Pass::training(&params, Key::new(0));
     ///     let loss = pass.param(x).square().sum();
-    ///     params.backward(&pass, &loss);
-    ///     drop((pass, loss));
+    ///     params.backward(&pass, loss);
+    ///     drop(pass);
     ///     optimizer.step(&mut params, 0.25);
     ///     // After the second step 0.25, brought half of the way back to 1.
     ///     assert_eq!(params.values(), [fast_or_slow]);
@@ -372,8 +372,8 @@ impl<E: Float> Optimizer<E> {
     /// optimizer.start_averaging(&params);
     /// let pass = Pass::training(&params, Key::new(0));
     /// let loss = pass.param(x).square().sum();
-    /// params.backward(&pass, &loss);
-    /// drop((pass, loss));
+    /// params.backward(&pass, loss);
+    /// drop(pass);
     /// optimizer.step(&mut params, 0.25);
     /// assert_eq!(params.values(), [0.5]);
     /// assert_eq!(optimizer.averaged().unwrap(), [0.75]);

@@ -40,7 +40,7 @@ fn step(params: &mut Params<f64>, optimizer: &mut Optimizer<f64>) {
             .map(|&id| pass.param(id).square().sum())
             .collect();
         let loss = squares[0].add(&squares[1]).add(&squares[2]);
-        params.backward(&pass, &loss);
+        params.backward(&pass, loss.clone());
         loss.item()
     };
     assert!(loss.is_finite());
@@ -101,8 +101,8 @@ fn each_parameter_has_a_rate() {
     let pass = Pass::training(&params, Key::new(0));
     let sums = ids.map(|id| pass.param(id).sum());
     let loss = sums[0].add(&sums[1]).add(&sums[2]);
-    params.backward(&pass, &loss);
-    drop((pass, loss, sums));
+    params.backward(&pass, loss);
+    drop((pass, sums));
     optimizer.step(&mut params, 0.0625);
     assert_eq!(
         params.values(),
@@ -207,8 +207,8 @@ fn every_chunk_is_changed_alike() {
         for _ in 0..2 {
             let pass = crate::nn::Pass::training(&params, crate::random::Key::new(0));
             let loss = pass.param(x).square().sum();
-            params.backward(&pass, &loss);
-            drop((pass, loss));
+            params.backward(&pass, loss);
+            drop(pass);
             optimizer.step(&mut params, 0.01);
         }
         let first = params.values()[0];

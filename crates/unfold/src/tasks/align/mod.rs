@@ -172,6 +172,10 @@ impl Task for Training<'_> {
         ranking_loss(&self.model.scores(pass, pairs), margin, negatives)
     }
 
+    fn validates(&self) -> bool {
+        self.valid.is_some()
+    }
+
     fn validate(&self, params: &Params<f32>) -> Result<Option<Evaluation>> {
         let valid = self.valid.as_ref();
         valid

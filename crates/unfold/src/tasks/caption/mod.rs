@@ -197,6 +197,10 @@ impl Task for Training<'_> {
         }
     }
 
+    fn validates(&self) -> bool {
+        self.valid.is_some()
+    }
+
     fn validate(&self, params: &Params<f32>) -> Result<Option<Evaluation>> {
         let valid = self.valid.as_ref();
         valid

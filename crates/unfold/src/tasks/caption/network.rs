@@ -307,7 +307,7 @@ mod tests {
             let seen = features(2, &shape).watch();
             let written = network.forward(&pass, &seen, &[0, 1], &packed.items, &packed.sequences);
             let last = written.logits.narrow(0, 4, 2).square().sum();
-            let gradients = params.backward(&pass, &last);
+            let gradients = params.backward(&pass, last);
             let by_picture = gradients.get(&seen).expect("the picture counts");
             assert!(by_picture.data().iter().any(|g| *g != 0.0), "{config:?}");
             for entry in params.entries() {

@@ -296,6 +296,10 @@ impl Task for Training<'_> {
             .add(&other.affine(1.0 - weight, 0.0))
     }
 
+    fn validates(&self) -> bool {
+        self.valid.is_some()
+    }
+
     fn validate(&self, params: &Params<f32>) -> Result<Option<Evaluation>> {
         let valid = self.valid.as_ref();
         valid

@@ -140,18 +140,19 @@ impl Training<'_> {
     /// What of the recipe is more than the text has room for.
     fn note(&self, recipe: &LanguageRecipe) -> Option<String> {
         let (columns, len) = (self.train.count(), self.train.len());
+        let counted = |count: usize, what: &str| {
+            format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+        };
         let mut cut = Vec::new();
         if columns < recipe.train.batch_size {
-            cut.push(format!(
-                "{columns} columns and not train.batch_size = {}",
-                recipe.train.batch_size
-            ));
+            let read = counted(columns, "column");
+            let asked = recipe.train.batch_size;
+            cut.push(format!("{read} and not train.batch_size = {asked}"));
         }
         if len < recipe.window.length {
-            cut.push(format!(
-                "windows of {len} tokens and not window.length = {}",
-                recipe.window.length
-            ));
+            let read = counted(len, "token");
+            let asked = recipe.window.length;
+            cut.push(format!("windows of {read} and not window.length = {asked}"));
         }
         let short = || {
             format!(
@@ -225,6 +226,10 @@ impl Task for Training<'_> {
         let States { h, c, .. } = states.detach();
         *carried = h.into_iter().chain(c).collect();
         loss
+    }
+
+    fn validates(&self) -> bool {
+        self.valid.is_some()
     }
 
     fn validate(&self, params: &Params<f32>) -> Result<Option<Evaluation>> {

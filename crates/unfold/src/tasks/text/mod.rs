@@ -176,6 +176,10 @@ impl Task for Training<'_> {
         self.loss.of(&logits, &batch.targets)
     }
 
+    fn validates(&self) -> bool {
+        self.valid.is_some()
+    }
+
     fn validate(&self, params: &Params<f32>) -> Result<Option<Evaluation>> {
         Ok(self.valid.as_ref().map(|(texts, labels)| {
             let texts: Vec<&Encoded> = texts.iter().collect();
