@@ -19,7 +19,7 @@ const LOOK_AT: usize = 64 << 20;
 pub(super) fn train(read: &mut Reader<'_>, config: &TokenConfig) -> Result<String> {
     let size = match config.max_size {
         0 => USUAL,
-        size => size.max(257),
+        size => size,
     };
     let mut texts = Vec::new();
     let mut room = LOOK_AT;

@@ -82,6 +82,23 @@ pub(super) fn of_file(path: &str) -> Option<Part> {
         .or_else(|| of_words(&name, &SHORT_WORDS))
 }
 
+/// The part that a cell of a table names; nothing where it is empty.
+///
+/// # Errors
+/// When it names none; `place` is that of its row.
+pub(super) fn of_cell(name: &str, place: &str) -> Result<Option<Part>> {
+    let name = name.trim();
+    match (name, of_file(name)) {
+        ("", _) => Ok(None),
+        (_, Some(part)) => Ok(Some(part)),
+        (name, None) => {
+            let problem = format!("the part of the split is called {name}");
+            let remedy = "call it train, valid or test, or leave the column out";
+            Err(Error::data(place, problem, remedy))
+        }
+    }
+}
+
 /// What is left of a file's name without part words, numbers and the ending of its format: files
 /// that share it belong to one set.
 pub(super) fn set_of(path: &str) -> String {

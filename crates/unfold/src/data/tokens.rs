@@ -96,7 +96,7 @@ impl TokenConfig {
     }
 
     /// Refuses what cannot be meant.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let wrong = |field: &str, problem: String, remedy: &str| {
             Err(Error::recipe(format!("tokens.{field}"), problem, remedy))
         };
@@ -125,6 +125,16 @@ impl TokenConfig {
                 "file",
                 "tokenizer = \"file\" and `file` go together".to_owned(),
                 "give both or none",
+            );
+        }
+        if self.tokenizer == TokenKind::Bpe && (1..=256).contains(&self.max_size) {
+            return wrong(
+                "max_size",
+                format!(
+                    "{} pieces are too few: each of the 256 bytes is one",
+                    self.max_size
+                ),
+                "give 257 or more, such as 8192, or 0 for that many",
             );
         }
         Ok(())

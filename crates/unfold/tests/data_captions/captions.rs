@@ -92,6 +92,44 @@ fn tables_lists_and_an_archive_in_a_folder() {
 }
 
 #[test]
+fn a_column_gives_the_parts() {
+    let folder = folder();
+    pictures(&folder, "images/", COUNT);
+    let part = |n: u8| match n {
+        0..12 => "train",
+        12..16 => "val",
+        16..19 => "Test",
+        _ => "",
+    };
+    let row = |(n, w): (u8, u8)| format!("{n}.png,{},about {n} {w}\n", part(n));
+    let rows: String = (0..COUNT).flat_map(|n| [(n, 0), (n, 1)]).map(row).collect();
+    let table = "image,split,caption\n".to_owned() + &rows;
+    write(&folder, "captions.csv", &table);
+    let data = read(folder.path());
+    assert_eq!(sizes(&data), [12, 4, 3]);
+    let outside = "1 picture outside the split left out (first: 19.png)";
+    noted(&data.notes, outside);
+    write(&folder, "captions.csv", table.replace("val", "later"));
+    let error = read_captions(folder.path(), &CaptionSource::default(), 1)
+        .expect_err("no such part")
+        .to_string();
+    let said = "captions.csv, line 26: the part of the split is called later; call it train, valid or test";
+    assert!(error.replace("\n ", ";").contains(said), "{error}");
+}
+
+#[test]
+fn what_no_list_names_is_for_training_where_none_is() {
+    let folder = folder();
+    write(&folder, "pictures.tar", tarred());
+    write(&folder, "captions.csv", csv("image,caption\n", ".png"));
+    write(&folder, "test.txt", names_in(16..20, ".png"));
+    let data = read(folder.path());
+    assert_eq!(sizes(&data), [14, 2, 4]);
+    assert_eq!(all(&data), expected());
+    assert_eq!(data.notes, [""; 0]);
+}
+
+#[test]
 fn layouts_read_alike() {
     let folder = folder();
     // Flickr8k's own tables have no header, and a number behind the name.

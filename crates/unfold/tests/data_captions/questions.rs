@@ -238,12 +238,33 @@ fn pairs_of_lines_name_their_picture() {
     };
     let data = read_questions(folder.path(), &source, 1).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(sizes(&data), [3, 0, 1]);
+    // A model is measured on other data too, which need not be called alike.
+    write(&folder, "office/shots.tar", tar(&files));
+    write(
+        &folder,
+        "office/office.txt",
+        (1..3).map(pair).collect::<String>(),
+    );
+    let office = folder.path().join("office");
+    let (set, notes) = read_questions_split(&office, &source).expect("readable");
+    assert_eq!(set.questions.len(), 2);
+    assert_eq!(seen(&set, &set.questions[1]), 2);
+    noted(
+        &notes,
+        "`test` = rooms-test.txt, as the model's recipe says, is not there",
+    );
+    assert!(read_questions(&office, &source, 1).is_err());
 }
 
 #[test]
 fn a_table_of_ones_own() {
     let folder = folder();
     pictures(&folder, "shots/", 4);
+    let rows = "image,question,answer,split\n0,a?,b,train\n1,c?,d,test\n2,e?,f,train\n";
+    write(&folder, "questions.csv", rows);
+    let data = read(folder.path());
+    assert_eq!(sizes(&data), [1, 1, 1]);
+    assert_eq!(data.test.expect("a test part").questions[0].text, "c?");
     let rows = "image,question,answer\nshots/0.png,\"what, then?\",this\n1,how?,so\n2.png,,no\n";
     write(&folder, "questions.csv", rows);
     let source = QuestionSource {

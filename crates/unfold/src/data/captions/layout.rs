@@ -10,7 +10,6 @@ use crate::data::dataset::{
 };
 use crate::data::format::Format;
 use crate::data::parts::Part;
-use crate::data::tree::passed_over;
 use crate::error::{Error, Result};
 
 /// A picture by its name, and its captions.
@@ -139,7 +138,7 @@ fn find(
         .iter()
         .filter(|c| !taken(&c.path) && !is_list(&c.path, &c.head));
     let others: Vec<&str> = others.map(|candidate| candidate.path.as_str()).collect();
-    notes.extend(passed_over(&others, "without captions"));
+    notes.extend(dataset.passed_over(&others, "without captions"));
     let read =
         |candidate: &&Candidate| Ok((part(candidate), dataset.text(&candidate.path, "captions")?));
     found.iter().map(read).collect()
@@ -192,19 +191,21 @@ fn read(text: Text, notes: &mut Vec<String>, unsplit: &mut Vec<String>) -> Resul
         "without a picture or a caption passed over",
     ));
     let mut all: Vec<Described> = Vec::new();
-    let mut known: HashMap<String, usize> = HashMap::new();
-    for [name, caption] in found.rows {
+    let mut known: HashMap<(String, Option<Part>), usize> = HashMap::new();
+    for (part, [name, caption]) in found.rows {
         let name = without_number(&name).to_owned();
-        let place = *known.entry(name).or_insert_with_key(|name| {
-            all.push(Described {
-                part: None,
-                name: name.clone(),
-                id: None,
-                captions: Vec::new(),
-                text: path.clone(),
+        let place = *known
+            .entry((name, part))
+            .or_insert_with_key(|(name, part)| {
+                all.push(Described {
+                    part: *part,
+                    name: name.clone(),
+                    id: None,
+                    captions: Vec::new(),
+                    text: path.clone(),
+                });
+                all.len() - 1
             });
-            all.len() - 1
-        });
         all[place].captions.push(caption);
     }
     Ok(all)

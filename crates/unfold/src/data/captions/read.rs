@@ -49,7 +49,9 @@ pub struct CaptionData {
 /// # Errors
 /// When the data cannot be read or cannot be used for training; the message says what to do.
 pub fn read_captions(path: &Path, source: &CaptionSource, seed: u64) -> Result<CaptionData> {
-    let mut collection = Collection::open(path, source, false)?;
+    let dataset = Dataset::open(path, false)?;
+    let notes = dataset.notes().to_vec();
+    let mut collection = Collection::open(dataset, source, false, notes)?;
     collection.refuse_lost(&Part::ALL)?;
     let Shared { train, valid, test } = collection.share(seed)?;
     Ok(CaptionData {
@@ -70,7 +72,7 @@ pub fn read_captions_split(
     path: &Path,
     source: &CaptionSource,
 ) -> Result<(CaptionSet, Vec<String>)> {
-    let mut collection = Collection::open(path, source, false)?;
+    let mut collection = elsewhere(path, source, false)?;
     collection.refuse_lost(&[Part::Test])?;
     let parts: Vec<_> = collection.items.iter().map(|item| item.part).collect();
     let items = measured(&parts, || {
@@ -89,9 +91,17 @@ pub fn read_pictures_and_captions(
     path: &Path,
     source: &CaptionSource,
 ) -> Result<(CaptionSet, Vec<String>)> {
-    let collection = Collection::open(path, source, true)?;
+    let collection = elsewhere(path, source, true)?;
     let all: Vec<usize> = (0..collection.items.len()).collect();
     Ok((collection.set(&all), collection.notes))
+}
+
+/// Opens DATA that may be other than what `source` was written for, as [`Collection::open`] does.
+fn elsewhere(path: &Path, source: &CaptionSource, bare: bool) -> Result<Collection> {
+    let dataset = Dataset::open(path, false)?;
+    let mut notes = dataset.notes().to_vec();
+    let source = source.elsewhere(|name| dataset.has(name), &mut notes);
+    Collection::open(dataset, &source, bare, notes)
 }
 
 /// A picture that is there, and its captions.
@@ -116,14 +126,17 @@ struct Collection {
 
 impl Collection {
     /// What DATA holds: pictures with captions, or where `bare` holds those without, too.
-    fn open(path: &Path, source: &CaptionSource, bare: bool) -> Result<Collection> {
-        let dataset = Dataset::open(path, false)?;
+    fn open(
+        dataset: Dataset,
+        source: &CaptionSource,
+        bare: bool,
+        mut notes: Vec<String>,
+    ) -> Result<Collection> {
         let source = match manifest(&dataset)? {
             Some(below) => source.over(below),
             None => source.clone(),
         };
         source.plan().check()?;
-        let mut notes = dataset.notes().to_vec();
         let mut all = match bare && !has_captions(&dataset, &source) {
             true => Vec::new(),
             false => collect(&dataset, &source, &mut notes)?,
@@ -176,7 +189,10 @@ impl Collection {
             false => found.damaged,
         };
         note_damage(&self.damaged, self.source.strict, &mut self.notes)?;
-        let split = all.iter().any(|described| described.part.is_some());
+        // Without a training part that is named, all that no part is named for is for training.
+        let split = all
+            .iter()
+            .any(|described| described.part == Some(Part::Train));
         let (mut outside, mut in_two) = (Vec::new(), Vec::new());
         let mut used = vec![false; self.gallery.len()];
         let mut known: HashMap<usize, usize> = HashMap::new();

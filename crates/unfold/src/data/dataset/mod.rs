@@ -22,9 +22,9 @@ use super::parts::{self, Part};
 use super::pictures::{PictureFiles, is_picture};
 use super::rows::is_readme;
 use super::store::Place;
-use super::tree::folder_of;
+use super::tree::{folder_of, passed_over};
 use super::unpack::{unpacked, without_packing};
-use super::{concurrent, encoding};
+use super::{builtin, concurrent, encoding};
 use crate::error::{Error, Result};
 
 /// So many bytes of a text tell what it is.
@@ -94,6 +94,15 @@ impl Dataset {
     /// What was passed over.
     pub(super) fn notes(&self) -> &[String] {
         &self.files.notes
+    }
+
+    /// A note that files of text were passed over, as they are `without` what is looked for; nobody needs to know it of what
+    /// comes with the program.
+    pub(super) fn passed_over(&self, paths: &[&str], without: &str) -> Option<String> {
+        match builtin::is_builtin(Path::new(&self.name)) {
+            true => None,
+            false => passed_over(paths, without),
+        }
     }
 
     /// Where a file inside DATA is, for messages.
@@ -220,6 +229,17 @@ impl Dataset {
                 Err(Error::data(self.name, problem, remedy))
             }
         }
+    }
+
+    /// Whether there is a file, a folder or an archive of that path, as a key names it.
+    pub(super) fn has(&self, path: &str) -> bool {
+        let clean = without_packing(path.trim_start_matches("./"));
+        let inside = |file: &File<Place>| {
+            let rest = file.path.strip_prefix(clean.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let outside = self.folder.as_ref().map(|folder| folder.join(path));
+        self.files.files.iter().any(inside) || outside.is_some_and(|path| path.exists())
     }
 
     fn not_there(&self, value: &str, key: &str) -> Error {

@@ -6,6 +6,7 @@ use crate::data::encoding::Charset;
 use crate::data::files::File;
 use crate::data::format::Format;
 use crate::data::json;
+use crate::data::parts::{self, Part};
 use crate::data::table::{PICTURE_NAMES, Row, Table};
 use crate::error::{Error, Result};
 
@@ -64,26 +65,36 @@ pub(in crate::data) const NUMBER: Column = Column {
     names: &["question_id", "questionid", "qid", "id"],
 };
 
+/// The part of a split that a row belongs to.
+const SPLIT: [&str; 3] = ["split", "partition", "subset"];
+
 /// The rows of a table that have everything.
 pub(in crate::data) struct Rows<const N: usize> {
-    pub(in crate::data) rows: Vec<[String; N]>,
+    /// Of each the part that a column `split` gives it, and what it has.
+    pub(in crate::data) rows: Vec<(Option<Part>, [String; N])>,
     /// The places of the others.
     pub(in crate::data) incomplete: Vec<String>,
 }
 
 /// Reads a table from CSV, TSV, JSON Lines or a JSON array of objects. The columns are those that a header names, else
-/// the first in this order.
+/// the first in this order; one called `split` gives rows their parts.
 ///
 /// # Errors
-/// When it cannot be read, it is unclear which column is which, or no row has everything.
+/// When it cannot be read, it is unclear which column is which, a row's part is unknown, or no row has everything.
 pub(in crate::data) fn table<const N: usize>(text: Text, wanted: [&Column; N]) -> Result<Rows<N>> {
     let table = read(text)?;
     let (mut rows, mut incomplete) = (Vec::new(), Vec::new());
-    for (place, cells) in cells(&table, wanted)? {
+    let cells = cells(&table, wanted)?;
+    // A header in the table itself is no row.
+    let first = table.rows.len() - cells.len();
+    let split = split(&table);
+    for ((place, cells), row) in cells.into_iter().zip(&table.rows[first..]) {
         if cells.iter().any(String::is_empty) {
             incomplete.push(place);
         } else {
-            rows.push(cells);
+            let part = split.and_then(|column| row.cells.get(column)?.as_deref());
+            let part = part.map_or(Ok(None), |name| parts::of_cell(name, &place))?;
+            rows.push((part, cells));
         }
     }
     if rows.is_empty() {
@@ -93,6 +104,19 @@ pub(in crate::data) fn table<const N: usize>(text: Text, wanted: [&Column; N]) -
         return Err(Error::data(table.place, problem, remedy));
     }
     Ok(Rows { rows, incomplete })
+}
+
+/// The column that gives rows their parts.
+fn split(table: &Table) -> Option<usize> {
+    let is = |name: &str| SPLIT.contains(&name.trim().to_lowercase().as_str());
+    match &table.columns {
+        Some(columns) => columns.iter().position(|name| is(name)),
+        None => {
+            let first = table.rows.first()?;
+            let named = |cell: &Option<String>| cell.as_deref().is_some_and(is);
+            first.cells.iter().position(named)
+        }
+    }
 }
 
 /// Of each row, its place and what stands in the columns that are wanted; nothing is an empty text.

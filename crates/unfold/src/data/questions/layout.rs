@@ -10,7 +10,6 @@ use crate::data::dataset::{
 };
 use crate::data::format::Format;
 use crate::data::parts::Part;
-use crate::data::tree::passed_over;
 use crate::error::{Error, Result};
 
 /// A question and what is said of it.
@@ -155,7 +154,7 @@ fn find(dataset: &Dataset, notes: &mut Vec<String>) -> Result<Vec<(Option<Part>,
     }
     let others = candidates.iter().map(|candidate| candidate.path.as_str());
     let others: Vec<&str> = others.filter(|path| !paths.contains(path)).collect();
-    notes.extend(passed_over(&others, "without questions"));
+    notes.extend(dataset.passed_over(&others, "without questions"));
     let read = |path: &&str| Ok((part(path), dataset.text(path, "questions")?));
     paths.iter().map(read).collect()
 }
@@ -204,8 +203,8 @@ fn rows(part: Option<Part>, text: Text, notes: &mut Vec<String>) -> Result<Vec<A
         "row",
         "without a question, answer or picture passed over",
     ));
-    let asked = |[question, answer, picture]: [String; 3]| Asked {
-        part,
+    let asked = |(own, [question, answer, picture]): (Option<Part>, [String; 3])| Asked {
+        part: own.or(part),
         picture: Some(picture),
         text: question,
         answers: vec![answer],

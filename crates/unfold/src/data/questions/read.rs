@@ -80,7 +80,9 @@ pub struct QuestionData {
 /// # Errors
 /// When the data cannot be read or cannot be used for training; the message says what to do.
 pub fn read_questions(path: &Path, source: &QuestionSource, seed: u64) -> Result<QuestionData> {
-    let mut collection = Collection::open(path, source)?;
+    let dataset = Dataset::open(path, false)?;
+    let notes = dataset.notes().to_vec();
+    let mut collection = Collection::open(dataset, source, notes)?;
     collection.refuse_lost(&Part::ALL)?;
     let Shared { train, valid, test } = collection.share(seed)?;
     Ok(QuestionData {
@@ -101,7 +103,10 @@ pub fn read_questions_split(
     path: &Path,
     source: &QuestionSource,
 ) -> Result<(QuestionSet, Vec<String>)> {
-    let mut collection = Collection::open(path, source)?;
+    let dataset = Dataset::open(path, false)?;
+    let mut notes = dataset.notes().to_vec();
+    let source = source.elsewhere(|name| dataset.has(name), &mut notes);
+    let mut collection = Collection::open(dataset, &source, notes)?;
     collection.refuse_lost(&[Part::Test])?;
     let parts: Vec<_> = collection.items.iter().map(|item| item.part).collect();
     let items = measured(&parts, || {
@@ -135,14 +140,16 @@ struct Collection {
 }
 
 impl Collection {
-    fn open(path: &Path, source: &QuestionSource) -> Result<Collection> {
-        let dataset = Dataset::open(path, false)?;
+    fn open(
+        dataset: Dataset,
+        source: &QuestionSource,
+        mut notes: Vec<String>,
+    ) -> Result<Collection> {
         let source = match manifest(&dataset)? {
             Some(below) => source.over(below),
             None => source.clone(),
         };
         source.plan().check()?;
-        let mut notes = dataset.notes().to_vec();
         let all = collect(&dataset, &source, true, &mut notes)?;
         let name = dataset.name.clone();
         let pictures = dataset.pictures(source.pictures.as_deref())?;
@@ -189,7 +196,8 @@ impl Collection {
             }
         };
         note_damage(&self.damaged, self.source.strict, &mut self.notes)?;
-        let split = all.iter().any(|asked| asked.part.is_some());
+        // Without a training part that is named, all that no part is named for is for training.
+        let split = all.iter().any(|asked| asked.part == Some(Part::Train));
         let (mut outside, mut groups) = (Vec::new(), HashMap::new());
         for (asked, picture) in all.into_iter().zip(pictures) {
             if self.gallery.is_some() && picture.is_none() {
