@@ -311,6 +311,61 @@ impl Observer for StopAfter {
     }
 }
 
+/// Keeps what it is told beside the course of training.
+#[derive(Default)]
+struct Notes(Vec<String>);
+
+impl Observer for Notes {
+    fn note(&mut self, note: &str) {
+        self.0.push(note.to_owned());
+    }
+    fn start(&mut self, _: &Start) {}
+    fn step(&mut self, _: &Progress) {}
+    fn epoch(&mut self, _: &EpochEnd) {}
+}
+
+#[test]
+fn averaging_is_told_when_it_begins_and_waits_for_a_validation_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("text.txt");
+    fs::write(&data, sentences(100)).unwrap();
+    let mut recipe = recipe(&[
+        "train.optimizer=sgd",
+        "train.learning_rate=30",
+        "train.schedule=constant",
+        "train.average_after=0",
+        "train.epochs=5",
+    ]);
+    let run = RunOptions {
+        out: folder.path().join("run"),
+        resume: false,
+    };
+    let mut notes = Notes::default();
+    let data = data.to_str().unwrap();
+    let _report = train(data, &recipe, &run, &mut notes).unwrap();
+    assert_eq!(notes.0.len(), 1, "{:?}", notes.0);
+    assert!(notes.0[0].contains("averaged"), "{:?}", notes.0);
+    let diary = fs::read_to_string(run.out.join("metrics.jsonl")).unwrap();
+    assert_eq!(
+        diary.matches(r#""event":"averaging""#).count(),
+        1,
+        "{diary}"
+    );
+
+    recipe.set("data.valid_fraction=0").unwrap();
+    let run = RunOptions {
+        out: folder.path().join("whole"),
+        ..run
+    };
+    let error = train(data, &recipe, &run, &mut Quiet)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("train.average_after: waits for validation"),
+        "{error}"
+    );
+}
+
 #[test]
 fn threads_and_interruptions_change_no_bit() {
     let folder = tempfile::tempdir().unwrap();

@@ -83,7 +83,9 @@ pub(super) fn show(plan: &Show) -> Result<()> {
 /// A picture of what a model says of one.
 fn draw_seen(run: &Path, pictures: &Pictures) -> Result<(&'static str, Canvas)> {
     Ok(match pictures {
-        Pictures::Answer(file, question) => ("answer", composed::answer(run, file, question)?),
+        Pictures::Answer(file, question) => {
+            ("answer", composed::answer(run, file.as_deref(), question)?)
+        }
         Pictures::Caption(file) => ("caption", composed::caption(run, file)?),
         Pictures::Alignment(file, sentence, smoothing) => {
             let canvas = composed::alignment(run, file, sentence, *smoothing)?;

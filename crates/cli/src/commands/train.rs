@@ -9,7 +9,7 @@ use unfold::tasks::RunOptions;
 use unfold::tasks::align::{self, AlignRecipe};
 use unfold::tasks::caption::{self, CaptionRecipe};
 use unfold::tasks::image::{self, ImageRecipe};
-use unfold::tasks::language::{self, LanguageRecipe};
+use unfold::tasks::language::{self, LanguageModel, LanguageRecipe};
 use unfold::tasks::text::{self, TextRecipe};
 use unfold::tasks::vqa::{self, VqaConfig, VqaRecipe};
 use unfold::train::{EpochEnd, Observer, Progress, Stage, Start};
@@ -33,12 +33,15 @@ pub(super) fn text(plan: &Training<TextRecipe>) -> Result<()> {
 /// Trains a language model.
 pub(super) fn language(plan: &Training<LanguageRecipe>) -> Result<()> {
     let report = watched(plan, language::train)?;
-    finish(
-        plan,
-        &report,
-        report::of_language(&report),
-        "--prompt 'The'",
-    )
+    let prompt = format!("--prompt '{}'", beginning(&plan.out)?);
+    finish(plan, &report, report::of_language(&report), &prompt)
+}
+
+/// Words that a language model may go on with: of usual ones those that it knows.
+fn beginning(run: &Path) -> Result<&'static str> {
+    let model = LanguageModel::load(run)?;
+    let known = |words: &&str| model.codec().unknown(words).is_empty();
+    Ok(["The", "the"].into_iter().find(known).unwrap_or_default())
 }
 
 /// Trains an image classifier.

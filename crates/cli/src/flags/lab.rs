@@ -144,7 +144,7 @@ Each training ends early when its task is solved at all distances. The page is o
 #[derive(Debug, Args)]
 #[command(after_help = LAB_MEMORY_EXAMPLES)]
 pub(crate) struct LabMemory {
-    /// A small version: short distances, few steps
+    /// A small version: shorter distances, fewer units, clipped gradients alone
     #[arg(long)]
     pub(crate) quick: bool,
     /// What to learn, separated by commas [default: all that there is data for]
@@ -157,7 +157,7 @@ pub(crate) struct LabMemory {
     #[arg(long, value_name = "N,N,…", value_delimiter = ',')]
     pub(crate) distances: Vec<usize>,
     /// Pixels of a picture, out of 49, 196 and 784 [default: 49,196]
-    #[arg(long, value_name = "N,N,…", value_delimiter = ',')]
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', requires = "mnist")]
     pub(crate) pixels: Vec<usize>,
     /// Folder of MNIST's four IDX files, packed or not
     #[arg(long, value_name = "PATH")]
@@ -168,12 +168,12 @@ pub(crate) struct LabMemory {
     /// Seconds of a training at most: the result then depends on the machine
     #[arg(long, value_name = "S")]
     pub(crate) seconds: Option<f64>,
-    /// Whether gradients are clipped: on, off, or both, one training after the other
-    #[arg(long, value_enum, default_value_t = Clipping::Both, hide_possible_values = true)]
-    pub(crate) clipping: Clipping,
-    /// The norm to which gradients are clipped
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
-    pub(crate) clip_norm: f64,
+    /// Whether gradients are clipped: on, off, or both, one training after the other [default: both; with --quick on]
+    #[arg(long, value_enum, hide_possible_values = true)]
+    pub(crate) clipping: Option<Clipping>,
+    /// The norm to which gradients are clipped [default: 1]
+    #[arg(long, value_name = "X")]
+    pub(crate) clip_norm: Option<f64>,
     /// Units of the recurrent layer
     #[arg(long, value_name = "N")]
     pub(crate) hidden_size: Option<usize>,

@@ -81,7 +81,8 @@ OUTPUT
   which it has another answer, the best first: the picture, a tab, its answer there, a tab, and its score.
   A model that aligns pictures and sentences prints what it finds among those of --among, the best first: the sentence or the
   picture that was asked for, a tab, the picture or sentence found, a tab, and how well they fit.
-  A language model prints the prompt and goes on with it, word by word as they come.";
+  A language model prints the prompt and goes on with it, word by word as they come. With --beam it prints a line for each text
+  that it found, the likeliest first: ln of a word's probability, the mean over the words it wrote, and the text.";
 
 /// `unfold run`.
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use super::colour::{BLUE, GRID, INK, diverging, mix};
 use super::font::{self, Weight};
 
 /// From one bar to the next.
-pub(super) const HEIGHT: f32 = 24.0;
+pub(crate) const HEIGHT: f32 = 24.0;
 /// Space for the name of a bar and, behind the bar, for its value.
 pub(super) const NAME_ROOM: f32 = 120.0;
 pub(super) const VALUE_ROOM: f32 = 74.0;

@@ -39,19 +39,32 @@ const WIDTH: f32 = 980.0;
 
 /// The sections below each other.
 pub(crate) fn draw(title: &str, subtitle: &str, sections: &[Section]) -> Canvas {
-    let height = HEAD + sections.iter().map(height_of).sum::<f32>() + MARGIN;
-    let width = WIDTH + 2.0 * MARGIN;
-    let mut canvas = Canvas::new(width, height, format!("{title}. {subtitle}"));
-    let heading = font::shorten(title, 18.0, Weight::Bold, WIDTH);
-    canvas.text(Text::new(MARGIN, 36.0, heading).size(18.0).bold());
-    let below = font::shorten(subtitle, 12.0, Weight::Regular, WIDTH);
-    canvas.text(Text::new(MARGIN, 57.0, below).size(12.0).colour(MUTED));
-    let mut top = HEAD;
+    let height = sections.iter().map(height_of).sum();
+    let (mut canvas, free) = headed(title, subtitle, height);
+    let mut top = free.y;
     for section in sections {
         add(&mut canvas, section, top);
         top += height_of(section);
     }
     canvas
+}
+
+/// A canvas with a heading, and what is free below it: so high, and as wide as sections are.
+pub(crate) fn headed(title: &str, subtitle: &str, height: f32) -> (Canvas, Rect) {
+    let width = WIDTH + 2.0 * MARGIN;
+    let description = format!("{title}. {subtitle}");
+    let mut canvas = Canvas::new(width, HEAD + height + MARGIN, description);
+    let heading = font::shorten(title, 18.0, Weight::Bold, WIDTH);
+    canvas.text(Text::new(MARGIN, 36.0, heading).size(18.0).bold());
+    let below = font::shorten(subtitle, 12.0, Weight::Regular, WIDTH);
+    canvas.text(Text::new(MARGIN, 57.0, below).size(12.0).colour(MUTED));
+    let free = Rect {
+        x: MARGIN,
+        y: HEAD,
+        width: WIDTH,
+        height,
+    };
+    (canvas, free)
 }
 
 /// What is free beside the tiles of the first section, where they fill less than a row.

@@ -8,6 +8,7 @@ use unfold::lab::forming::FormingConfig;
 use unfold::lab::{Budget, LabConfig};
 
 use super::{check_data, use_threads};
+use crate::failure::unusable;
 use crate::flags::{self, Clipping};
 
 /// A comparison of what recurrent cells remember.
@@ -62,7 +63,12 @@ impl LabMemory {
             LabConfig::default()
         };
         let steps = flags.steps.map(Budget::Steps);
-        let clipped = Some(flags.clip_norm);
+        let clipped = Some(flags.clip_norm.unwrap_or(1.0));
+        if let (Some(Clipping::Off), Some(norm)) = (flags.clipping, flags.clip_norm) {
+            let problem =
+                format!("--clip-norm {norm}: --clipping off leaves gradients as they are");
+            return Err(unusable(problem, "leave one of the two out"));
+        }
         let config = LabConfig {
             tasks: given(flags.tasks).unwrap_or(start.tasks),
             cells: given(flags.cells).unwrap_or(start.cells),
@@ -70,9 +76,11 @@ impl LabMemory {
             pixels: given(flags.pixels).map_or(start.pixels, sorted),
             mnist: flags.mnist,
             clip_norms: match flags.clipping {
-                Clipping::Both => vec![clipped, None],
-                Clipping::On => vec![clipped],
-                Clipping::Off => vec![None],
+                Some(Clipping::Both) => vec![clipped, None],
+                Some(Clipping::On) => vec![clipped],
+                Some(Clipping::Off) => vec![None],
+                None if flags.quick => vec![clipped],
+                None => vec![clipped, None],
             },
             budget: flags
                 .seconds

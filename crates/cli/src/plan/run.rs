@@ -244,6 +244,18 @@ impl Writing {
             || typical.is_some()
             || repetition_penalty.is_some()
             || seed.is_some();
+        let choosers = [
+            ("top-k", top_k.is_some()),
+            ("top-p", top_p.is_some()),
+            ("typical", typical.is_some()),
+            ("seed", seed.is_some()),
+        ];
+        if let (Some(0.0), Some((flag, _))) =
+            (temperature, choosers.iter().find(|(_, given)| *given))
+        {
+            let problem = format!("--{flag}: --temperature 0 always takes the likeliest word");
+            return Err(unusable(problem, "leave one of the two out"));
+        }
         let sampling = Sampling {
             temperature: match greedy {
                 true => 0.0,

@@ -37,8 +37,8 @@ pub(crate) enum Pictures {
     Image(Image),
     /// A picture with its captions.
     Caption(PathBuf),
-    /// A picture with the answers to a question.
-    Answer(PathBuf, String),
+    /// The answers to a question, about a picture where the model looks.
+    Answer(Option<PathBuf>, String),
     /// A sentence beside the places of a picture, and how much it counts that words beside each other are about one.
     Alignment(PathBuf, String, Option<f64>),
     /// The curves, and one of the last three if there is a picture.
@@ -103,8 +103,10 @@ impl Show {
             // A run that is not finished has no model yet; its curves can be drawn.
             Ok(TaskKind::Text) | Err(_) => text_pictures(&show, method)?,
         };
-        if let Ok(task) = task {
-            check_flags(&show, task)?;
+        match task {
+            Ok(task) => check_flags(&show, task)?,
+            Err(error) if needs_model(&show) => return Err(error.into()),
+            Err(_) => {}
         }
         let folder = if show.run.is_dir() {
             show.run.as_path()
@@ -138,7 +140,38 @@ fn check_flags(show: &flags::Show, task: TaskKind) -> Result<()> {
         ("smoothing", show.smoothing.is_some(), &[Align]),
         ("data", show.data.is_some(), &[Text, Image]),
     ];
-    refuse_unused("show", &flags, task)
+    refuse_unused("show", &flags, task)?;
+    check_alone(show, task)
+}
+
+/// Whether anything is said of pictures for which it takes a model.
+fn needs_model(show: &flags::Show) -> bool {
+    let said = [&show.text, &show.label, &show.word, &show.layer, &show.data];
+    said.into_iter().any(Option::is_some)
+        || show.method.is_some()
+        || show.file.is_some()
+        || show.smoothing.is_some()
+}
+
+/// Refuses what says more of a picture or a text that is not there.
+fn check_alone(show: &flags::Show, task: TaskKind) -> Result<()> {
+    let (given, what) = match task {
+        TaskKind::Image => (show.file.is_some(), "--picture FILE"),
+        _ => (show.text.is_some(), "--text '…'"),
+    };
+    let layer = show.layer.is_some() && task == TaskKind::Language;
+    let flags = [
+        ("label", show.label.is_some()),
+        ("method", show.method.is_some()),
+        ("layer", layer),
+    ];
+    match flags.into_iter().find(|(_, given)| *given) {
+        Some((flag, _)) if !given => {
+            let problem = format!("--{flag}: there is nothing that it is about");
+            Err(unusable(problem, format!("add it with {what}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn text_pictures(show: &flags::Show, method: Explain) -> Result<Pictures> {
@@ -241,8 +274,14 @@ fn caption_pictures(show: &flags::Show) -> Result<Pictures> {
 }
 
 fn answer_pictures(show: &flags::Show) -> Result<Pictures> {
-    let asked = show.file.clone().zip(show.text.clone());
-    let answer = asked.map(|(file, question)| Pictures::Answer(file, question));
+    let answer = match (&show.file, &show.text) {
+        (Some(file), None) => {
+            let problem = format!("--picture {}: there is no question", file.display());
+            return Err(unusable(problem, "ask with --text '…'"));
+        }
+        (file, Some(question)) => Some(Pictures::Answer(file.clone(), question.clone())),
+        (None, None) => None,
+    };
     match (show.picture, answer) {
         (Some(Picture::Curves), _) => Ok(Pictures::Curves),
         (None, answer) => Ok(Pictures::Seen(answer.map(Box::new))),
@@ -271,11 +310,13 @@ fn alignment_pictures(show: &flags::Show) -> Result<Pictures> {
     }
     let both = show.file.clone().zip(show.text.clone());
     let alignment = both.map(|(file, text)| Pictures::Alignment(file, text, smoothing));
+    let some = show.file.is_some() || show.text.is_some() || smoothing.is_some();
     match (show.picture, alignment) {
         (Some(Picture::Curves), _) => Ok(Pictures::Curves),
-        (None, alignment) => Ok(Pictures::Seen(alignment.map(Box::new))),
+        (None, None) if !some => Ok(Pictures::Seen(None)),
+        (None, Some(alignment)) => Ok(Pictures::Seen(Some(Box::new(alignment)))),
         (Some(Picture::Alignment), Some(alignment)) => Ok(alignment),
-        (Some(Picture::Alignment), None) => Err(unusable(
+        (Some(Picture::Alignment) | None, None) => Err(unusable(
             "alignment: there is no picture or no sentence",
             "name a picture with --picture FILE and give a sentence with --text '…'",
         )),

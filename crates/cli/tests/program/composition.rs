@@ -409,17 +409,18 @@ fn from_questions_to_answers() {
         let accuracy = report["accuracy"].as_f64().unwrap();
         assert!((least..=most).contains(&accuracy), "{kind}: {report}");
     }
-    let show = [
-        "show",
-        "language",
-        "--picture",
-        down,
-        "--text",
-        "Do they go down?",
-    ];
-    desk.unfold(&show)
+    // Without a picture the answers alone are drawn; one that is named is not looked at.
+    let ask = "show language answer --text";
+    let drawn = desk.unfold(&line(ask, &["Do they go down?", "--picture", down]));
+    let drawn = drawn.ended(0).complained(&["is not looked at"]);
+    assert!(drawn.out.contains("answer.svg"), "{drawn:?}");
+    let ask = "show attention --text";
+    desk.unfold(&line(ask, &["Do they go down?"]))
         .ended(2)
-        .complained(&["does not look at pictures"]);
+        .complained(&["--picture FILE"]);
+    desk.unfold(&["show", "run", "--picture", down])
+        .ended(2)
+        .complained(&["there is no question", "--text"]);
 }
 
 /// Stripes that go one way are a counter-example to what is said of stripes that go the other.

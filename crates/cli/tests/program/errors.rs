@@ -127,6 +127,14 @@ fn models_that_cannot_be_used() {
     desk.unfold(&["run", "run", "text", "--beam", "3"])
         .ended(2)
         .complained(&["--beam", "`text`", "unfold run --help"]);
+    desk.unfold(&["show", "run", "--label", "ham"])
+        .ended(2)
+        .complained(&["--label: there is nothing that it is about", "--text"]);
+    std::fs::create_dir_all(desk.path("begun")).unwrap();
+    desk.write("begun/metrics.jsonl", "");
+    desk.unfold(&["show", "begun", "--text", "a"])
+        .ended(2)
+        .complained(&["this run is not finished"]);
     desk.unfold(&["show", "run", "words", "--text", "a", "--label", "x"])
         .ended(2)
         .complained(&["x", "ham, spam"]);

@@ -3,10 +3,12 @@
 use crate::desk::Desk;
 
 /// A laboratory that takes a moment.
-const SMALL: [&str; 14] = [
+const SMALL: [&str; 16] = [
     "lab",
     "memory",
     "--quick",
+    "--clipping",
+    "both",
     "--tasks",
     "question,mnist",
     "--cells",
@@ -81,7 +83,7 @@ fn results_come_as_json_too() {
 #[test]
 fn mistakes_are_named() {
     let desk = Desk::new();
-    let cases: [(&[&str], &[&str]); 12] = [
+    let cases: [(&[&str], &[&str]); 14] = [
         (&["--tasks", "addition"], &["addition", "--tasks", "adding"]),
         (&["--cells", "gru,ltsm"], &["ltsm", "lstm"]),
         (&["--distances", "0"], &["--distances 0", "choose"]),
@@ -90,7 +92,15 @@ fn mistakes_are_named() {
             &["--tasks", "question", "--distances", "2,10"],
             &["--distances 2", "at least 3 words"],
         ),
-        (&["--pixels", "50"], &["--pixels 50", "49,196,784"]),
+        (
+            &["--mnist", "mnist", "--pixels", "50"],
+            &["--pixels 50", "49,196,784"],
+        ),
+        (&["--pixels", "49"], &["--mnist"]),
+        (
+            &["--clip-norm", "2", "--clipping", "off"],
+            &["--clip-norm 2", "--clipping off"],
+        ),
         (&["--steps", "0"], &["--steps 0"]),
         (
             &["--steps", "5", "--seconds", "5"],

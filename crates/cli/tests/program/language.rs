@@ -28,7 +28,7 @@ fn trained() -> Desk {
     desk.write("book.txt", &text());
     let train = [&["train", "language", "book.txt", "--json"], &SMALL[..]].concat();
     let said = desk.unfold(&train).ended(0);
-    let said = said.complained(&["words in", "perplexity", " run ", "--prompt"]);
+    let said = said.complained(&["words in", "perplexity", " run ", "--prompt ''"]);
     let report = said.json();
     for key in ["perplexity", "nats_per_token", "tokens", "seconds"] {
         assert!(report[key].as_f64().unwrap() > 0.0, "{key}: {report}");
@@ -216,6 +216,19 @@ fn mistakes_are_named() {
         let line = [&["run", "run", "--prompt", "x"][..], &flags].concat();
         wrong(&line, &["cannot be used with"]);
     }
+    wrong(
+        &[
+            "run",
+            "run",
+            "--prompt",
+            "x",
+            "--temperature",
+            "0",
+            "--seed",
+            "3",
+        ],
+        &["--seed", "--temperature 0 always takes the likeliest"],
+    );
     wrong(
         &["run", "run", "--prompt", "x", "--length-power", "1"],
         &["--length-power", "`language`", "--help"],

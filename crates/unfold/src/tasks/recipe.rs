@@ -162,6 +162,7 @@ impl Wrong {
     /// The error, with the nearest key to an unknown one.
     fn explain(&self, place: &str) -> Error {
         let Wrong { key, message } = self;
+        let message = &in_words(message);
         let mut quoted = message.split('`').skip(1).step_by(2);
         let near = quoted
             .next()
@@ -174,6 +175,20 @@ impl Wrong {
         };
         Error::recipe(place, problem, remedy)
     }
+}
+
+/// What was expected, told in words that are not Rust's.
+fn in_words(message: &str) -> String {
+    let Some((problem, expected)) = message.rsplit_once("expected ") else {
+        return message.to_owned();
+    };
+    let words = match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0",
+        "f32" | "f64" => "a number",
+        other if other.starts_with("struct ") => "keys of its own, such as `[table]` has",
+        other => other,
+    };
+    format!("{problem}expected {words}")
 }
 
 /// One step into a recipe.
@@ -321,6 +336,12 @@ mod tests {
         assert!(
             typed.contains("line 4: model.embedding.size: invalid type"),
             "{typed}"
+        );
+        assert!(typed.ends_with("expected a whole number from 0"), "{typed}");
+        let whole = said("train = 3\n");
+        assert!(
+            whole.contains("train: invalid type: integer `3`, expected keys"),
+            "{whole}"
         );
         let table = said("[trian]\nepochs = 3\n");
         assert!(table.contains("line 1: trian: unknown field"), "{table}");

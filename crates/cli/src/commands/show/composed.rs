@@ -7,7 +7,7 @@ use unfold::Tensor;
 use unfold::data::Picture as Pixels;
 use unfold::tasks::align::AlignModel;
 use unfold::tasks::caption::CaptionModel;
-use unfold::tasks::vqa::VqaModel;
+use unfold::tasks::vqa::{Reply, VqaModel};
 
 use super::photograph::{heated, photograph};
 use crate::commands::{find, see};
@@ -17,6 +17,7 @@ use crate::pictures::canvas::{Canvas, Rect, Text};
 use crate::pictures::colour::sequential;
 use crate::pictures::font::{self, Weight};
 use crate::pictures::mosaic::{self, Section, Tile};
+use crate::tell::tell;
 
 /// As many captions and answers are told.
 const TOLD: usize = 5;
@@ -78,33 +79,45 @@ fn list(canvas: &mut Canvas, lines: impl Iterator<Item = String>, free: Rect) {
     }
 }
 
-/// A picture with the answers to a question and, for models that look, where they looked.
-pub(super) fn answer(run: &Path, file: &Path, question: &str) -> Result<Canvas> {
+/// The answers to a question beside its picture and, for models that look, where they looked.
+pub(super) fn answer(run: &Path, file: Option<&Path>, question: &str) -> Result<Canvas> {
     let model = VqaModel::load(run)?;
-    let Some(form) = model.form() else {
-        let run = run.display();
-        let problem =
-            format!("{run}: the model does not look at pictures, so there is nothing to draw");
-        let remedy = format!("ask it alone: unfold run {run} 'a question'");
-        return Err(unusable(problem, remedy));
-    };
-    let pixels = see::read(&file.display().to_string())?;
-    let reply = model.ask(Some(&pixels), question)?;
-    let fitted = form.apply(&pixels);
-    let mut tiles = vec![Tile::plain(photograph(&fitted))];
-    if let Some(heat) = &reply.looked {
-        tiles.push(place(&fitted, "where it looked", heat));
-    }
-    let section = Section {
-        title: String::new(),
-        side: 320.0,
-        tiles,
-    };
-    let label = &reply.prediction.label;
     let asked = question.trim_end().trim_end_matches('?');
-    let title = format!("{asked}? {label}");
-    let free = mosaic::beside(&section);
-    let mut canvas = mosaic::draw(&title, &see::name(file), &[section]);
+    let title = |reply: &Reply| format!("{asked}? {}", reply.prediction.label);
+    let (reply, mut canvas, free) = match (model.form(), file) {
+        (None, file) => {
+            if let Some(file) = file {
+                let file = file.display();
+                tell!("note: {file} is not looked at: this model answers from the question alone");
+            }
+            let reply = model.ask(None, question)?;
+            let height = 24.0 + TOLD as f32 * bars::HEIGHT;
+            let about = "the model answers from the question alone";
+            let (canvas, free) = mosaic::headed(&title(&reply), about, height);
+            (reply, canvas, free)
+        }
+        (Some(_), None) => {
+            let remedy = "name a picture with --picture FILE";
+            return Err(unusable("answer: there is no picture to ask about", remedy));
+        }
+        (Some(form), Some(file)) => {
+            let pixels = see::read(&file.display().to_string())?;
+            let reply = model.ask(Some(&pixels), question)?;
+            let fitted = form.apply(&pixels);
+            let mut tiles = vec![Tile::plain(photograph(&fitted))];
+            if let Some(heat) = &reply.looked {
+                tiles.push(place(&fitted, "where it looked", heat));
+            }
+            let section = Section {
+                title: String::new(),
+                side: 320.0,
+                tiles,
+            };
+            let free = mosaic::beside(&section);
+            let canvas = mosaic::draw(&title(&reply), &see::name(file), &[section]);
+            (reply, canvas, free)
+        }
+    };
     let answers = reply.prediction.probabilities.iter().take(TOLD);
     let answers: Vec<(&str, f32)> = answers.map(|(answer, p)| (&answer[..], *p)).collect();
     let area = Rect {
@@ -112,6 +125,7 @@ pub(super) fn answer(run: &Path, file: &Path, question: &str) -> Result<Canvas> 
         width: free.width.min(WIDEST),
         ..free
     };
+    let label = &reply.prediction.label;
     bars::draw(&mut canvas, "Answers", &answers, label, area);
     Ok(canvas)
 }

@@ -58,14 +58,17 @@ impl<'m> Generator<'m> {
 
     /// Reads some words, as if it had written them.
     pub fn read(&mut self, words: &[u32]) {
-        for &word in words {
-            let logits = self.stepper.step(&[word], &mut self.state);
-            self.logits.copy_from_slice(logits);
-            if self.recent.len() == RECENT {
-                self.recent.remove(0);
-            }
-            self.recent.push(word);
+        let Some((last, before)) = words.split_last() else {
+            return;
+        };
+        for &word in before {
+            self.stepper.read(&[word], &mut self.state);
         }
+        let logits = self.stepper.step(&[*last], &mut self.state);
+        self.logits.copy_from_slice(logits);
+        self.recent.extend_from_slice(words);
+        let old = self.recent.len().saturating_sub(RECENT);
+        self.recent.drain(..old);
     }
 
     /// Draws the next word without reading it.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{DropoutConfig, LanguageConfig};
-use crate::data::{CorpusSource, TokenConfig};
+use crate::data::{CorpusSource, Numbers, TokenConfig, TokenKind};
 use crate::error::{Error, Result};
 use crate::nn::{AdamW, OptimizerConfig, Schedule};
 use crate::tasks::{CellName, Recipe, TaskKind};
@@ -154,7 +154,51 @@ impl LanguageRecipe {
         }
         let shares = [0.0, LanguageRecipe::default().model.dropout.hidden];
         let lengths = [0, TokenConfig::default().max_length];
+        let ready = LanguageRecipe::default().tokens;
+        let file = tokens.tokenizer == TokenKind::File;
+        let pieces = file || tokens.tokenizer == TokenKind::Bpe;
+        let dropout = &model.dropout;
+        let masks = [
+            dropout.input,
+            dropout.output,
+            if single { 0.0 } else { dropout.hidden },
+        ];
         let unused = [
+            (
+                "model.dropout.locked",
+                dropout.locked && masks == [0.0; 3],
+                "is for dropout.input, hidden and output, and none of them leaves anything out",
+            ),
+            (
+                "train.select",
+                self.train.select == Select::Accuracy,
+                "is for tasks that count right answers, and a language model is measured by its loss",
+            ),
+            (
+                "tokens.lowercase",
+                pieces && tokens.lowercase,
+                "is for words and characters; pieces are cut from the text as it stands",
+            ),
+            (
+                "tokens.numbers",
+                pieces && tokens.numbers != Numbers::Keep,
+                "is for words and characters; pieces are cut from the text as it stands",
+            ),
+            (
+                "tokens.punctuation",
+                tokens.tokenizer != TokenKind::Words && !tokens.punctuation,
+                "is for tokenizer = \"words\", which alone tells punctuation marks from words",
+            ),
+            (
+                "tokens.max_size",
+                file && ![0, ready.max_size].contains(&tokens.max_size),
+                "is for what is learned from the text, and a tokenizer's file has its vocabulary already",
+            ),
+            (
+                "tokens.min_count",
+                file && ![1, ready.min_count].contains(&tokens.min_count),
+                "is for what is learned from the text, and a tokenizer's file has its vocabulary already",
+            ),
             (
                 "model.dropout.hidden",
                 single && !shares.contains(&model.dropout.hidden),
@@ -197,6 +241,7 @@ impl Recipe for LanguageRecipe {
 
     fn check(&self) -> Result<()> {
         self.data.check()?;
+        self.tokens.check()?;
         self.model.check()?;
         self.check_use()?;
         self.train.check()?;
@@ -244,7 +289,36 @@ mod tests {
 
     #[test]
     fn settings_that_change_nothing_are_refused() {
-        let refused: [(&str, &[&str]); 6] = [
+        let refused: [(&str, &[&str]); 12] = [
+            (
+                "model.dropout.locked",
+                &[
+                    "model.dropout.locked=true",
+                    "model.dropout.input=0",
+                    "model.dropout.output=0",
+                ],
+            ),
+            ("train.select", &["train.select=accuracy"]),
+            (
+                "tokens.lowercase",
+                &["tokens.tokenizer=bpe", "tokens.lowercase=true"],
+            ),
+            (
+                "tokens.punctuation",
+                &["tokens.tokenizer=characters", "tokens.punctuation=false"],
+            ),
+            (
+                "tokens.max_size",
+                &[
+                    "tokens.tokenizer=file",
+                    "tokens.file=tokenizer.json",
+                    "tokens.max_size=100",
+                ],
+            ),
+            (
+                "tokens.max_size",
+                &["tokens.tokenizer=bpe", "tokens.max_size=200"],
+            ),
             ("model.hidden_size", &["model.hidden_size=512"]),
             ("model.dropout.hidden", &["model.dropout.hidden=0.6"]),
             (
@@ -259,8 +333,10 @@ mod tests {
             let error = with(settings).check().unwrap_err().to_string();
             assert!(error.starts_with(key), "{error}");
         }
-        let used: [&[&str]; 5] = [
+        let used: [&[&str]; 7] = [
             &[],
+            &["tokens.tokenizer=bpe", "tokens.max_size=300"],
+            &["model.dropout.locked=true"],
             &[
                 "model.hidden_size=512",
                 "model.layers=2",

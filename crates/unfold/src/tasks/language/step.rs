@@ -127,18 +127,8 @@ impl<'m> Stepper<'m> {
     /// Unless there is one word, of the model's vocabulary, for each stream.
     pub fn step<'s>(&self, words: &[u32], state: &'s mut StreamState) -> &'s [f32] {
         let (batch, network) = (state.batch(), &self.model.network);
-        assert_eq!(words.len(), batch, "step: a word for each stream");
         let params = &self.model.params;
-        let table = params.get(network.table());
-        let size = self.model.config().embedding_size;
-        for (row, &word) in state.words.chunks_exact_mut(size).zip(words) {
-            row.copy_from_slice(&table[word as usize * size..][..size]);
-        }
-        let (recurrent, inner) = (network.recurrent(), &mut state.recurrent);
-        let h = match &self.int8 {
-            Some(int8) => recurrent.step_int8(params, int8, &state.words, inner),
-            None => recurrent.step(params, &state.words, inner),
-        };
+        let h = self.advance(words, &mut state.words, &mut state.recurrent);
         let (d, classes) = (h.len() / batch, self.model.codec().classes());
         let bias = match network.head() {
             Head::Own(linear) => linear.bias().map(|bias| params.get(bias)),
@@ -164,5 +154,36 @@ impl<'m> Stepper<'m> {
         let (h, weight) = (Mat::new(h, d), Mat::new(weight, classes));
         kernels::gemm_bias(batch, classes, d, h, weight, bias, out);
         &state.logits
+    }
+
+    /// Reads one more word in each stream where nobody asks what comes next, as inside a beginning: without the
+    /// softmax, which takes most of a step's time.
+    ///
+    /// # Panics
+    /// As [`Stepper::step`].
+    pub fn read(&self, words: &[u32], state: &mut StreamState) {
+        self.advance(words, &mut state.words, &mut state.recurrent);
+    }
+
+    /// The last layer's states `[B, D]` after one more word of each stream.
+    fn advance<'s>(
+        &self,
+        words: &[u32],
+        vectors: &mut [f32],
+        inner: &'s mut RecurrentState,
+    ) -> &'s [f32] {
+        let network = &self.model.network;
+        assert_eq!(words.len(), inner.batch(), "step: a word for each stream");
+        let params = &self.model.params;
+        let table = params.get(network.table());
+        let size = self.model.config().embedding_size;
+        for (row, &word) in vectors.chunks_exact_mut(size).zip(words) {
+            row.copy_from_slice(&table[word as usize * size..][..size]);
+        }
+        let recurrent = network.recurrent();
+        match &self.int8 {
+            Some(int8) => recurrent.step_int8(params, int8, vectors, inner),
+            None => recurrent.step(params, vectors, inner),
+        }
     }
 }
