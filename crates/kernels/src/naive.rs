@@ -518,21 +518,20 @@ pub fn log_softmax_backward<E: Float>(y: &[E], dy: &[E], c: usize, dx: &mut [E])
 
 /// As [`crate::cross_entropy`].
 pub fn cross_entropy<E: Float>(
-    logits: &[E],
+    logits: &mut [E],
     v: usize,
     targets: &[u32],
     weights: Option<&[E]>,
     smoothing: E,
     scale: E,
     losses: &mut [E],
-    dlogits: &mut [E],
 ) {
     let weight = |class: usize| weights.map_or(E::ONE, |weights| weights[class]);
     let mut log_p = vec![E::ZERO; logits.len()];
     log_softmax(logits, v, &mut log_p);
     for (r, &target) in targets.iter().enumerate() {
         losses[r] = E::ZERO;
-        dlogits[r * v..][..v].fill(E::ZERO);
+        logits[r * v..][..v].fill(E::ZERO);
         if target == u32::MAX {
             continue;
         }
@@ -549,7 +548,7 @@ pub fn cross_entropy<E: Float>(
         for class in 0..v {
             let log_p = log_p[r * v + class];
             losses[r] += share(class) * -log_p;
-            dlogits[r * v + class] = scale * (mass * log_p.exp() - share(class));
+            logits[r * v + class] = scale * (mass * log_p.exp() - share(class));
         }
     }
 }

@@ -23,26 +23,20 @@ pub(crate) fn largest<V: Vector>(x: &[V::Elem]) -> V::Elem {
         .fold(max, |max, &x| if x > max { x } else { max })
 }
 
-/// Writes e^(x - max) to `y` and returns its sum.
+/// Puts e^(x - max) in place of each x and returns their sum.
 #[inline(always)]
-fn exponentials<V: Vector>(x: &[V::Elem], max: V::Elem, y: &mut [V::Elem]) -> V::Elem {
+fn exponentials<V: Vector>(x: &mut [V::Elem], max: V::Elem) -> V::Elem {
     let (whole, shift) = (x.len() - x.len() % V::LANES, V::splat(max));
     let mut sum = V::splat(V::Elem::ZERO);
-    for (x, y) in x[..whole]
-        .chunks_exact(V::LANES)
-        .zip(y.chunks_exact_mut(V::LANES))
-    {
+    for x in x[..whole].chunks_exact_mut(V::LANES) {
         let e = V::read(x).sub(shift).exp();
-        e.write(y);
+        e.write(x);
         sum = sum.add(e);
     }
     let mut sum = sum.reduce_sum();
-    for (x, y) in x[whole..]
-        .chunks(V::LANES)
-        .zip(y[whole..].chunks_mut(V::LANES))
-    {
-        V::read(x).sub(shift).exp().write(y);
-        sum = y.iter().fold(sum, |sum, &e| sum + e);
+    for x in x[whole..].chunks_mut(V::LANES) {
+        V::read(x).sub(shift).exp().write(x);
+        sum = x.iter().fold(sum, |sum, &e| sum + e);
     }
     sum
 }
@@ -54,7 +48,8 @@ impl<E: Float> Kernel<E> for Softmax<'_, E> {
     #[inline(always)]
     fn run<V: Vector<Elem = E>>(self) {
         let Softmax(x, y) = self;
-        let sum = exponentials::<V>(x, largest::<V>(x), y);
+        y.copy_from_slice(x);
+        let sum = exponentials::<V>(y, largest::<V>(x));
         let scale = E::ONE / sum;
         y.iter_mut().for_each(|y| *y = *y * scale);
     }
@@ -68,7 +63,8 @@ impl<E: Float> Kernel<E> for LogSoftmax<'_, E> {
     fn run<V: Vector<Elem = E>>(self) {
         let LogSoftmax(x, y) = self;
         let max = largest::<V>(x);
-        let shift = max + exponentials::<V>(x, max, y).ln();
+        y.copy_from_slice(x);
+        let shift = max + exponentials::<V>(y, max).ln();
         x.iter().zip(y).for_each(|(&x, y)| *y = x - shift);
     }
 }
@@ -197,14 +193,14 @@ pub fn log_softmax_backward<E: Float>(y: &[E], dy: &[E], c: usize, dx: &mut [E])
 }
 
 struct CrossEntropy<'a, E> {
-    x: &'a [E],
+    /// The logits, and after them their gradient.
+    x: &'a mut [E],
     target: usize,
     weights: Option<&'a [E]>,
     /// The sum of the weights.
     total: E,
     smoothing: E,
     scale: E,
-    dx: &'a mut [E],
 }
 
 impl<E: Float> Kernel<E> for CrossEntropy<'_, E> {
@@ -220,65 +216,55 @@ impl<E: Float> Kernel<E> for CrossEntropy<'_, E> {
             total,
             smoothing,
             scale,
-            dx,
         } = self;
-        let classes = E::from_usize(x.len());
-        let max = largest::<V>(x);
-        let sum = exponentials::<V>(x, max, dx);
-        let lse = max + sum.ln();
+        let even = smoothing / E::from_usize(x.len());
         let hit = (E::ONE - smoothing) * weights.map_or(E::ONE, |w| w[target]);
-        let even = smoothing / classes;
         let mass = hit + even * total;
-        let mut loss = hit * (lse - x[target]);
+        // What the loss needs of the logits, before they are written over.
+        let at_target = x[target];
+        let weighted = match weights {
+            _ if smoothing == E::ZERO => E::ZERO,
+            None => x.iter().fold(E::ZERO, |sum, &x| sum + x),
+            Some(w) => x.iter().zip(w).fold(E::ZERO, |sum, (&x, &w)| sum + w * x),
+        };
+        let max = largest::<V>(x);
+        let sum = exponentials::<V>(x, max);
+        let lse = max + sum.ln();
         let (p, q) = (V::splat(scale * mass / sum), V::splat(-scale * even));
         for at in places::<V>(x.len()) {
             let q = match weights {
                 Some(w) => V::read(&w[at.clone()]).mul(q),
                 None => q,
             };
-            V::read(&dx[at.clone()]).mul_add(p, q).write(&mut dx[at]);
+            V::read(&x[at.clone()]).mul_add(p, q).write(&mut x[at]);
         }
-        dx[target] = dx[target] - scale * hit;
-        if smoothing > E::ZERO {
-            match weights {
-                None => {
-                    let sum = x.iter().fold(E::ZERO, |sum, &x| sum + x);
-                    loss += even * (classes * lse - sum);
-                }
-                Some(weights) => {
-                    for (&x, &w) in x.iter().zip(weights) {
-                        loss += even * w * (lse - x);
-                    }
-                }
-            }
-        }
-        loss
+        x[target] = x[target] - scale * hit;
+        hit * (lse - at_target) + even * (total * lse - weighted)
     }
 }
 
-/// The cross-entropy of each row of logits `[R, V]` against its target class, and the gradient of `scale` times
-/// their sum.
+/// The cross-entropy of each row of logits `[R, V]` against its target class; the gradient of `scale` times their sum
+/// takes the place of the logits.
 ///
 /// With weights w and smoothing s, as `torch.nn.functional.cross_entropy` defines it before its mean:
-/// `losses[r] = (1 - s) w[t] (-log p[t]) + s / V sum over v of w[v] (-log p[v])`, and `dlogits [R, V]`
-/// is `scale` times its derivative. A target of `u32::MAX` gives loss 0 and gradient 0.
+/// `losses[r] = (1 - s) w[t] (-log p[t]) + s / V sum over v of w[v] (-log p[v])`. A target of `u32::MAX` gives loss 0 and
+/// gradient 0.
 ///
 /// # Panics
 /// If the shapes do not fit or a target is not below `V`.
 pub fn cross_entropy<E: Float>(
-    logits: &[E],
+    logits: &mut [E],
     v: usize,
     targets: &[u32],
     weights: Option<&[E]>,
     smoothing: E,
     scale: E,
     losses: &mut [E],
-    dlogits: &mut [E],
 ) {
     let r = targets.len();
     assert!(
-        logits.len() == r * v && dlogits.len() == r * v && losses.len() == r,
-        "cross_entropy: expected logits and gradient [{r}, {v}] and losses [{r}]"
+        logits.len() == r * v && losses.len() == r,
+        "cross_entropy: expected logits [{r}, {v}] and losses [{r}]"
     );
     assert!(
         weights.is_none_or(|w| w.len() == v),
@@ -288,32 +274,26 @@ pub fn cross_entropy<E: Float>(
         w.iter().fold(E::ZERO, |sum, &w| sum + w)
     });
     parallel_rows2(
-        dlogits,
+        logits,
         v,
         losses,
         1,
         rows_per_task(8 * v),
-        |first, dlogits, losses| {
-            for (i, (loss, dx)) in losses
-                .iter_mut()
-                .zip(dlogits.chunks_exact_mut(v.max(1)))
-                .enumerate()
-            {
-                let x = &logits[(first + i) * v..][..v];
+        |first, logits, losses| {
+            let rows = logits.chunks_exact_mut(v.max(1));
+            for (i, (loss, x)) in losses.iter_mut().zip(rows).enumerate() {
                 if targets[first + i] == IGNORE {
                     *loss = E::ZERO;
-                    dx.fill(E::ZERO);
+                    x.fill(E::ZERO);
                     continue;
                 }
-                let target = targets[first + i] as usize;
                 *loss = E::dispatch(CrossEntropy {
                     x,
-                    target,
+                    target: targets[first + i] as usize,
                     weights,
                     total,
                     smoothing,
                     scale,
-                    dx,
                 });
             }
         },

@@ -230,6 +230,29 @@ impl<E: Float> Tensor<E> {
         self.source.as_ref()
     }
 
+    /// The values alone, and what is left: the shape and the source, for an operation that writes over its input.
+    pub(crate) fn split(self) -> (Tensor<E>, Tensor<E>) {
+        let Tensor {
+            storage,
+            offset,
+            shape,
+            source,
+        } = self;
+        let values = Tensor {
+            storage,
+            offset,
+            shape,
+            source: None,
+        };
+        let left = Tensor {
+            storage: Arc::new(Buffer::zeros(0)),
+            offset: 0,
+            shape,
+            source,
+        };
+        (values, left)
+    }
+
     pub(crate) fn into_source(self) -> Option<Source<E>> {
         self.source
     }

@@ -58,6 +58,20 @@ fn peak_on_the_way_back(keep: bool) -> usize {
     pool_stats().peak - before
 }
 
+/// The loss and gradient of some logits, and the most bytes that they take beyond the logits.
+fn of_logits(keep: bool) -> (f32, Vec<f32>, usize) {
+    let x = Tensor::full([64, 4], 0.1).watch();
+    let logits = x.linear(&Tensor::full([4, 1024], 0.2), None);
+    let kept = keep.then(|| logits.clone());
+    let before = pool_stats().in_use;
+    reset_pool_peak();
+    let loss = logits.cross_entropy(&[7; 64], &Default::default());
+    let bytes = pool_stats().peak - before;
+    drop(kept);
+    let value = loss.item();
+    (value, loss.backward().get(&x).unwrap().to_vec(), bytes)
+}
+
 #[test]
 fn memory_is_given_back_and_grows_with_the_root_of_the_steps() {
     let (freed, kept) = (peak_on_the_way_back(false), peak_on_the_way_back(true));
@@ -65,6 +79,9 @@ fn memory_is_given_back_and_grows_with_the_root_of_the_steps() {
         freed + (4 << 16) < kept,
         "{freed} bytes, {kept} where all is kept"
     );
+    let ((loss, gradient, alone), (same, copied, kept)) = (of_logits(false), of_logits(true));
+    assert_eq!((loss, gradient), (same, copied));
+    assert!(alone < 64 * 1024 && kept >= 64 * 1024 * 4, "{alone} {kept}");
     let checkpointed = |steps| peak(steps, None);
     let plain = |steps| peak(steps, Some(steps));
     let (short, long) = (checkpointed(200), checkpointed(3200));

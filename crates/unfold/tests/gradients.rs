@@ -405,7 +405,7 @@ fn losses() {
                 &format!("{options:?}"),
                 Params::new(0),
                 std::slice::from_ref(&logits),
-                |_, x| x[0].cross_entropy(&[2, 0, 1, 2], &options),
+                |_, x| x[0].clone().cross_entropy(&[2, 0, 1, 2], &options),
             );
         }
     }

@@ -111,7 +111,7 @@ pub fn loss<E: Float>(outputs: &Tensor<E>, batch: &Batch) -> Tensor<E> {
             let wanted = Tensor::from_vec(wanted, outputs.shape());
             outputs.sub(&wanted).square().mean()
         }
-        Answers::Classes(answers) => outputs.cross_entropy(answers, &Default::default()),
+        Answers::Classes(answers) => outputs.clone().cross_entropy(answers, &Default::default()),
     }
 }
 

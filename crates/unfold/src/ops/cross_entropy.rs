@@ -22,8 +22,8 @@ pub struct CrossEntropy {
 struct CrossEntropyOp<E: Float> {
     options: CrossEntropy,
     targets: Buffer<u32>,
-    /// d loss / d x, [R, V].
-    derivative: Option<Tensor<E>>,
+    /// x, and after the forward pass d loss / d x, [R, V].
+    values: Tensor<E>,
 }
 
 impl<E: Float> Op<E> for CrossEntropyOp<E> {
@@ -59,8 +59,7 @@ impl<E: Float> Op<E> for CrossEntropyOp<E> {
         }
     }
 
-    fn forward(&mut self, inputs: &[&Tensor<E>], outputs: &mut [Buffer<E>]) {
-        let x = inputs[0];
+    fn forward(&mut self, _: &[&Tensor<E>], outputs: &mut [Buffer<E>]) {
         let weights = self.options.class_weights.as_ref();
         let typed: Option<Vec<E>> =
             weights.map(|weights| weights.iter().map(|&w| E::from_f64(w)).collect());
@@ -72,18 +71,20 @@ impl<E: Float> Op<E> for CrossEntropyOp<E> {
         // No row counts: the loss of nothing is 0, not 0 / 0.
         let scale = E::from_f64(if total > 0.0 { 1.0 / total } else { 0.0 });
         let mut losses = Buffer::scratch(self.targets.len());
-        let mut derivative = Buffer::scratch(x.len());
+        // Logits that nobody else holds are not copied: there may be as many as numbers in the rest of the network.
+        if self.values.unique_mut().is_none() {
+            self.values = Tensor::from_slice(self.values.data(), self.values.shape());
+        }
+        let classes = self.values.dim(1);
         kernels::cross_entropy(
-            x.data(),
-            x.dim(1),
+            self.values.unique_mut().expect("a copy of its own"),
+            classes,
             &self.targets,
             typed.as_deref(),
             E::from_f64(self.options.label_smoothing),
             scale,
             &mut losses,
-            &mut derivative,
         );
-        self.derivative = Some(Tensor::from_buffer(derivative, x.shape()));
         outputs[0][0] = scale * kernels::sum(&losses);
     }
 
@@ -97,8 +98,7 @@ impl<E: Float> Op<E> for CrossEntropyOp<E> {
         gradients: &[Option<Tensor<E>>],
         wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
-        let (dy, derivative) = (only(gradients).item(), self.derivative.as_ref());
-        let derivative = derivative.expect("forward ran");
+        let (dy, derivative) = (only(gradients).item(), &self.values);
         // As a rule the loss is what is differentiated, and no pass over [R, V] is left to do.
         if dy == E::ONE && wanted[0].is() {
             return vec![Some(derivative.clone())];
@@ -112,17 +112,19 @@ impl<E: Float> Op<E> for CrossEntropyOp<E> {
 impl<E: Float> Tensor<E> {
     /// The cross-entropy of logits `[R, V]` against R class numbers: the (weighted) mean of
     /// -log softmax(x_r)\[target_r\], as `torch.nn.functional.cross_entropy` defines it with
-    /// label smoothing and class weights. Rows whose target is [`IGNORE`] do not count.
+    /// label smoothing and class weights. Rows whose target is [`IGNORE`] do not count. The gradient is written over
+    /// the logits, which are copied first where a clone of them is alive.
     ///
     /// # Panics
     /// When the number of targets or of class weights does not fit, or a target is too large.
     #[track_caller]
-    pub fn cross_entropy(&self, targets: &[u32], options: &CrossEntropy) -> Tensor<E> {
+    pub fn cross_entropy(self, targets: &[u32], options: &CrossEntropy) -> Tensor<E> {
+        let (values, x) = self.split();
         let op = CrossEntropyOp {
             options: options.clone(),
             targets: Buffer::from_slice(targets),
-            derivative: None,
+            values,
         };
-        apply_one(op, &[self])
+        apply_one(op, &[&x])
     }
 }

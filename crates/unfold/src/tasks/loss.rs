@@ -77,7 +77,7 @@ impl Loss {
     /// The (weighted) mean loss of logits `[B, V]` against B class numbers.
     pub(super) fn of(&self, logits: &Tensor, targets: &[u32]) -> Tensor {
         match self.kind {
-            LossKind::CrossEntropy => logits.cross_entropy(targets, &self.options),
+            LossKind::CrossEntropy => logits.clone().cross_entropy(targets, &self.options),
             LossKind::SquaredError => squared(logits, targets, &self.options),
         }
     }

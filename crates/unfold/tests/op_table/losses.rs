@@ -24,7 +24,10 @@ pub(super) fn loss_rows() -> Vec<Row> {
         row(
             "cross_entropy",
             vec![values("x", [3, 5])],
-            |x| x[0].cross_entropy(&[4, IGNORE, 1], &CrossEntropy::default()),
+            |x| {
+                x[0].clone()
+                    .cross_entropy(&[4, IGNORE, 1], &CrossEntropy::default())
+            },
             move |x| {
                 let l = log_softmax(&x[0]);
                 vec![-(l[0][4] + l[2][1]) / 2.0]
@@ -38,7 +41,7 @@ pub(super) fn loss_rows() -> Vec<Row> {
                     label_smoothing: 0.3,
                     class_weights: Some(vec![0.5, 2.0, 1.0]),
                 };
-                x[0].cross_entropy(&[1, 2], &options)
+                x[0].clone().cross_entropy(&[1, 2], &options)
             },
             move |x| {
                 let (l, w) = (log_softmax(&x[0]), [0.5, 2.0, 1.0]);

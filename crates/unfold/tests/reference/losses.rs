@@ -14,7 +14,7 @@ fn run<E: Precision>(case: &Case) {
                 label_smoothing: case.setting("label_smoothing"),
                 class_weights: case.setting("class_weights"),
             };
-            x.cross_entropy(&targets, &options)
+            x.clone().cross_entropy(&targets, &options)
         }
         "binary_cross_entropy" => x.binary_cross_entropy(&case.tensor("t")),
         "squared_error" => x.squared_error(&case.tensor("t")),

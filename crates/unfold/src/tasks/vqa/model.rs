@@ -391,7 +391,9 @@ impl VqaModel {
                 let all = logits.dim(1) as f64;
                 logits.binary_cross_entropy(shares).affine(all, 0.0)
             }
-            None => logits.cross_entropy(&batch.answers, &CrossEntropy::default()),
+            None => logits
+                .clone()
+                .cross_entropy(&batch.answers, &CrossEntropy::default()),
         }
     }
 
