@@ -266,6 +266,56 @@ fn folders_and_archives(desk: &Desk) {
         .complained(&["texts: holds no picture"]);
 }
 
+/// A file of grey pictures of 12 x 12 pixels, and one of their classes, as MNIST's are.
+fn idx(desk: &Desk, name: &str, count: usize) {
+    let head = |kind: u8, count: u8, rest: &[u8]| [&[0, 0, 8, kind, 0, 0, 0, count], rest].concat();
+    let side = [0, 0, 0, 12, 0, 0, 0, 12];
+    let (mut images, mut labels) = (head(3, count as u8, &side), head(1, count as u8, &[]));
+    for i in 0..count {
+        let pixels = stripes(i % 2 == 1, i);
+        images.extend(pixels[54..].chunks_exact(3).map(|pixel| pixel[0]));
+        labels.push(i as u8 % 2);
+    }
+    std::fs::create_dir_all(desk.path("digits")).unwrap();
+    let file = |kind: &str| desk.path(&format!("digits/{name}-{kind}-ubyte"));
+    std::fs::write(file("images-idx3"), images).unwrap();
+    std::fs::write(file("labels-idx1"), labels).unwrap();
+}
+
+/// Pictures that lie many to a file can be tried one by one: the program says how, where a training ends and where mistakes are drawn.
+#[test]
+fn a_picture_in_a_file_of_many_has_a_name() {
+    let desk = Desk::new();
+    idx(&desk, "train", 40);
+    idx(&desk, "t10k", 20);
+    let small = ["--set", "model.channels=[4]", "--set", "train.epochs=1"];
+    let train = [&["train", "image", "digits", "--out", "run"], &small[..]].concat();
+    desk.unfold(&train)
+        .ended(0)
+        .complained(&["run  run 'digits#test-1'\n"]);
+    let run = |names: &[&str]| desk.unfold(&[&["run", "run"], names].concat());
+    let said = run(&["digits#test-1"]).ended(0).out;
+    assert!(said.starts_with("digits#test-1\t"), "{said}");
+    assert_eq!(run(&["digits#test-*"]).ended(0).out.lines().count(), 20);
+    assert_eq!(run(&["digits"]).ended(0).out.lines().count(), 60);
+    let show = |line: &[&str]| desk.unfold(&[&["show", "run", "--out", "p"], line].concat());
+    show(&["saliency", "--picture", "digits#test-20"]).ended(0);
+    show(&["saliency", "--picture", "digits#4"])
+        .ended(2)
+        .complained(&["there are 2", "'digits#test-4'"]);
+    run(&["digits#test-21"])
+        .ended(2)
+        .complained(&["holds no picture `test-21`", "test-1 to train-40"]);
+    // Half of these have another label than they are like.
+    let labels = desk.path("digits/t10k-labels-idx1-ubyte");
+    std::fs::write(&labels, [&[0, 0, 8, 1, 0, 0, 0, 20], &[0; 20][..]].concat()).unwrap();
+    show(&["mistakes", "--data", "digits"]).ended(0);
+    let drawn = desk.read("p/mistakes.svg");
+    for part in [">test-", "--picture 'digits#test-"] {
+        assert!(drawn.contains(part), "{part}");
+    }
+}
+
 #[test]
 fn what_cannot_be_meant_is_told() {
     let desk = trained();

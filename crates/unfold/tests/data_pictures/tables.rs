@@ -1,9 +1,9 @@
 //! Tables that name pictures or hold them.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use unfold::data::{PictureSource, read_pictures, read_pictures_split};
+use unfold::data::{PictureFiles, PictureSource, read_pictures, read_pictures_split};
 
 use crate::data_support::{REFERENCE, folder, gzip, write};
 use crate::{coloured, labels_of, read, refused};
@@ -159,10 +159,16 @@ fn parquet_holds_the_pictures_themselves() {
     write(&folder, "data/train-00000-of-00001.parquet", &bytes);
     write(&folder, "data/test-00000-of-00001.parquet", &bytes);
     let parts = read(folder.path()).expect("readable");
-    assert_eq!(
-        (parts.train.len(), parts.test.map(|test| test.len())),
-        (24, Some(24))
-    );
+    let test = parts.test.expect("a test part");
+    assert_eq!((parts.train.len(), test.len()), (24, 24));
+    for (set, name) in [(&test, "#data/test-5"), (&parts.train, "#data/train-5")] {
+        let address = set.address(4);
+        assert!(address.ends_with(name), "{address}");
+        let found = PictureFiles::open(Path::new(&address), None).expect("readable");
+        assert_eq!((found.len(), found.address(0)), (1, address));
+        let pixels = set.read(4).expect("readable");
+        assert_eq!(found.read(0).expect("readable"), pixels);
+    }
     let packed = write(&folder, "one.parquet.gz", gzip(&bytes));
     assert_eq!(labels_of(&read(&packed).expect("readable")), pairs);
     let cut = write(&folder, "cut.parquet", &bytes[..bytes.len() - 50]);

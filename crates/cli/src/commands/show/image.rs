@@ -21,7 +21,7 @@ use crate::pictures::mosaic::{self, Section, Tile};
 use crate::pictures::raster::Raster;
 use crate::plan::{Image, Show};
 use crate::progress::with_reporter;
-use crate::wording::{count, percent};
+use crate::wording::{count, percent, shell};
 
 /// Most filters and maps of a layer that are drawn.
 const MOST_TILES: usize = 64;
@@ -347,7 +347,7 @@ fn mistakes(model: &ImageModel, data: &str) -> Result<Canvas> {
         Tile {
             raster: photograph(&mistake.picture),
             captions: vec![
-                called(&mistake.place),
+                called(&mistake.address),
                 format!("is {}", mistake.truth),
                 // The name may be long, and is what can be cut.
                 format!("{} “{label}”", percent(f64::from(*probability))),
@@ -360,21 +360,32 @@ fn mistakes(model: &ImageModel, data: &str) -> Result<Canvas> {
         tiles: tiles.collect(),
     };
     let of = format!("{} answers on {data}", count(examples as u64));
+    let look = surest.first().map_or(String::new(), |first| {
+        format!(
+            "; look into the first with --picture {}",
+            shell(Path::new(&first.address))
+        )
+    });
     let about = match wrong {
         0 => format!("none in {of}"),
         _ if wrong > surest.len() => format!(
-            "the {} surest of {} in {of}, the surest first",
+            "the {} surest of {} in {of}, the surest first{look}",
             surest.len(),
             count(wrong as u64)
         ),
-        _ => format!("all {} in {of}, the surest first", count(wrong as u64)),
+        _ => format!(
+            "all {} in {of}, the surest first{look}",
+            count(wrong as u64)
+        ),
     };
     Ok(mosaic::draw("Mistakes", &about, &[section]))
 }
 
-/// What a picture at a place in data is called: by its file, or by its number in a file of many.
-fn called(place: &str) -> String {
-    let inside = place.rsplit_once(", ").map_or(place, |(_, inside)| inside);
+/// What a picture is called: its address without DATA and folders.
+fn called(address: &str) -> String {
+    let inside = address
+        .rsplit_once('#')
+        .map_or(address, |(_, inside)| inside);
     see::name(Path::new(inside))
 }
 
@@ -384,12 +395,13 @@ mod tests {
 
     #[test]
     fn pictures_are_told_from_each_other() {
-        for (place, name) in [
-            ("flowers, rose/07.bmp", "07.bmp"),
-            ("mnist, t10k-images-idx3-ubyte, picture 4", "picture 4"),
-            ("hub, data/test-0.parquet, row 12", "row 12"),
+        for (address, name) in [
+            ("flowers/rose/07.bmp", "07.bmp"),
+            ("flowers.zip#rose/07.bmp", "07.bmp"),
+            ("mnist#test-4", "test-4"),
+            ("hub#data/train-00002-12", "train-00002-12"),
         ] {
-            assert_eq!(called(place), name);
+            assert_eq!(called(address), name);
         }
     }
 }

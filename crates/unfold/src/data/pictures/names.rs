@@ -16,7 +16,12 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn of<T>(files: &[File<T>]) -> Names {
-        let all: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
+        Names::of_paths(files.iter().map(|file| file.path.clone()))
+    }
+
+    /// The files at these paths.
+    pub(super) fn of_paths(paths: impl Iterator<Item = String>) -> Names {
+        let all: Vec<String> = paths.collect();
         let mut ends: HashMap<String, Vec<usize>> = HashMap::new();
         for (number, path) in all.iter().enumerate() {
             let name = path.rsplit('/').next().unwrap_or(path);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::decode::Kind;
 use super::layout::{Collection, Found};
 use super::names::Names;
-use super::set::{Content, Damage, kind};
+use super::set::{Content, Damage, Name, kind};
 use super::source::PictureSource;
 use crate::data::columnar::{self, PictureTable};
 use crate::data::concurrent;
@@ -85,7 +85,7 @@ pub(super) fn read(
         wanted.append(&mut found);
     }
     let kinds = concurrent::map(&wanted, |row| match &row.content {
-        Ok(place) => kind(&store, &row.name, place),
+        Ok(place) => kind(&store, &row.name.to_string(), place),
         Err(problem) => Kind::Damaged(problem),
     });
     let (mut found, mut damaged) = (Vec::new(), Vec::new());
@@ -133,7 +133,7 @@ pub(super) fn read(
 struct Wish {
     part: Option<Part>,
     label: String,
-    name: String,
+    name: Name,
     content: Result<Place, &'static str>,
 }
 
@@ -184,7 +184,7 @@ impl Table {
                     part,
                     label: row.label.to_owned(),
                     content: Err("it names no picture"),
-                    name: format!("{inside}{} {}", table.unit, row.number),
+                    name: Name::File(format!("{inside}{} {}", table.unit, row.number)),
                 };
             }
             let found = names
@@ -201,7 +201,7 @@ impl Table {
                 part,
                 label: row.label.to_owned(),
                 content: found.or_else(on_disk).ok_or("there is no such file"),
-                name: row.content,
+                name: Name::File(row.content),
             }
         };
         Ok(rows.into_iter().map(wish).collect())
@@ -214,20 +214,7 @@ impl Table {
         wanted: &Wanted<'_>,
         notes: &mut Vec<String>,
     ) -> Result<Option<Vec<Wish>>> {
-        let unread = |error| Error::io(&self.place, "read", &error);
-        let head = store.head(&self.file.bytes, 4).map_err(unread)?;
-        let read = match &self.file.bytes {
-            Place::Disk(path) if *head == *b"PAR1" => {
-                let file = fs::File::open(path).map_err(unread)?;
-                let keep = |bytes: &[u8]| store.push(&self.place, bytes);
-                columnar::read_pictures(&self.place, file, wanted.column, keep)?
-            }
-            _ => {
-                let bytes = Bytes::from(store.unpacked(&self.file.bytes, &self.place)?);
-                let keep = |bytes: &[u8]| store.push(&self.place, bytes);
-                columnar::read_pictures(&self.place, bytes, wanted.column, keep)?
-            }
-        };
+        let read = embedded(&self.place, &self.file.bytes, store, wanted.column)?;
         let Some(PictureTable {
             table,
             column,
@@ -244,12 +231,42 @@ impl Table {
         let wish = |row: LabelledRow<'_>| Wish {
             part: self.part,
             label: row.label.to_owned(),
-            name: format!("{}, row {}", self.file.path, row.number),
+            name: Name::Inside {
+                file: self.file.path.clone(),
+                unit: "row",
+                number: row.number,
+            },
             content: match &pictures[row.number - 1] {
                 Some(place) => Ok(Place::Store(place.clone())),
                 None => Err("it has no picture"),
             },
         };
         Ok(Some(rows.into_iter().map(wish).collect()))
+    }
+}
+
+/// The pictures in a Parquet file, in the column of that name if one is named; nothing when it holds none.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn embedded(
+    place: &str,
+    file: &Place,
+    store: &mut Store,
+    column: Option<&str>,
+) -> Result<Option<PictureTable>> {
+    let unread = |error| Error::io(place, "read", &error);
+    let head = store.head(file, 4).map_err(unread)?;
+    match file {
+        Place::Disk(path) if *head == *b"PAR1" => {
+            let file = fs::File::open(path).map_err(unread)?;
+            let keep = |bytes: &[u8]| store.push(place, bytes);
+            columnar::read_pictures(place, file, column, keep)
+        }
+        _ => {
+            let bytes = Bytes::from(store.unpacked(file, place)?);
+            let keep = |bytes: &[u8]| store.push(place, bytes);
+            columnar::read_pictures(place, bytes, column, keep)
+        }
     }
 }

@@ -121,6 +121,9 @@ pub struct ImageReport {
     pub labels: Vec<String>,
     /// `confusion[truth][answer]` counts pictures.
     pub confusion: Vec<Vec<u64>>,
+    /// What leads to the first of the pictures, as [`PictureSet::address`] says, to try the model with.
+    #[serde(skip)]
+    pub first: Option<String>,
 }
 
 /// Where a model is wrong on some pictures.
@@ -137,8 +140,8 @@ pub struct Mistakes {
 /// An answer that was wrong.
 #[derive(Clone, Debug)]
 pub struct Mistake {
-    /// Where the picture is.
-    pub place: String,
+    /// What leads to the picture, as [`PictureSet::address`] says.
+    pub address: String,
     /// The picture as the network takes it.
     pub picture: Picture,
     /// Its label.
@@ -306,7 +309,7 @@ impl ImageModel {
             .into_iter()
             .map(|(i, prediction)| {
                 Ok(Mistake {
-                    place: album.place(scored.pictures[i]),
+                    address: album.address(scored.pictures[i]),
                     picture: album.picture(scored.pictures[i])?,
                     truth: self.labels()[scored.truth[i]].clone(),
                     prediction,
@@ -362,7 +365,11 @@ impl ImageModel {
         observer: &mut dyn Observer,
     ) -> Result<ImageReport> {
         let mut watch = |share| observer.stage(Stage::Measuring, Some(share));
-        let Scored { scores, truth, .. } = self.classifier().scores(batcher, &mut watch)?;
+        let Scored {
+            pictures,
+            scores,
+            truth,
+        } = self.classifier().scores(batcher, &mut watch)?;
         let answers = scores.iter().map(|logits| best(logits));
         let pairs = truth.iter().copied().zip(answers);
         let confusion = Confusion::of(self.labels().len(), pairs);
@@ -390,6 +397,9 @@ impl ImageModel {
             data_wait_share: None,
             labels: self.labels().to_vec(),
             confusion: classes.clone().map(row).collect(),
+            first: pictures
+                .first()
+                .map(|&first| batcher.album().address(first)),
         })
     }
 }
