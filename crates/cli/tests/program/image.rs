@@ -188,6 +188,35 @@ fn from_a_folder_to_answers_and_pictures() {
     assert!(report["accuracy"].as_f64().unwrap() > 0.8, "{report}");
 }
 
+/// Of a deep network so many layers are drawn as one can look at, and the heading says so.
+#[test]
+fn some_layers_of_a_deep_network_are_drawn() {
+    let desk = Desk::new();
+    folder(&desk, "stripes", 8);
+    let layer = "{ layer = \"conv2d\", channels = 4, kernel = 3, padding = \"same\" },\n{ layer = \"relu\" },\n";
+    let layers = layer.repeat(30);
+    let recipe = format!(
+        "[model]\nkind = \"layers\"\nlayers = [\n{layers}{{ layer = \"global_pool\" }},\n]\n"
+    );
+    desk.write("deep.toml", &recipe);
+    let train = ["train", "image", "stripes", "--recipe", "deep.toml"];
+    let short = ["--set", "train.epochs=1", "--out", "run"];
+    desk.unfold(&[&train[..], &short].concat()).ended(0);
+    let draw = |line: &[&str]| {
+        let picture = ["--picture", "stripes/down/01.bmp", "--out", "p"];
+        desk.unfold(&[&["show", "run"], line, &picture].concat())
+            .ended(0);
+        desk.read(&format!("p/{}.svg", line[0]))
+    };
+    let maps = draw(&["maps"]);
+    for part in ["Feature maps of 24 of 6", "a scale of its own", ">1.relu: "] {
+        assert!(maps.contains(part), "{part}");
+    }
+    assert!(!maps.contains(">0.conv2d: "));
+    assert!(draw(&["maps", "--layer", "0.conv2d"]).contains(">0.conv2d: "));
+    assert!(draw(&["filters"]).contains("Filters of 24 of 30 layers"));
+}
+
 #[test]
 fn small_pictures_of_several_sizes_stay_small() {
     let desk = Desk::new();
