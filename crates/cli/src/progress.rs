@@ -236,6 +236,7 @@ fn doing(stage: Stage) -> &'static str {
         Stage::Learning => "learning the vocabulary",
         Stage::Encoding => "turning the data into numbers",
         Stage::Seeing => "looking at the pictures",
+        Stage::Covering => "covering the picture piece by piece",
         Stage::Measuring => "measuring the model",
     }
 }

@@ -98,6 +98,8 @@ pub enum Stage {
     Encoding,
     /// What a network that does not learn makes of pictures is computed.
     Seeing,
+    /// A picture is covered piece by piece, to see what a model's answer depends on.
+    Covering,
     /// The finished model is measured.
     Measuring,
 }

@@ -124,7 +124,9 @@ fn looked_at(
     }
     if wants(Picture::Occlusion) {
         let side = (fitted.height.min(fitted.width) / 5).max(2);
-        let heat = model.occlusion(&pixels, number, side, (side / 3).max(1));
+        let heat = with_reporter(|reporter| {
+            model.occlusion(&pixels, number, side, (side / 3).max(1), reporter)
+        });
         let about = format!(
             "how much the class's probability falls when {side} x {side} pixels there are covered"
         );

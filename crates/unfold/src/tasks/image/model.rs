@@ -511,6 +511,7 @@ mod tests {
     use crate::data::Fit;
     use crate::tasks::image::config::ModelConfig;
     use crate::tasks::image::recipe::AnswerConfig;
+    use crate::train::{EpochEnd, Progress, Start};
 
     /// Reflection does not repeat the edge; a picture of one row stays, however far it is moved.
     #[test]
@@ -574,6 +575,25 @@ mod tests {
             "{} {in_place} {plainly}",
             apart(&expected)
         );
+    }
+
+    #[test]
+    fn occlusion_says_how_far_it_is() {
+        struct Shares(Vec<f64>);
+        impl Observer for Shares {
+            fn stage(&mut self, stage: Stage, share: Option<f64>) {
+                assert_eq!(stage, Stage::Covering);
+                self.0.extend(share);
+            }
+            fn start(&mut self, _: &Start) {}
+            fn step(&mut self, _: &Progress) {}
+            fn epoch(&mut self, _: &EpochEnd) {}
+        }
+        let picture = Picture::new(8, 8, 3, (0..8 * 8 * 3).collect());
+        let mut shares = Shares(Vec::new());
+        let falls = model(false, 0).occlusion(&picture, 1, 2, 1, &mut shares);
+        assert_eq!(falls.dims(), [7, 7]);
+        assert_eq!(shares.0, [0.0, 32.0 / 49.0]);
     }
 
     #[test]
