@@ -41,7 +41,7 @@ DATA
 
 EXAMPLES
   unfold train image builtin:digits
-  unfold train image flowers/ --set model.kind=resnet18 --set input.size=[128,128]
+  unfold train image flowers/ --set model.kind=resnet18 --set input.size=128
   unfold train image cifar10.tar.xz --recipe recipes/cifar10.toml --out runs/cifar --json
   unfold train image birds/ --from runs/image-flowers --freeze backbone     learn a new last layer alone
   unfold train image flowers/ --out runs/flowers --resume                   go on after Ctrl-C, a crash or a power cut";

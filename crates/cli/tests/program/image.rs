@@ -515,9 +515,10 @@ fn a_part_of_an_archive_or_a_folder_is_data() {
     folder(&desk, "all/others", 2);
     let line = ["train", "image", "all#stripes/*", "--out", "run"];
     let small = ["--set", "model.channels=[4]", "--set", "train.epochs=1"];
-    desk.unfold(&[&line[..], &small].concat())
+    let size = ["--set", "input.size=10"];
+    desk.unfold(&[&line[..], &small, &size].concat())
         .ended(0)
-        .complained(&["2 classes", "in 1 epoch\n"]);
+        .complained(&["pictures at 10 x 10 in 2 classes", "in 1 epoch\n"]);
     desk.unfold(&["eval", "run", "none#stripes/*"])
         .ended(2)
         .complained(&["there is no such file"]);

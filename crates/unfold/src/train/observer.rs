@@ -8,6 +8,8 @@ use serde::Serialize;
 pub enum Unit {
     /// Whole examples, each with its label.
     Examples,
+    /// Pictures, each with its label, read at so many rows and columns.
+    Pictures([usize; 2]),
     /// Words that are predicted one after the other.
     Words,
     /// Characters, likewise.
