@@ -129,7 +129,7 @@ fn models_that_cannot_be_used() {
         .complained(&["--beam", "`text`", "unfold run --help"]);
     desk.unfold(&["show", "run", "words", "--text", "a", "--label", "x"])
         .ended(2)
-        .complained(&["x", "ham, spam"]);
+        .complained(&["x", "`ham`, `spam`"]);
 }
 
 #[test]

@@ -360,6 +360,10 @@ fn what_cannot_be_meant_is_told() {
     desk.unfold(&["show", "run", "gradcam"])
         .ended(2)
         .complained(&["--picture FILE"]);
+    let label = ["--picture", "stripes/down/01.bmp", "--label", "dwon"];
+    desk.unfold(&[&["show", "run", "gradcam"], &label[..]].concat())
+        .ended(2)
+        .complained(&["class `dwon`", "`across`, `down`"]);
     desk.unfold(&["show", "run", "mistakes"])
         .ended(2)
         .complained(&["--data DATA"]);

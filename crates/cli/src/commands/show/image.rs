@@ -87,13 +87,7 @@ fn looked_at(
         .classify(std::slice::from_ref(&pixels))
         .remove(0);
     let label = image.label.as_ref().unwrap_or(&prediction.label);
-    let number = model.labels().iter().position(|known| known == label);
-    let Some(number) = number else {
-        return Err(unusable(
-            format!("--label {label}: the model has no such class"),
-            format!("choose one of: {}", model.labels().join(", ")),
-        ));
-    };
+    let number = model.class(label)?;
     let fitted = model.form().apply(&pixels);
     let seen = Seen {
         name: &see::name(file),

@@ -15,6 +15,7 @@ use crate::nn::Params;
 use crate::nn::network::{FrozenNetwork, LayerConfig, Network, Outline};
 use crate::tasks::files::{self, Card as _};
 use crate::tasks::prediction::{Prediction, best, mean_loss};
+use crate::tasks::spelling;
 use crate::tensor::Tensor;
 use crate::tensors;
 use crate::train::{Evaluation, Observer, Stage};
@@ -196,6 +197,14 @@ impl ImageModel {
     /// The labels, in the order of the model's outputs.
     pub fn labels(&self) -> &[String] {
         &self.card.labels
+    }
+
+    /// The number of the output that stands for a label.
+    ///
+    /// # Errors
+    /// When the model has no such label, with those that are spelled alike.
+    pub fn class(&self, label: &str) -> Result<usize> {
+        spelling::class(self.labels(), label)
     }
 
     /// The form in which the network takes pictures.
