@@ -70,9 +70,13 @@ fn trained() -> Desk {
         b"\xff\xd8\xff\xe0 cut off",
     )
     .unwrap();
+    desk.write("stripes/across/none.png", "");
     let train = [&["train", "image", "stripes", "--json"], &SMALL[..]].concat();
     let said = desk.unfold(&train).ended(0);
-    let said = said.complained(&["damaged", "accuracy", " run "]);
+    let left_out = "1 damaged picture left out of the";
+    let said = said.complained(&[left_out, "accuracy", " run "]);
+    assert_eq!(said.err.matches(left_out).count(), 2, "{}", said.err);
+    assert_eq!(said.err.matches("none.png").count(), 1, "{}", said.err);
     let report = said.json();
     assert!(report["accuracy"].as_f64().unwrap() > 0.9, "{report}");
     assert_eq!(report["split"], "test");
@@ -381,9 +385,10 @@ fn what_cannot_be_meant_is_told() {
     ])
     .ended(2)
     .complained(&["nine", "choose one of"]);
-    desk.unfold(&["train", "image", "stripes", "--strict", "--out", "strict"])
-        .ended(2)
-        .complained(&["broken.jpg"]);
+    let strict = ["train", "image", "stripes", "--strict", "--out", "strict"];
+    desk.unfold(&strict).ended(2).complained(&["none.png"]);
+    std::fs::remove_file(desk.path("stripes/across/none.png")).unwrap();
+    desk.unfold(&strict).ended(2).complained(&["broken.jpg"]);
     let recipe = "[model]\nkind = \"layers\"\nlayers = [\n    { layer = \"conv2d\", channels = 4, kernel = 3 },\n    \
                   { layer = \"max_pool\", kernel = 40 },\n    { layer = \"flatten\" },\n]\n";
     desk.write("wrong.toml", recipe);

@@ -95,19 +95,30 @@ pub(in crate::data) fn note_damage(
     strict: bool,
     notes: &mut Vec<String>,
 ) -> Result<()> {
+    refuse_damage(damaged, strict)?;
     let Some(first) = damaged.first() else {
         return Ok(());
     };
-    if strict {
-        let remedy = "mend or remove it, or leave `strict` out";
-        return Err(Error::data(&first.place, &first.problem, remedy));
-    }
     let count = damaged.len();
     let s = if count == 1 { "" } else { "s" };
     notes.push(format!(
         "{count} damaged picture{s} left out (first: {first})"
     ));
     Ok(())
+}
+
+/// Refuses a damaged picture where `strict` is set.
+///
+/// # Errors
+/// Naming the first.
+pub(super) fn refuse_damage(damaged: &[Damage], strict: bool) -> Result<()> {
+    match damaged.first().filter(|_| strict) {
+        Some(first) => {
+            let remedy = "mend or remove it, or leave `strict` out";
+            Err(Error::data(&first.place, &first.problem, remedy))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What pictures look like, from some of them.
