@@ -64,21 +64,21 @@ fn tables_that_name_what_is_not_there() {
         .map(|n| format!("{n}.jpg,{}\n", ["a", "b"][n % 2]))
         .collect();
     let csv = write(&folder, "labels.csv", format!("file,label\n{rows}"));
-    for path in [&csv, folder.path()] {
+    let looked = format!(
+        "there is no such file in {} or the folders there",
+        folder.path().display()
+    );
+    for (path, missing) in [
+        (csv.as_path(), &looked[..]),
+        (folder.path(), "there is no such file"),
+    ] {
         let data = read(path).expect("readable");
         let damaged: Vec<&str> = data
             .damaged
             .iter()
             .map(|damage| damage.problem.as_str())
             .collect();
-        assert_eq!(
-            damaged,
-            [
-                "the file is empty",
-                "there is no such file",
-                "there is no such file"
-            ]
-        );
+        assert_eq!(damaged, ["the file is empty", missing, missing]);
         assert_eq!(data.train.len() + data.test.map_or(0, |test| test.len()), 7);
     }
     let csv = write(&folder, "none.csv", "file,label\nx.jpg,a\ny.jpg,b\n");
@@ -111,6 +111,36 @@ fn tables_that_name_what_is_not_there() {
         error.contains("no column `fil` for the picture") && error.contains("did you mean `file`?"),
         "{error}"
     );
+}
+
+/// As Kaggle's competitions have it: names without endings, pictures in a folder beside the table.
+#[test]
+fn names_without_endings_are_found_in_folders_beside_the_table() {
+    let folder = folder();
+    let name = |n: usize| format!("{n:02}bec180eb18c7604dcecc8fe0dba07");
+    let rows = |count: usize| -> String {
+        let row = |n: usize| format!("{},{}\n", name(n), ["boston_bull", "dingo"][n % 2]);
+        (0..count).map(row).collect()
+    };
+    for n in 0..12 {
+        write(&folder, &format!("train/{}.jpg", name(n)), coloured(n));
+    }
+    let csv = write(&folder, "labels.csv", format!("id,breed\n{}", rows(12)));
+    let data = read(&csv).expect("readable");
+    assert_eq!(data.labels, ["boston_bull", "dingo"]);
+    assert_eq!(labels_of(&data).len(), 12);
+    assert!(data.damaged.is_empty(), "{:?}", data.damaged);
+    let address = data.train.address(0);
+    assert!(Path::new(&address).is_file(), "{address}");
+    // A further row leads to nothing.
+    let csv = write(&folder, "labels.csv", format!("id,breed\n{}", rows(13)));
+    let data = read(&csv).expect("readable");
+    let problem = &data.damaged[0].problem;
+    assert!(problem.contains("or the folders there"), "{problem}");
+    write(&folder, &format!("test/{}.png", name(3)), coloured(3));
+    let both = ["line 5", "may be test/03bec", ".png or train/03bec"];
+    refused(&csv, &both);
+    refused(folder.path(), &both);
 }
 
 /// No other part is made in place of one that the data gives and that is lost.
