@@ -143,6 +143,56 @@ fn names_without_endings_are_found_in_folders_beside_the_table() {
     refused(folder.path(), &both);
 }
 
+#[test]
+fn a_column_says_which_part_a_row_is_for() {
+    let folder = folder();
+    let parts = ["train", "train", "Val", "test"];
+    let table = |parts: [&str; 4]| {
+        let row = |n: usize| format!("{n}.jpg,{},{}\n", parts[n / 4], ["a", "b", "c", "d"][n % 4]);
+        "file,split,kind\n".to_owned() + &(0..16).map(row).collect::<String>()
+    };
+    for n in 0..16 {
+        write(&folder, &format!("{n}.jpg"), coloured(n));
+    }
+    let csv = write(&folder, "all.csv", table(parts));
+    let data = read(&csv).expect("readable");
+    // It is not taken for the labels, though it has fewer values than most.
+    assert_eq!(data.labels, ["a", "b", "c", "d"]);
+    let sizes = [data.valid, data.test].map(|set| set.map_or(0, |set| set.len()));
+    assert_eq!((data.train.len(), sizes), (8, [4, 4]));
+    let split = read_pictures_split(&csv, &PictureSource::default(), &data.labels);
+    assert_eq!(split.expect("readable").set.len(), 4);
+    let folds = PictureSource {
+        folds: Some(2),
+        ..PictureSource::default()
+    };
+    let error = read_pictures(&csv, &folds, 1).expect_err("two splits");
+    assert!(error.to_string().contains("gives its own split"), "{error}");
+    for wrong in ["tarin", ""] {
+        let csv = write(&folder, "wrong.csv", table(["train", wrong, "val", "test"]));
+        let told = format!("the column `split` has `{wrong}`");
+        refused(&csv, &["line 6", &told, "train, valid or test"]);
+    }
+    // The names of files come first.
+    let named = crate::data_support::folder();
+    for n in 0..16 {
+        write(&named, &format!("{n}.jpg"), coloured(n));
+    }
+    for part in ["train", "test"] {
+        write(&named, &format!("{part}.csv"), table(parts));
+    }
+    let data = read(named.path()).expect("readable");
+    assert_eq!(
+        (data.train.len(), data.test.map(|set| set.len())),
+        (16, Some(16))
+    );
+    assert!(
+        data.notes
+            .iter()
+            .any(|note| note.contains("`split` was passed over"))
+    );
+}
+
 /// No other part is made in place of one that the data gives and that is lost.
 #[test]
 fn a_part_without_a_picture_is_refused() {

@@ -269,7 +269,8 @@ impl Table {
         let wanted = source.wanted();
         let table = format.read(text, &place, &charset, &wanted)?;
         let rows = rows::labelled(&table, &wanted, part, notes)?;
-        let wish = |row: LabelledRow<'_>| {
+        let parts = rows::parts_of(&table, &rows, part, notes)?;
+        let wish = |(row, part): (LabelledRow<'_>, Option<Part>)| {
             let label = row.label.to_owned();
             if row.content.trim().is_empty() {
                 return Ok(Wish {
@@ -296,7 +297,7 @@ impl Table {
                 name: Name::File(row.content),
             })
         };
-        rows.into_iter().map(wish).collect()
+        rows.into_iter().zip(parts).map(wish).collect()
     }
 
     /// The rows of a Parquet file that holds the pictures themselves; nothing when it holds none.
@@ -320,8 +321,9 @@ impl Table {
             ..*wanted
         };
         let rows = rows::labelled(&table, &wanted, self.part, notes)?;
-        let wish = |row: LabelledRow<'_>| Wish {
-            part: self.part,
+        let parts = rows::parts_of(&table, &rows, self.part, notes)?;
+        let wish = |(row, part): (LabelledRow<'_>, Option<Part>)| Wish {
+            part,
             label: row.label.to_owned(),
             name: Name::Inside {
                 file: self.file.path.clone(),
@@ -333,7 +335,7 @@ impl Table {
                 None => Err("it has no picture".to_owned()),
             },
         };
-        Ok(Some(rows.into_iter().map(wish).collect()))
+        Ok(Some(rows.into_iter().zip(parts).map(wish).collect()))
     }
 }
 
