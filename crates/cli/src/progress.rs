@@ -236,6 +236,7 @@ fn doing(stage: Stage) -> &'static str {
         Stage::Learning => "learning the vocabulary",
         Stage::Encoding => "turning the data into numbers",
         Stage::Seeing => "looking at the pictures",
+        Stage::Covering => "covering the picture piece by piece",
         Stage::Measuring => "measuring the model",
     }
 }
@@ -272,14 +273,18 @@ fn describe(start: &Start) -> String {
         }
     }
     let of = match start.unit {
-        Unit::Examples => "classes",
+        Unit::Examples | Unit::Pictures(_) => "classes",
         Unit::Questions => "answers",
         Unit::Words | Unit::Captions => "known words",
         Unit::Characters => "known characters",
         Unit::Tokens => "known pieces",
     };
+    let size = match start.unit {
+        Unit::Pictures([height, width]) => format!(" at {height} x {width}"),
+        _ => String::new(),
+    };
     format!(
-        "{} {} in {} {of}; {}; {} in {}",
+        "{} {}{size} in {} {of}; {}; {} in {}",
         parts.join(", "),
         name(start.unit),
         count(start.classes as u64),
@@ -293,6 +298,7 @@ fn describe(start: &Start) -> String {
 fn name(unit: Unit) -> &'static str {
     match unit {
         Unit::Examples => "examples",
+        Unit::Pictures(_) => "pictures",
         Unit::Words => "words",
         Unit::Characters => "characters",
         Unit::Tokens => "tokens",

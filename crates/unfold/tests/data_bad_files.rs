@@ -70,7 +70,7 @@ fn parquet_that_cannot_be_read() {
     refused(
         read(&zstd),
         &zstd,
-        &["compressed with zstd", "to_parquet", "snappy"],
+        &["compressed with zstd", "write_table", "snappy"],
     );
     let folder = folder();
     let good = fs::read(format!("{REFERENCE}/labelled.parquet")).expect("readable");

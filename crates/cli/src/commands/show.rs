@@ -207,16 +207,7 @@ fn draw_words(run: &Path, words: &Words) -> Result<Canvas> {
     let model = TextModel::load(run)?;
     let prediction = model.classify(&[&words.text]).remove(0);
     let label = words.label.as_ref().unwrap_or(&prediction.label);
-    let number = model
-        .labels()
-        .iter()
-        .position(|known| known == label)
-        .ok_or_else(|| {
-            unusable(
-                format!("--label {label}: the model has no such class"),
-                format!("choose one of: {}", model.labels().join(", ")),
-            )
-        })?;
+    let number = model.class(label)?;
     let text = model.clean(&words.text);
     let weights = model.explain(&text, words.method, Some(number));
     let method = match words.method {

@@ -47,11 +47,12 @@ fn beginning(run: &Path) -> Result<&'static str> {
 /// Trains an image classifier.
 pub(super) fn image(plan: &Training<ImageRecipe>) -> Result<()> {
     let report = watched(plan, image::train)?;
+    let first = report.first.as_deref().map(|name| shell(Path::new(name)));
     finish(
         plan,
         &report,
         report::of_image(&report),
-        picture(&plan.data),
+        first.as_deref().unwrap_or(PICTURE),
     )
 }
 
@@ -87,11 +88,14 @@ pub(super) fn align(plan: &Training<AlignRecipe>) -> Result<()> {
     )
 }
 
+/// What stands for a picture of the user's.
+const PICTURE: &str = "PICTURE";
+
 /// A picture to try a model with that was trained on `data`.
 fn picture(data: &str) -> &'static str {
     match data {
         "builtin:scenes" => "'builtin:scenes#test-0000.bmp'",
-        _ => "PICTURE",
+        _ => PICTURE,
     }
 }
 

@@ -76,7 +76,7 @@ FILTERS
 EXAMPLES
   unfold lab convolution photo.jpg
   unfold lab convolution photo.jpg --filters edges-across,edges-down --out edges.html
-  unfold lab convolution seven.png --model runs/image-digits";
+  unfold lab convolution 'builtin:digits#test-4' --model runs/image-digits";
 
 /// `unfold lab convolution`.
 #[derive(Debug, Args)]
@@ -101,7 +101,7 @@ pub(crate) struct LabConvolution {
 const LAB_POOLING_EXAMPLES: &str = "\
 EXAMPLES
   unfold lab pooling photo.jpg
-  unfold lab pooling seven.png --shift 12 --out pooling.html";
+  unfold lab pooling 'builtin:digits#test-4' --shift 12 --out pooling.html";
 
 /// `unfold lab pooling`.
 #[derive(Debug, Args)]

@@ -47,7 +47,7 @@ EXAMPLES
   unfold train language builtin:moby-dick          train a language model on a bundled novel
   unfold run runs/language-moby-dick --prompt 'The whale'
   unfold train image builtin:digits                train a convolutional network on bundled digits
-  unfold run runs/image-digits seven.png           use it
+  unfold run runs/image-digits 'builtin:digits#test-4'
   unfold train caption builtin:scenes              train a network that describes pictures
   unfold train vqa builtin:scenes                  train one that answers questions about them
   unfold train align flickr8k/                     train one that finds pictures by sentences

@@ -60,6 +60,7 @@ EXAMPLES
   unfold run runs/language-moby-dick --interactive
   unfold run runs/image-flowers rose.jpg tulip.png
   unfold run runs/image-flowers photos/ more.zip 'archive.tar#2024/*.jpg'
+  unfold run runs/image-digits 'builtin:digits#test-4' 'mnist/#test-10?'
   find photos -name '*.jpg' | unfold run runs/image-flowers --json
   unfold run runs/caption-photos dog.jpg --beam 3
   unfold run runs/caption-photos dog.jpg --top-p 0.9 --seed 7
@@ -72,7 +73,8 @@ OUTPUT
   A text classifier prints one line for each text: the label, a tab, and its probability. With --json one
   object for each text: {\"label\":\"spam\",\"probability\":0.98,\"probabilities\":{\"spam\":0.98,\"ham\":0.02}}
   An image classifier does so for each picture, also of folders and archives; its path stands before the label, or as \"picture\"
-  in the object. 'DATA#PATTERN' takes those inside that match, and builtin:scenes has some to try.
+  in the object. 'DATA#PATTERN' takes those inside that match; in IDX and Parquet files they are called by the file and their
+  number there, such as test-4, as `show RUN mistakes --data DATA` prints. builtin:digits and builtin:scenes have some to try.
   A captioner prints the path, a tab and the caption: the likeliest that it finds, or one of words that are drawn where a flag
   says how. Folders and archives are as for an image classifier.
   A model that answers questions prints the question, a tab, the answer, a tab and its probability. On standard input it takes

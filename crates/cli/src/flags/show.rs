@@ -18,6 +18,8 @@ EXAMPLES
   unfold show runs/image-flowers summary
   unfold show runs/image-flowers --picture rose.jpg --data flowers/
   unfold show runs/image-flowers gradcam --picture rose.jpg --label tulip
+  unfold show runs/image-digits mistakes --data builtin:digits
+  unfold show runs/image-digits --picture 'builtin:digits#test-4'
 
 PICTURES
   curves       loss and accuracy, or perplexity, over the epochs

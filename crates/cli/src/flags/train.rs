@@ -37,11 +37,12 @@ DATA
   a folder or archive    one folder for each class with its pictures (JPEG, PNG, WebP, BMP, GIF); train/, test/ and valid/
                          folders above them are taken as the split (tar, tar.gz, tar.xz, tar.zst, zip)
   a folder of IDX files  such as MNIST's four, packed or not
-  a table                CSV, TSV or JSON Lines with a picture's path and a label a row, or Parquet with the pictures in it
+  a table                CSV, TSV or JSON Lines with a picture's path or name and a label a row, or Parquet with the pictures in it;
+                         a column `split` may say which rows are train, valid and test
 
 EXAMPLES
   unfold train image builtin:digits
-  unfold train image flowers/ --set model.kind=resnet18 --set input.size=[128,128]
+  unfold train image flowers/ --set model.kind=resnet18 --set input.size=128
   unfold train image cifar10.tar.xz --recipe recipes/cifar10.toml --out runs/cifar --json
   unfold train image birds/ --from runs/image-flowers --freeze backbone     learn a new last layer alone
   unfold train image flowers/ --out runs/flowers --resume                   go on after Ctrl-C, a crash or a power cut";

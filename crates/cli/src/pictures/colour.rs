@@ -70,6 +70,30 @@ pub(crate) fn diverging(t: f32) -> Colour {
     }
 }
 
+/// Black to pale yellow for a share from 0 to 1, by violet and red: light that shows on dark photographs too.
+pub(crate) fn glow(t: f32) -> Colour {
+    const STOPS: [Colour; 5] = [
+        Colour(0x00, 0x00, 0x04),
+        Colour(0x57, 0x10, 0x6e),
+        Colour(0xbc, 0x37, 0x54),
+        Colour(0xf9, 0x8e, 0x09),
+        Colour(0xfc, 0xff, 0xa4),
+    ];
+    ramp(&STOPS, t)
+}
+
+/// Pale orange at -1, black at 0, pale blue at 1.
+pub(crate) fn diverging_glow(t: f32) -> Colour {
+    const BLACK: Colour = Colour(0, 0, 0);
+    const AGAINST: [Colour; 3] = [BLACK, Colour(0xd0, 0x5a, 0x0a), Colour(0xff, 0xd2, 0x8f)];
+    const FOR: [Colour; 3] = [BLACK, Colour(0x1b, 0x82, 0xd0), Colour(0xb5, 0xea, 0xff)];
+    if t < 0.0 {
+        ramp(&AGAINST, -t)
+    } else {
+        ramp(&FOR, t)
+    }
+}
+
 /// Ink or white, whichever is easier to read on `background`.
 pub(crate) fn ink_on(background: Colour) -> Colour {
     let linear = |c: u8| (f32::from(c) / 255.0).powf(2.2);
@@ -90,6 +114,9 @@ mod tests {
         assert_eq!(diverging(0.0), WHITE);
         assert_eq!(diverging(-1.0), Colour(0xe0, 0x72, 0x1c));
         assert_eq!(diverging(f32::NAN.max(0.5)), diverging(0.5));
+        assert_eq!(glow(2.0), Colour(0xfc, 0xff, 0xa4));
+        assert_eq!(diverging_glow(0.0), Colour(0, 0, 0));
+        assert_eq!(diverging_glow(-1.0), Colour(0xff, 0xd2, 0x8f));
     }
 
     #[test]

@@ -26,6 +26,13 @@ pub(crate) fn raster(weight: &Tensor, filter: usize, over_colours: bool, most: f
     })
 }
 
+/// The largest magnitude of the weights `[KH, KW, C, O]` of one filter, above 0.
+pub(crate) fn strength(weight: &Tensor, filter: usize) -> f32 {
+    let filters = weight.dim(3);
+    let own = weight.data().iter().skip(filter).step_by(filters);
+    own.fold(1e-12, |most, value| most.max(value.abs()))
+}
+
 /// The largest magnitude of some values, above 0.
 pub(crate) fn largest(values: &[f32]) -> f32 {
     values

@@ -137,7 +137,7 @@ fn models_that_cannot_be_used() {
         .complained(&["this run is not finished"]);
     desk.unfold(&["show", "run", "words", "--text", "a", "--label", "x"])
         .ended(2)
-        .complained(&["x", "ham, spam"]);
+        .complained(&["x", "`ham`, `spam`"]);
 }
 
 #[test]

@@ -70,9 +70,13 @@ fn trained() -> Desk {
         b"\xff\xd8\xff\xe0 cut off",
     )
     .unwrap();
+    desk.write("stripes/across/none.png", "");
     let train = [&["train", "image", "stripes", "--json"], &SMALL[..]].concat();
     let said = desk.unfold(&train).ended(0);
-    let said = said.complained(&["damaged", "accuracy", " run "]);
+    let left_out = "1 damaged picture left out of the";
+    let said = said.complained(&[left_out, "accuracy", " run "]);
+    assert_eq!(said.err.matches(left_out).count(), 2, "{}", said.err);
+    assert_eq!(said.err.matches("none.png").count(), 1, "{}", said.err);
     let report = said.json();
     assert!(report["accuracy"].as_f64().unwrap() > 0.9, "{report}");
     assert_eq!(report["split"], "test");
@@ -188,6 +192,35 @@ fn from_a_folder_to_answers_and_pictures() {
     assert!(report["accuracy"].as_f64().unwrap() > 0.8, "{report}");
 }
 
+/// Of a deep network so many layers are drawn as one can look at, and the heading says so.
+#[test]
+fn some_layers_of_a_deep_network_are_drawn() {
+    let desk = Desk::new();
+    folder(&desk, "stripes", 8);
+    let layer = "{ layer = \"conv2d\", channels = 4, kernel = 3, padding = \"same\" },\n{ layer = \"relu\" },\n";
+    let layers = layer.repeat(30);
+    let recipe = format!(
+        "[model]\nkind = \"layers\"\nlayers = [\n{layers}{{ layer = \"global_pool\" }},\n]\n"
+    );
+    desk.write("deep.toml", &recipe);
+    let train = ["train", "image", "stripes", "--recipe", "deep.toml"];
+    let short = ["--set", "train.epochs=1", "--out", "run"];
+    desk.unfold(&[&train[..], &short].concat()).ended(0);
+    let draw = |line: &[&str]| {
+        let picture = ["--picture", "stripes/down/01.bmp", "--out", "p"];
+        desk.unfold(&[&["show", "run"], line, &picture].concat())
+            .ended(0);
+        desk.read(&format!("p/{}.svg", line[0]))
+    };
+    let maps = draw(&["maps"]);
+    for part in ["Feature maps of 24 of 6", "a scale of its own", ">1.relu: "] {
+        assert!(maps.contains(part), "{part}");
+    }
+    assert!(!maps.contains(">0.conv2d: "));
+    assert!(draw(&["maps", "--layer", "0.conv2d"]).contains(">0.conv2d: "));
+    assert!(draw(&["filters"]).contains("Filters of 24 of 30 layers"));
+}
+
 #[test]
 fn small_pictures_of_several_sizes_stay_small() {
     let desk = Desk::new();
@@ -266,6 +299,56 @@ fn folders_and_archives(desk: &Desk) {
         .complained(&["texts: holds no picture"]);
 }
 
+/// A file of grey pictures of 12 x 12 pixels, and one of their classes, as MNIST's are.
+fn idx(desk: &Desk, name: &str, count: usize) {
+    let head = |kind: u8, count: u8, rest: &[u8]| [&[0, 0, 8, kind, 0, 0, 0, count], rest].concat();
+    let side = [0, 0, 0, 12, 0, 0, 0, 12];
+    let (mut images, mut labels) = (head(3, count as u8, &side), head(1, count as u8, &[]));
+    for i in 0..count {
+        let pixels = stripes(i % 2 == 1, i);
+        images.extend(pixels[54..].chunks_exact(3).map(|pixel| pixel[0]));
+        labels.push(i as u8 % 2);
+    }
+    std::fs::create_dir_all(desk.path("digits")).unwrap();
+    let file = |kind: &str| desk.path(&format!("digits/{name}-{kind}-ubyte"));
+    std::fs::write(file("images-idx3"), images).unwrap();
+    std::fs::write(file("labels-idx1"), labels).unwrap();
+}
+
+/// Pictures that lie many to a file can be tried one by one: the program says how, where a training ends and where mistakes are drawn.
+#[test]
+fn a_picture_in_a_file_of_many_has_a_name() {
+    let desk = Desk::new();
+    idx(&desk, "train", 40);
+    idx(&desk, "t10k", 20);
+    let small = ["--set", "model.channels=[4]", "--set", "train.epochs=1"];
+    let train = [&["train", "image", "digits", "--out", "run"], &small[..]].concat();
+    desk.unfold(&train)
+        .ended(0)
+        .complained(&["run  run 'digits#test-1'\n"]);
+    let run = |names: &[&str]| desk.unfold(&[&["run", "run"], names].concat());
+    let said = run(&["digits#test-1"]).ended(0).out;
+    assert!(said.starts_with("digits#test-1\t"), "{said}");
+    assert_eq!(run(&["digits#test-*"]).ended(0).out.lines().count(), 20);
+    assert_eq!(run(&["digits"]).ended(0).out.lines().count(), 60);
+    let show = |line: &[&str]| desk.unfold(&[&["show", "run", "--out", "p"], line].concat());
+    show(&["saliency", "--picture", "digits#test-20"]).ended(0);
+    show(&["saliency", "--picture", "digits#4"])
+        .ended(2)
+        .complained(&["there are 2", "'digits#test-4'"]);
+    run(&["digits#test-21"])
+        .ended(2)
+        .complained(&["holds no picture `test-21`", "test-1 to train-40"]);
+    // Half of these have another label than they are like.
+    let labels = desk.path("digits/t10k-labels-idx1-ubyte");
+    std::fs::write(&labels, [&[0, 0, 8, 1, 0, 0, 0, 20], &[0; 20][..]].concat()).unwrap();
+    show(&["mistakes", "--data", "digits"]).ended(0);
+    let drawn = desk.read("p/mistakes.svg");
+    for part in [">test-", "--picture 'digits#test-"] {
+        assert!(drawn.contains(part), "{part}");
+    }
+}
+
 #[test]
 fn what_cannot_be_meant_is_told() {
     let desk = trained();
@@ -281,6 +364,10 @@ fn what_cannot_be_meant_is_told() {
     desk.unfold(&["show", "run", "gradcam"])
         .ended(2)
         .complained(&["--picture FILE"]);
+    let label = ["--picture", "stripes/down/01.bmp", "--label", "dwon"];
+    desk.unfold(&[&["show", "run", "gradcam"], &label[..]].concat())
+        .ended(2)
+        .complained(&["class `dwon`", "`across`, `down`"]);
     desk.unfold(&["show", "run", "mistakes"])
         .ended(2)
         .complained(&["--data DATA"]);
@@ -298,9 +385,10 @@ fn what_cannot_be_meant_is_told() {
     ])
     .ended(2)
     .complained(&["nine", "choose one of"]);
-    desk.unfold(&["train", "image", "stripes", "--strict", "--out", "strict"])
-        .ended(2)
-        .complained(&["broken.jpg"]);
+    let strict = ["train", "image", "stripes", "--strict", "--out", "strict"];
+    desk.unfold(&strict).ended(2).complained(&["none.png"]);
+    std::fs::remove_file(desk.path("stripes/across/none.png")).unwrap();
+    desk.unfold(&strict).ended(2).complained(&["broken.jpg"]);
     let recipe = "[model]\nkind = \"layers\"\nlayers = [\n    { layer = \"conv2d\", channels = 4, kernel = 3 },\n    \
                   { layer = \"max_pool\", kernel = 40 },\n    { layer = \"flatten\" },\n]\n";
     desk.write("wrong.toml", recipe);
@@ -436,9 +524,10 @@ fn a_part_of_an_archive_or_a_folder_is_data() {
     folder(&desk, "all/others", 2);
     let line = ["train", "image", "all#stripes/*", "--out", "run"];
     let small = ["--set", "model.channels=[4]", "--set", "train.epochs=1"];
-    desk.unfold(&[&line[..], &small].concat())
+    let size = ["--set", "input.size=10"];
+    desk.unfold(&[&line[..], &small, &size].concat())
         .ended(0)
-        .complained(&["2 classes", "in 1 epoch\n"]);
+        .complained(&["pictures at 10 x 10 in 2 classes", "in 1 epoch\n"]);
     desk.unfold(&["eval", "run", "none#stripes/*"])
         .ended(2)
         .complained(&["there is no such file"]);

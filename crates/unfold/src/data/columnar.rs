@@ -221,7 +221,7 @@ fn check(place: &str, chunk: &ColumnChunkMetaData, size: u64) -> Result<()> {
         place,
         format!("its columns are compressed with {name}, which is not read inside Parquet"),
         "write it again with snappy, gzip, LZ4 or no compression; in Python: \
-         pandas.read_parquet(old).to_parquet(new, compression=\"snappy\")",
+         pyarrow.parquet.write_table(pyarrow.parquet.read_table(old), new, compression=\"snappy\")",
     ))
 }
 

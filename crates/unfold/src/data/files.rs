@@ -314,7 +314,7 @@ fn visible(path: &str) -> bool {
 }
 
 /// `archive.tar.gz#inner` is the part `inner` of `archive.tar.gz`, unless a file has that name.
-fn split_part(path: &Path) -> (PathBuf, Option<String>) {
+pub(super) fn split_part(path: &Path) -> (PathBuf, Option<String>) {
     let text = path.to_string_lossy();
     match text.rsplit_once('#') {
         Some((file, part)) if !part.is_empty() && !path.exists() => {

@@ -60,6 +60,19 @@ const SHORT_WORDS: [(&str, Part); 3] = [
     ("eval", Part::Valid),
 ];
 
+const LONG_WORDS: [(&str, Part); 3] = [
+    ("training", Part::Train),
+    ("testing", Part::Test),
+    ("validation", Part::Valid),
+];
+
+/// The part that a word names.
+pub(super) fn named(word: &str) -> Option<Part> {
+    let word = word.to_lowercase();
+    let mut all = WORDS.iter().chain(&LONG_WORDS).chain(&SHORT_WORDS);
+    all.find(|(name, _)| *name == word).map(|(_, part)| *part)
+}
+
 /// The part that a folder above class folders is for: `*train*`, `*test*`, `*valid*`, `*dev*`.
 pub(super) fn of_folder(name: &str) -> Option<Part> {
     let name = name.to_lowercase();
@@ -72,13 +85,8 @@ pub(super) fn of_folder(name: &str) -> Option<Part> {
 /// The part that a file of rows is for; the word must stand alone, as in `train-00000.parquet`.
 pub(super) fn of_file(path: &str) -> Option<Part> {
     let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
-    let long = [
-        ("training", Part::Train),
-        ("testing", Part::Test),
-        ("validation", Part::Valid),
-    ];
     of_words(&name, &WORDS)
-        .or_else(|| of_words(&name, &long))
+        .or_else(|| of_words(&name, &LONG_WORDS))
         .or_else(|| of_words(&name, &SHORT_WORDS))
 }
 

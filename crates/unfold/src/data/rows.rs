@@ -94,6 +94,43 @@ pub(super) struct LabelledRow<'a> {
     /// What stands in the wanted columns.
     pub(super) content: String,
     pub(super) number: usize,
+    /// What stands in a column `split`, where the table has one that holds nothing else.
+    split: Option<&'a str>,
+}
+
+/// The part of a split that each row is for: as the file's name says, else as the row does in a column `split`.
+///
+/// # Errors
+/// When there is such a column, and a row has something else than a part there.
+pub(super) fn parts_of(
+    table: &Table,
+    rows: &[LabelledRow<'_>],
+    file: Option<Part>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Option<Part>>> {
+    if file.is_some() {
+        if rows.iter().any(|row| row.split.is_some()) {
+            notes.push(format!(
+                "{}: the column `split` was passed over, as the file's name says which part it is",
+                table.place
+            ));
+        }
+        return Ok(vec![file; rows.len()]);
+    }
+    let part = |row: &LabelledRow<'_>| {
+        let Some(name) = row.split else {
+            return Ok(None);
+        };
+        match parts::named(name) {
+            Some(part) => Ok(Some(part)),
+            None => Err(Error::data(
+                format!("{}, {} {}", table.place, table.unit, row.number),
+                format!("the column `split` has `{name}`, which is no part of a split"),
+                "write train, valid or test there, or give the column another name",
+            )),
+        }
+    };
+    rows.iter().map(part).collect()
 }
 
 /// The rows that have a label.
@@ -115,6 +152,8 @@ pub(super) fn labelled<'a>(
     }
     let columns = table.columns(wanted)?;
     notes.extend(columns.note);
+    let other = |split: &usize| *split != columns.label && !columns.content.contains(split);
+    let split = table.split().filter(other);
     let mut unlabelled = Vec::new();
     let mut rows = Vec::with_capacity(table.rows.len());
     for row in &table.rows {
@@ -133,6 +172,7 @@ pub(super) fn labelled<'a>(
                     label,
                     content: cells.join("\n"),
                     number: row.number,
+                    split: split.map(|column| cell(column).unwrap_or("").trim()),
                 });
             }
             None => unlabelled.push(row.number),

@@ -204,6 +204,11 @@ impl Table {
         })
     }
 
+    /// The column that says which part of a split each row is for.
+    pub(super) fn split(&self) -> Option<usize> {
+        self.known(&["split"], None)
+    }
+
     fn width(&self) -> usize {
         let names = self.columns.as_ref().map_or(0, Vec::len);
         self.rows
@@ -276,7 +281,8 @@ impl Table {
                 .collect::<HashSet<_>>()
                 .len()
         };
-        let counts = (0..self.width()).map(|column| (distinct(column), column));
+        let columns = (0..self.width()).filter(|&column| self.split() != Some(column));
+        let counts = columns.map(|column| (distinct(column), column));
         let (count, column) = counts.filter(|(count, _)| *count > 1).min()?;
         (self.width() > 1 && (count * 2 <= rows.len() || count <= 3)).then_some(column)
     }

@@ -15,6 +15,7 @@ pub mod recipe;
 mod score;
 mod sentences;
 mod sizes;
+mod spelling;
 pub mod text;
 pub mod vqa;
 mod words;

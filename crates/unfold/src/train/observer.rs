@@ -8,6 +8,8 @@ use serde::Serialize;
 pub enum Unit {
     /// Whole examples, each with its label.
     Examples,
+    /// Pictures, each with its label, read at so many rows and columns.
+    Pictures([usize; 2]),
     /// Words that are predicted one after the other.
     Words,
     /// Characters, likewise.
@@ -98,6 +100,8 @@ pub enum Stage {
     Encoding,
     /// What a network that does not learn makes of pictures is computed.
     Seeing,
+    /// A picture is covered piece by piece, to see what a model's answer depends on.
+    Covering,
     /// The finished model is measured.
     Measuring,
 }

@@ -163,6 +163,17 @@ fn idx_files_are_read_from_anywhere() {
         "{}",
         test.place(3)
     );
+    let address = test.address(3);
+    assert!(address.ends_with("#test-4"), "{address}");
+    let only = |address: &str| PictureFiles::open(Path::new(address), None);
+    let found = only(&address).expect("readable");
+    assert_eq!((found.len(), found.address(0)), (1, address));
+    assert_eq!(found.read(0).expect("readable"), picture);
+    let called = |part: &str| only(&format!("{}#{part}", folder.path().display()));
+    assert_eq!(called("4").expect("readable").len(), 2);
+    assert_eq!(called("train-1?").expect("readable").len(), 3);
+    let error = called("test-13").expect_err("there are 12").to_string();
+    assert!(error.contains("test-1 to train-12"), "{error}");
     // One pair alone is split.
     for path in [images, one] {
         let data = opened(&path);

@@ -1,9 +1,9 @@
 //! Tables that name pictures or hold them.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use unfold::data::{PictureSource, read_pictures, read_pictures_split};
+use unfold::data::{PictureFiles, PictureSource, read_pictures, read_pictures_split};
 
 use crate::data_support::{REFERENCE, folder, gzip, write};
 use crate::{coloured, labels_of, read, refused};
@@ -64,21 +64,21 @@ fn tables_that_name_what_is_not_there() {
         .map(|n| format!("{n}.jpg,{}\n", ["a", "b"][n % 2]))
         .collect();
     let csv = write(&folder, "labels.csv", format!("file,label\n{rows}"));
-    for path in [&csv, folder.path()] {
+    let looked = format!(
+        "there is no such file in {} or the folders there",
+        folder.path().display()
+    );
+    for (path, missing) in [
+        (csv.as_path(), &looked[..]),
+        (folder.path(), "there is no such file"),
+    ] {
         let data = read(path).expect("readable");
         let damaged: Vec<&str> = data
             .damaged
             .iter()
             .map(|damage| damage.problem.as_str())
             .collect();
-        assert_eq!(
-            damaged,
-            [
-                "the file is empty",
-                "there is no such file",
-                "there is no such file"
-            ]
-        );
+        assert_eq!(damaged, ["the file is empty", missing, missing]);
         assert_eq!(data.train.len() + data.test.map_or(0, |test| test.len()), 7);
     }
     let csv = write(&folder, "none.csv", "file,label\nx.jpg,a\ny.jpg,b\n");
@@ -110,6 +110,86 @@ fn tables_that_name_what_is_not_there() {
     assert!(
         error.contains("no column `fil` for the picture") && error.contains("did you mean `file`?"),
         "{error}"
+    );
+}
+
+/// As Kaggle's competitions have it: names without endings, pictures in a folder beside the table.
+#[test]
+fn names_without_endings_are_found_in_folders_beside_the_table() {
+    let folder = folder();
+    let name = |n: usize| format!("{n:02}bec180eb18c7604dcecc8fe0dba07");
+    let rows = |count: usize| -> String {
+        let row = |n: usize| format!("{},{}\n", name(n), ["boston_bull", "dingo"][n % 2]);
+        (0..count).map(row).collect()
+    };
+    for n in 0..12 {
+        write(&folder, &format!("train/{}.jpg", name(n)), coloured(n));
+    }
+    let csv = write(&folder, "labels.csv", format!("id,breed\n{}", rows(12)));
+    let data = read(&csv).expect("readable");
+    assert_eq!(data.labels, ["boston_bull", "dingo"]);
+    assert_eq!(labels_of(&data).len(), 12);
+    assert!(data.damaged.is_empty(), "{:?}", data.damaged);
+    let address = data.train.address(0);
+    assert!(Path::new(&address).is_file(), "{address}");
+    // A further row leads to nothing.
+    let csv = write(&folder, "labels.csv", format!("id,breed\n{}", rows(13)));
+    let data = read(&csv).expect("readable");
+    let problem = &data.damaged[0].problem;
+    assert!(problem.contains("or the folders there"), "{problem}");
+    write(&folder, &format!("test/{}.png", name(3)), coloured(3));
+    let both = ["line 5", "may be test/03bec", ".png or train/03bec"];
+    refused(&csv, &both);
+    refused(folder.path(), &both);
+}
+
+#[test]
+fn a_column_says_which_part_a_row_is_for() {
+    let folder = folder();
+    let parts = ["train", "train", "Val", "test"];
+    let table = |parts: [&str; 4]| {
+        let row = |n: usize| format!("{n}.jpg,{},{}\n", parts[n / 4], ["a", "b", "c", "d"][n % 4]);
+        "file,split,kind\n".to_owned() + &(0..16).map(row).collect::<String>()
+    };
+    for n in 0..16 {
+        write(&folder, &format!("{n}.jpg"), coloured(n));
+    }
+    let csv = write(&folder, "all.csv", table(parts));
+    let data = read(&csv).expect("readable");
+    // It is not taken for the labels, though it has fewer values than most.
+    assert_eq!(data.labels, ["a", "b", "c", "d"]);
+    let sizes = [data.valid, data.test].map(|set| set.map_or(0, |set| set.len()));
+    assert_eq!((data.train.len(), sizes), (8, [4, 4]));
+    let split = read_pictures_split(&csv, &PictureSource::default(), &data.labels);
+    assert_eq!(split.expect("readable").set.len(), 4);
+    let folds = PictureSource {
+        folds: Some(2),
+        ..PictureSource::default()
+    };
+    let error = read_pictures(&csv, &folds, 1).expect_err("two splits");
+    assert!(error.to_string().contains("gives its own split"), "{error}");
+    for wrong in ["tarin", ""] {
+        let csv = write(&folder, "wrong.csv", table(["train", wrong, "val", "test"]));
+        let told = format!("the column `split` has `{wrong}`");
+        refused(&csv, &["line 6", &told, "train, valid or test"]);
+    }
+    // The names of files come first.
+    let named = crate::data_support::folder();
+    for n in 0..16 {
+        write(&named, &format!("{n}.jpg"), coloured(n));
+    }
+    for part in ["train", "test"] {
+        write(&named, &format!("{part}.csv"), table(parts));
+    }
+    let data = read(named.path()).expect("readable");
+    assert_eq!(
+        (data.train.len(), data.test.map(|set| set.len())),
+        (16, Some(16))
+    );
+    assert!(
+        data.notes
+            .iter()
+            .any(|note| note.contains("`split` was passed over"))
     );
 }
 
@@ -159,10 +239,16 @@ fn parquet_holds_the_pictures_themselves() {
     write(&folder, "data/train-00000-of-00001.parquet", &bytes);
     write(&folder, "data/test-00000-of-00001.parquet", &bytes);
     let parts = read(folder.path()).expect("readable");
-    assert_eq!(
-        (parts.train.len(), parts.test.map(|test| test.len())),
-        (24, Some(24))
-    );
+    let test = parts.test.expect("a test part");
+    assert_eq!((parts.train.len(), test.len()), (24, 24));
+    for (set, name) in [(&test, "#data/test-5"), (&parts.train, "#data/train-5")] {
+        let address = set.address(4);
+        assert!(address.ends_with(name), "{address}");
+        let found = PictureFiles::open(Path::new(&address), None).expect("readable");
+        assert_eq!((found.len(), found.address(0)), (1, address));
+        let pixels = set.read(4).expect("readable");
+        assert_eq!(found.read(0).expect("readable"), pixels);
+    }
     let packed = write(&folder, "one.parquet.gz", gzip(&bytes));
     assert_eq!(labels_of(&read(&packed).expect("readable")), pairs);
     let cut = write(&folder, "cut.parquet", &bytes[..bytes.len() - 50]);

@@ -14,7 +14,7 @@ use crate::commands::{find, see};
 use crate::failure::unusable;
 use crate::pictures::bars;
 use crate::pictures::canvas::{Canvas, Rect, Text};
-use crate::pictures::colour::sequential;
+use crate::pictures::colour::glow;
 use crate::pictures::font::{self, Weight};
 use crate::pictures::mosaic::{self, Section, Tile};
 use crate::tell::tell;
@@ -184,7 +184,7 @@ fn place(fitted: &Pixels, caption: &str, heat: &Tensor) -> Tile {
         .iter()
         .fold(1e-12f32, |most, share| most.max(*share));
     Tile {
-        raster: heated(fitted, heat, most, sequential),
+        raster: heated(fitted, heat, most, glow),
         captions: vec![caption.to_owned()],
     }
 }

@@ -1,12 +1,14 @@
 //! Pictures of an image classifier.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::Result;
 use unfold::Tensor;
 use unfold::data::Picture as Pixels;
+use unfold::nn::network::SummaryRow;
 use unfold::tasks::Prediction;
-use unfold::tasks::image::{ImageModel, Mistakes};
+use unfold::tasks::image::{Filters, ImageModel, Maps, Mistakes};
 
 use super::photograph::{heated, photograph};
 use super::{draw_curves, metrics_of};
@@ -15,20 +17,28 @@ use crate::failure::unusable;
 use crate::flags::Picture;
 use crate::output;
 use crate::pictures::canvas::Canvas;
-use crate::pictures::colour::{diverging, sequential};
+use crate::pictures::colour::{diverging, diverging_glow, glow, sequential};
 use crate::pictures::filter;
 use crate::pictures::mosaic::{self, Section, Tile};
 use crate::pictures::raster::Raster;
 use crate::plan::{Image, Show};
 use crate::progress::with_reporter;
-use crate::wording::{count, percent};
+use crate::wording::{count, percent, shell};
 
 /// Most filters and maps of a layer that are drawn.
 const MOST_TILES: usize = 64;
+/// As many filters of each of several layers: two rows.
+const TWO_ROWS: usize = 36;
 /// As many maps as stand beside each other.
 const ONE_ROW: usize = 16;
+/// Most layers that are drawn together.
+const MOST_LAYERS: usize = 24;
+/// The share of values that colours can tell apart; the largest others look like the largest of these.
+const TOLD_APART: f64 = 0.995;
 /// The caption of what was found in a picture, where no colour needs to be explained.
-const FOUND: &str = "what was found: the darker, the more";
+const FOUND: &str = "what was found: the brighter, the more";
+/// A map in which nothing reaches this share of its layer's largest value stays pale.
+const LEAST: f32 = 0.01;
 /// Most mistakes that are drawn.
 const MOST_MISTAKES: usize = 60;
 
@@ -77,13 +87,7 @@ fn looked_at(
         .classify(std::slice::from_ref(&pixels))
         .remove(0);
     let label = image.label.as_ref().unwrap_or(&prediction.label);
-    let number = model.labels().iter().position(|known| known == label);
-    let Some(number) = number else {
-        return Err(unusable(
-            format!("--label {label}: the model has no such class"),
-            format!("choose one of: {}", model.labels().join(", ")),
-        ));
-    };
+    let number = model.class(label)?;
     let fitted = model.form().apply(&pixels);
     let seen = Seen {
         name: &see::name(file),
@@ -114,7 +118,9 @@ fn looked_at(
     }
     if wants(Picture::Occlusion) {
         let side = (fitted.height.min(fitted.width) / 5).max(2);
-        let heat = model.occlusion(&pixels, number, side, (side / 3).max(1));
+        let heat = with_reporter(|reporter| {
+            model.occlusion(&pixels, number, side, (side / 3).max(1), reporter)
+        });
         let about = format!(
             "how much the class's probability falls when {side} x {side} pixels there are covered"
         );
@@ -147,16 +153,10 @@ impl Seen<'_> {
     /// The picture, what was `found`, and both in one.
     fn heat(&self, title: &str, about: &str, found: &str, heat: &Tensor) -> Canvas {
         let (rows, columns) = (heat.dim(0), heat.dim(1));
-        let most = heat.data().iter().fold(1e-12f32, |m, v| m.max(v.abs()));
+        let most = told_apart(heat.data());
         let signed = heat.data().iter().any(|v| *v < 0.0);
         let value = |x: usize, y: usize| heat.data()[y * columns + x] / most;
-        let colour = |value: f32| {
-            if signed {
-                diverging(value)
-            } else {
-                sequential(value)
-            }
-        };
+        let colour = if signed { diverging_glow } else { glow };
         let alone = Raster::new(columns, rows, |x, y| colour(value(x, y)));
         let both = heated(self.fitted, heat, most, colour);
         let tiles = [
@@ -177,6 +177,39 @@ impl Seen<'_> {
             tiles: tiles.map(tile).into(),
         };
         mosaic::draw(title, &self.subtitle(about), &[section])
+    }
+}
+
+/// The magnitude within which nearly all values lie, above 0.
+fn told_apart(values: &[f32]) -> f32 {
+    let mut sizes: Vec<f32> = values.iter().map(|value| value.abs()).collect();
+    sizes.sort_unstable_by(f32::total_cmp);
+    let within = (sizes.len() as f64 * TOLD_APART).ceil() as usize;
+    let usual = sizes.get(within.saturating_sub(1)).copied();
+    // Where nearly all are nothing, the others are what there is to see.
+    let usual = usual.filter(|usual| *usual > 0.0).or(sizes.last().copied());
+    usual.unwrap_or(0.0).max(1e-12)
+}
+
+/// At most [`MOST_LAYERS`] of some layers, evenly spread, the first and the last among them.
+fn spread<T>(layers: Vec<T>) -> Vec<T> {
+    let last = layers.len().saturating_sub(1);
+    if last < MOST_LAYERS {
+        return layers;
+    }
+    let chosen: Vec<usize> = (0..MOST_LAYERS)
+        .map(|i| i * last / (MOST_LAYERS - 1))
+        .collect();
+    let numbered = layers.into_iter().enumerate();
+    let chosen = numbered.filter(|(i, _)| chosen.contains(i));
+    chosen.map(|(_, layer)| layer).collect()
+}
+
+/// A heading that says how many layers are drawn where not all are.
+fn heading(what: &str, drawn: usize, all: usize) -> String {
+    match drawn < all {
+        true => format!("{what} of {drawn} of {all} layers; --layer NAME draws any"),
+        false => what.to_owned(),
     }
 }
 
@@ -234,23 +267,29 @@ fn filters(model: &ImageModel, layer: Option<&str>) -> Result<Option<Canvas>> {
             format!("choose one of: {}", names.join(", ")),
         ));
     }
+    let wanted = |filters: &&Filters| match layer {
+        Some(name) => name == filters.layer,
+        None => filters.weight.dim(0) * filters.weight.dim(1) > 1, // points show nothing
+    };
+    let wanted: Vec<&Filters> = all.iter().filter(wanted).collect();
+    let most_shown = if layer.is_some() || wanted.len() == 1 {
+        MOST_TILES
+    } else {
+        TWO_ROWS
+    };
+    let count = wanted.len();
     let mut sections = Vec::new();
-    for filters in all
-        .iter()
-        .filter(|f| layer.is_none_or(|name| name == f.layer))
-    {
+    for filters in spread(wanted) {
         let [kh, kw, c, o] = *filters.weight.dims() else {
             unreachable!("a convolution's weight")
         };
-        if kh * kw == 1 && layer.is_none() {
-            continue; // points show nothing
-        }
         let over_colours = filters.first && filters.groups == 1 && c == 3;
-        let most = filter::largest(filters.weight.data());
-        let tiles = (0..o.min(MOST_TILES))
-            .map(|i| Tile::plain(filter::raster(&filters.weight, i, over_colours, most)));
-        let shown = if o > MOST_TILES {
-            format!(", the first {MOST_TILES}")
+        let tiles = (0..o.min(most_shown)).map(|i| {
+            let most = filter::strength(&filters.weight, i);
+            Tile::plain(filter::raster(&filters.weight, i, over_colours, most))
+        });
+        let shown = if o > most_shown {
+            format!(", the first {most_shown}")
         } else {
             String::new()
         };
@@ -270,8 +309,9 @@ fn filters(model: &ImageModel, layer: Option<&str>) -> Result<Option<Canvas>> {
             tiles: tiles.collect(),
         });
     }
-    let about = "blue counts for, orange against; over colours grey is nothing";
-    Ok((!sections.is_empty()).then(|| mosaic::draw("Filters", about, &sections)))
+    let about = "each filter has a scale of its own: blue counts for, orange against; over colours grey is nothing";
+    let title = heading("Filters", sections.len(), count);
+    Ok((!sections.is_empty()).then(|| mosaic::draw(&title, about, &sections)))
 }
 
 /// What layers make of a picture.
@@ -292,19 +332,21 @@ fn maps(model: &ImageModel, seen: &Seen<'_>, layer: Option<&str>) -> Result<Canv
         tiles: vec![Tile::plain(photograph(seen.fitted))],
     }];
     let most_shown = if layer.is_some() { MOST_TILES } else { ONE_ROW };
-    // Without a wish those alone that show something of their own: dropout does nothing here.
-    let wanted = |name: &str| match layer {
-        Some(layer) => layer == name,
-        None => !name.ends_with("dropout"),
+    let (count, chosen) = match layer {
+        Some(name) => (1, all.iter().filter(|maps| maps.layer == name).collect()),
+        None => telling(model, &all),
     };
-    for maps in all.iter().filter(|maps| wanted(&maps.layer)) {
+    let title = heading("Feature maps", chosen.len(), count);
+    for maps in chosen {
         let [h, w, c] = *maps.maps.dims() else {
             unreachable!("maps")
         };
         let values = maps.maps.data();
-        let most = values.iter().fold(1e-12f32, |m, v| m.max(v.abs()));
+        let least = filter::largest(values) * LEAST;
         let signed = values.iter().any(|v| *v < 0.0);
         let tiles = (0..c.min(most_shown)).map(|channel| {
+            let own: Vec<f32> = values.iter().skip(channel).step_by(c).copied().collect();
+            let most = told_apart(&own).max(least);
             Tile::plain(Raster::new(w, h, |x, y| {
                 let value = values[(y * w + x) * c + channel] / most;
                 if signed {
@@ -325,12 +367,32 @@ fn maps(model: &ImageModel, seen: &Seen<'_>, layer: Option<&str>) -> Result<Canv
             tiles: tiles.collect(),
         });
     }
-    let about = "the stronger the colour, the larger the value; orange is below 0";
-    Ok(mosaic::draw(
-        "Feature maps",
-        &seen.subtitle(about),
-        &sections,
-    ))
+    let about =
+        "each map has a scale of its own: the stronger the colour, the larger; orange is below 0";
+    Ok(mosaic::draw(&title, &seen.subtitle(about), &sections))
+}
+
+/// How many layers put out maps of their own, and those of them that are drawn: of many the outermost, without those that
+/// another layer only normalises or bends, and of many of these some.
+fn telling<'a>(model: &ImageModel, all: &'a [Maps]) -> (usize, Vec<&'a Maps>) {
+    // Dropout does nothing here.
+    let own = all.iter().filter(|maps| !maps.layer.ends_with("dropout"));
+    let mut own: Vec<&Maps> = own.collect();
+    let count = own.len();
+    if count > MOST_LAYERS {
+        let rows = model.outline().rows();
+        let outer: Vec<&SummaryRow> = rows.iter().filter(|row| row.depth == 0).collect();
+        let goes_on = |i: usize| {
+            outer.get(i + 1).is_some_and(|next| {
+                let joins = matches!(next.kind, "residual" | "parallel");
+                next.output == outer[i].output && next.multiply_adds == 0 && !joins
+            })
+        };
+        let ends = (0..outer.len()).filter(|&i| !goes_on(i));
+        let ends: HashSet<&str> = ends.map(|i| outer[i].name.as_str()).collect();
+        own.retain(|maps| ends.contains(maps.layer.as_str()));
+    }
+    (count, spread(own))
 }
 
 /// Pictures on which the model is wrong.
@@ -347,7 +409,7 @@ fn mistakes(model: &ImageModel, data: &str) -> Result<Canvas> {
         Tile {
             raster: photograph(&mistake.picture),
             captions: vec![
-                called(&mistake.place),
+                called(&mistake.address),
                 format!("is {}", mistake.truth),
                 // The name may be long, and is what can be cut.
                 format!("{} “{label}”", percent(f64::from(*probability))),
@@ -360,36 +422,68 @@ fn mistakes(model: &ImageModel, data: &str) -> Result<Canvas> {
         tiles: tiles.collect(),
     };
     let of = format!("{} answers on {data}", count(examples as u64));
+    let look = surest.first().map_or(String::new(), |first| {
+        format!(
+            "; look into the first with --picture {}",
+            shell(Path::new(&first.address))
+        )
+    });
     let about = match wrong {
         0 => format!("none in {of}"),
         _ if wrong > surest.len() => format!(
-            "the {} surest of {} in {of}, the surest first",
+            "the {} surest of {} in {of}, the surest first{look}",
             surest.len(),
             count(wrong as u64)
         ),
-        _ => format!("all {} in {of}, the surest first", count(wrong as u64)),
+        _ => format!(
+            "all {} in {of}, the surest first{look}",
+            count(wrong as u64)
+        ),
     };
     Ok(mosaic::draw("Mistakes", &about, &[section]))
 }
 
-/// What a picture at a place in data is called: by its file, or by its number in a file of many.
-fn called(place: &str) -> String {
-    let inside = place.rsplit_once(", ").map_or(place, |(_, inside)| inside);
+/// What a picture is called: its address without DATA and folders.
+fn called(address: &str) -> String {
+    let inside = address
+        .rsplit_once('#')
+        .map_or(address, |(_, inside)| inside);
     see::name(Path::new(inside))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::called;
+    use super::{MOST_LAYERS, called, spread, told_apart};
 
     #[test]
     fn pictures_are_told_from_each_other() {
-        for (place, name) in [
-            ("flowers, rose/07.bmp", "07.bmp"),
-            ("mnist, t10k-images-idx3-ubyte, picture 4", "picture 4"),
-            ("hub, data/test-0.parquet, row 12", "row 12"),
+        for (address, name) in [
+            ("flowers/rose/07.bmp", "07.bmp"),
+            ("flowers.zip#rose/07.bmp", "07.bmp"),
+            ("mnist#test-4", "test-4"),
+            ("hub#data/train-00002-12", "train-00002-12"),
         ] {
-            assert_eq!(called(place), name);
+            assert_eq!(called(address), name);
         }
+    }
+    #[test]
+    fn many_layers_are_spread() {
+        assert_eq!(spread(vec![1, 2, 3]), [1, 2, 3]);
+        let some = spread((0..143).collect());
+        assert_eq!((some.len(), some[0]), (MOST_LAYERS, 0));
+        assert_eq!(some.last(), Some(&142));
+    }
+
+    /// One pixel that stands out does not make all others look like nothing.
+    #[test]
+    fn colours_tell_nearly_all_values_apart() {
+        let mut values = vec![1.0; 1000];
+        values[7] = -50.0;
+        assert_eq!(told_apart(&values), 1.0);
+        assert_eq!(told_apart(&[0.5, -2.0]), 2.0);
+        let mut nothing = vec![0.0; 1000];
+        nothing[7] = 3.0;
+        assert_eq!(told_apart(&nothing), 3.0);
+        assert!(told_apart(&[]) > 0.0);
     }
 }

@@ -6,7 +6,7 @@ use unfold::data::Picture as Pixels;
 use crate::pictures::colour::{Colour, mix};
 use crate::pictures::raster::Raster;
 
-/// A picture in grey with values `[H, W]` over it, as far as they are up to `most`, in these colours.
+/// A picture in dark grey with values `[H, W]` over it, as far as they are up to `most`, in these colours, which should glow.
 pub(super) fn heated(
     picture: &Pixels,
     heat: &Tensor,
@@ -20,7 +20,7 @@ pub(super) fn heated(
             (y as f32 + 0.5) / height as f32,
         );
         let value = smooth(heat, across, down) / most;
-        let share = 0.8 * value.abs();
+        let share = 0.8 * value.abs().min(1.0).sqrt();
         mix(dimmed(pixel(picture, x, y)), colour(value), share)
     });
     both.smooth()
@@ -49,9 +49,9 @@ fn pixel(picture: &Pixels, x: usize, y: usize) -> Colour {
     }
 }
 
-/// The picture in grey, so that colours on it stand out.
+/// The picture in grey and less bright, so that colours that glow stand out on it.
 fn dimmed(colour: Colour) -> Colour {
-    let grey = (u16::from(colour.0) + u16::from(colour.1) * 2 + u16::from(colour.2)) / 4;
+    let grey = (u16::from(colour.0) + u16::from(colour.1) * 2 + u16::from(colour.2)) / 6;
     Colour(grey as u8, grey as u8, grey as u8)
 }
 

@@ -56,6 +56,7 @@ enum Held {
         pictures: Vec<Picture>,
         labels: Vec<usize>,
         places: Vec<String>,
+        addresses: Vec<String>,
     },
     Encoded(PictureSet),
 }
@@ -181,6 +182,17 @@ impl Album {
         match &self.held {
             Held::Memory { places, .. } => places[picture].clone(),
             Held::Encoded(set) => set.place(picture),
+        }
+    }
+
+    /// What leads to a picture alone, as [`PictureSet::address`] says.
+    ///
+    /// # Panics
+    /// When there is no such picture.
+    pub fn address(&self, picture: usize) -> String {
+        match &self.held {
+            Held::Memory { addresses, .. } => addresses[picture].clone(),
+            Held::Encoded(set) => set.address(picture),
         }
     }
 
@@ -338,13 +350,15 @@ fn sort_out(
     strict: bool,
 ) -> Result<(Held, BTreeMap<usize, Damage>)> {
     let mut damaged = BTreeMap::new();
-    let (mut pictures, mut labels, mut places) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut pictures, mut labels) = (Vec::new(), Vec::new());
+    let (mut places, mut addresses) = (Vec::new(), Vec::new());
     for (i, picture) in decoded.into_iter().flatten().enumerate() {
         match picture {
             Ok(picture) => {
                 pictures.push(picture);
                 labels.push(set.label(i));
                 places.push(set.place(i));
+                addresses.push(set.address(i));
             }
             Err(error) if strict => return Err(error),
             Err(error) => {
@@ -357,6 +371,7 @@ fn sort_out(
         pictures,
         labels,
         places,
+        addresses,
     };
     Ok((held, damaged))
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::decode::Kind;
 use super::layout::damage;
 use super::names::Names;
+use super::packed;
 use super::picture::Picture;
-use super::set::{Content, Damage, Entry, PictureSet, kind};
+use super::set::{Content, Damage, Entry, Name, PictureSet, kind};
 use crate::data::concurrent;
 use crate::data::files::{File, Files};
 use crate::data::store::{Place, Store};
@@ -42,12 +43,25 @@ pub(in crate::data) fn is_picture(store: &Store, file: &File<Place>) -> bool {
 
 impl PictureFiles {
     /// Finds the pictures in a folder or an archive; `only`, or what follows a `#`, selects files by a pattern with `*` and `?`. An
-    /// archive that is not packed is read in place.
+    /// archive that is not packed is read in place. Where no file is a picture, those in IDX and Parquet files are found, and what
+    /// follows a `#` selects them by their names or numbers, as in `mnist#test-4`.
     ///
     /// # Errors
     /// When it cannot be read, or holds no picture.
     pub fn open(path: &Path, only: Option<&str>) -> Result<PictureFiles> {
-        PictureFiles::of(Files::gather(path, only, "pictures")?)
+        let files = Files::gather(path, only, "pictures").and_then(PictureFiles::of);
+        match files {
+            Err(error) => match packed::open(path)? {
+                Some(set) => Ok(PictureFiles {
+                    names: Names::of_paths(set.entries.iter().map(|entry| entry.name.to_string())),
+                    set,
+                    damaged: Vec::new(),
+                    single: false,
+                }),
+                None => Err(error),
+            },
+            files => files,
+        }
     }
 
     /// The pictures among some files.
@@ -83,7 +97,7 @@ impl PictureFiles {
         let names = Names::of(&pictures);
         pictures.truncate(count);
         let entries = pictures.into_iter().map(|file| Entry {
-            name: file.path,
+            name: Name::File(file.path),
             content: Content::Encoded(file.bytes),
             label: 0,
         });
@@ -114,7 +128,10 @@ impl PictureFiles {
     /// # Panics
     /// When there is no such picture.
     pub fn path(&self, picture: usize) -> &str {
-        &self.set.entries[picture].name
+        match &self.set.entries[picture].name {
+            Name::File(path) => path,
+            Name::Inside { .. } => unreachable!("pictures are listed by their paths"),
+        }
     }
 
     /// What leads to a picture alone, also for [`open`](Self::open): its path, or that of the archive, `#`, and the path in there.
@@ -122,11 +139,9 @@ impl PictureFiles {
     /// # Panics
     /// When there is no such picture.
     pub fn address(&self, picture: usize) -> String {
-        let (data, path) = (&*self.set.data, self.path(picture));
-        match Path::new(data) {
-            _ if self.single => data.to_owned(),
-            folder if folder.is_dir() => folder.join(path).display().to_string(),
-            _ => format!("{data}#{path}"),
+        match self.single {
+            true => self.set.data.to_string(),
+            false => self.set.address(picture),
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use super::layout::{Collection, Found};
-use super::set::Content;
+use super::set::{Content, Name};
 use crate::data::files::{File, Files};
 use crate::data::idx::{self, GreyPictures, Idx};
 use crate::data::parts::{self, Part};
@@ -36,7 +36,8 @@ pub(super) fn are_in(files: &Files<Place>) -> bool {
     files.files.iter().any(|file| is_images(&file.path))
 }
 
-fn is_images(path: &str) -> bool {
+/// Whether a file holds pictures.
+pub(super) fn is_images(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     name.contains("images") && name.contains("idx3-ubyte")
 }
@@ -97,7 +98,11 @@ pub(super) fn read(files: Files<Place>) -> Result<Collection> {
             found.push(Found {
                 part,
                 label: label.to_string(),
-                name: format!("{}, picture {}", file.path, n + 1),
+                name: Name::Inside {
+                    file: file.path.clone(),
+                    unit: "picture",
+                    number: n + 1,
+                },
                 content: Content::Grey {
                     pixels,
                     height,
@@ -115,7 +120,11 @@ pub(super) fn read(files: Files<Place>) -> Result<Collection> {
     })
 }
 
-fn parsed(store: &Store, data: &str, file: &File<Place>) -> Result<(String, Idx)> {
+/// The bytes in an IDX file, and what it is called.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn parsed(store: &Store, data: &str, file: &File<Place>) -> Result<(String, Idx)> {
     let name = format!("{data}, {}", file.path);
     let bytes = store.read(&file.bytes);
     let bytes = bytes.map_err(|error| Error::io(&name, "read", &error))?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::decode::Kind;
-use super::set::{Content, Damage, kind};
+use super::set::{Content, Damage, Name, kind};
 use super::source::PictureSource;
 use super::{idx_files, tables};
 use crate::data::concurrent;
@@ -19,7 +19,7 @@ pub(super) struct Found {
     pub(super) part: Option<Part>,
     pub(super) label: String,
     /// Its place inside DATA.
-    pub(super) name: String,
+    pub(super) name: Name,
     pub(super) content: Content,
 }
 
@@ -96,7 +96,7 @@ fn class_folders(files: Files<Place>, tree: &Tree) -> Result<Collection> {
             Kind::Picture => found.push(Found {
                 part,
                 label,
-                name: file.path.clone(),
+                name: Name::File(file.path.clone()),
                 content: Content::Encoded(file.bytes.clone()),
             }),
             Kind::Damaged(problem) => damaged.push((part, damage(&files.name, file, problem))),

@@ -14,6 +14,7 @@ mod jpeg;
 mod layout;
 mod names;
 mod normalise;
+mod packed;
 mod picture;
 mod read;
 mod set;

@@ -16,7 +16,12 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn of<T>(files: &[File<T>]) -> Names {
-        let all: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
+        Names::of_paths(files.iter().map(|file| file.path.clone()))
+    }
+
+    /// The files at these paths.
+    pub(super) fn of_paths(paths: impl Iterator<Item = String>) -> Names {
+        let all: Vec<String> = paths.collect();
         let mut ends: HashMap<String, Vec<usize>> = HashMap::new();
         for (number, path) in all.iter().enumerate() {
             let name = path.rsplit('/').next().unwrap_or(path);
@@ -38,9 +43,17 @@ impl Names {
         &self.all
     }
 
-    /// The file that is called `name` in a table at `table`: the one at that path from the table's folder, else the one
-    /// file whose path ends so; its ending may be left out. Nothing where there are none or several.
+    /// The file that is called `name` in a table at `table`; nothing where there are none or several.
     pub(super) fn find(&self, name: &str, table: &str) -> Option<usize> {
+        match self.all_called(name, table)[..] {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    /// The files that `name` may mean in a table at `table`: the one at that path from the table's folder, else those whose path
+    /// ends so; their ending may be left out.
+    pub(super) fn all_called(&self, name: &str, table: &str) -> Vec<usize> {
         let name = name.replace('\\', "/");
         let mut path = folder_of(table);
         for part in name.split('/') {
@@ -51,7 +64,7 @@ impl Names {
             }
         }
         if let Some(&found) = self.paths.get(path.join("/").as_str()) {
-            return Some(found);
+            return vec![found];
         }
         let name = name.trim_start_matches("./");
         let last = name.rsplit('/').next().unwrap_or(name);
@@ -62,8 +75,8 @@ impl Names {
                 .filter_map(|path| path.strip_suffix(name))
                 .any(|before| before.is_empty() || before.ends_with('/'))
         };
-        let mut found = self.ends.get(last)?.iter().filter(fits);
-        found.next().filter(|_| found.next().is_none()).copied()
+        let ends = self.ends.get(last).into_iter().flatten();
+        ends.filter(fits).copied().collect()
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::layout::{Collection, Found, collect};
-use super::set::{Damage, Entry, PictureSet, note_damage};
+use super::set::{Damage, Entry, PictureSet, refuse_damage};
 use super::source::PictureSource;
 use crate::data::classes;
 use crate::data::parts::{self, Part};
@@ -162,6 +162,6 @@ fn open(path: &Path, source: &PictureSource, wanted: &[Part]) -> Result<(Collect
     parts::refuse_lost(&collection.name, wanted, &there, &lost)?;
     let damaged = std::mem::take(&mut collection.damaged).into_iter();
     let damaged: Vec<Damage> = damaged.map(|(_, damage)| damage).collect();
-    note_damage(&damaged, source.strict, &mut collection.notes)?;
+    refuse_damage(&damaged, source.strict)?;
     Ok((collection, damaged))
 }

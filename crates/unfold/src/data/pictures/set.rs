@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::decode::{self, decode};
+use super::packed;
 use super::picture::Picture;
 use crate::data::concurrent;
 use crate::data::split::Labelled;
@@ -24,11 +25,33 @@ pub(super) enum Content {
     },
 }
 
+/// What a picture is called inside DATA.
+#[derive(Clone, Debug)]
+pub(super) enum Name {
+    /// The path of its file.
+    File(String),
+    /// Its number, from 1, in a file of many, where each is a `unit`.
+    Inside {
+        file: String,
+        unit: &'static str,
+        number: usize,
+    },
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Name::File(path) => f.write_str(path),
+            Name::Inside { file, unit, number } => write!(f, "{file}, {unit} {number}"),
+        }
+    }
+}
+
 /// One picture.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    /// Where it is inside DATA, for messages.
-    pub(super) name: String,
+    /// Where it is inside DATA.
+    pub(super) name: Name,
     pub(super) content: Content,
     pub(super) label: usize,
 }
@@ -72,19 +95,30 @@ pub(in crate::data) fn note_damage(
     strict: bool,
     notes: &mut Vec<String>,
 ) -> Result<()> {
+    refuse_damage(damaged, strict)?;
     let Some(first) = damaged.first() else {
         return Ok(());
     };
-    if strict {
-        let remedy = "mend or remove it, or leave `strict` out";
-        return Err(Error::data(&first.place, &first.problem, remedy));
-    }
     let count = damaged.len();
     let s = if count == 1 { "" } else { "s" };
     notes.push(format!(
         "{count} damaged picture{s} left out (first: {first})"
     ));
     Ok(())
+}
+
+/// Refuses a damaged picture where `strict` is set.
+///
+/// # Errors
+/// Naming the first.
+pub(super) fn refuse_damage(damaged: &[Damage], strict: bool) -> Result<()> {
+    match damaged.first().filter(|_| strict) {
+        Some(first) => {
+            let remedy = "mend or remove it, or leave `strict` out";
+            Err(Error::data(&first.place, &first.problem, remedy))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What pictures look like, from some of them.
@@ -122,7 +156,8 @@ impl PictureSet {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64; // FNV-1a
         for entry in &self.entries {
             let label = (entry.label as u64).to_le_bytes();
-            for byte in entry.name.bytes().chain([0xff]).chain(label) {
+            let name = entry.name.to_string();
+            for byte in name.bytes().chain([0xff]).chain(label) {
                 hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
             }
         }
@@ -140,6 +175,22 @@ impl PictureSet {
     /// When there is no such picture.
     pub fn place(&self, picture: usize) -> String {
         format!("{}, {}", self.data, self.entries[picture].name)
+    }
+
+    /// What leads to a picture alone, also for [`PictureFiles::open`](super::PictureFiles::open): the path of its file, else
+    /// DATA, `#`, and what it is called in there: the path, or the number in a file of many, as in `mnist#test-4`.
+    ///
+    /// # Panics
+    /// When there is no such picture.
+    pub fn address(&self, picture: usize) -> String {
+        let Entry { name, content, .. } = &self.entries[picture];
+        match (content, name) {
+            (Content::Encoded(Place::Disk(path)), Name::File(_)) => path.display().to_string(),
+            (_, Name::File(path)) => format!("{}#{path}", self.data),
+            (_, Name::Inside { file, number, .. }) => {
+                format!("{}#{}", self.data, packed::member(file, *number))
+            }
+        }
     }
 
     /// Reads a picture.

@@ -5,6 +5,7 @@ use crate::data::Picture;
 use crate::error::{Error, Result};
 use crate::nn::{Pass, Probe};
 use crate::tensor::Tensor;
+use crate::train::{Observer, Stage};
 
 /// The filters of a convolution.
 pub struct Filters {
@@ -147,9 +148,18 @@ impl ImageModel {
     /// How much the probability of a class falls when a square of `side` pixels is covered with the mean colour (Zeiler and
     /// Fergus 2014): for squares `stride` pixels apart, `[rows, columns]`. Below 0 where covering makes it rise.
     ///
+    /// `observer` is told how far it is.
+    ///
     /// # Panics
     /// When there is no class of that number, or `side` or `stride` is 0.
-    pub fn occlusion(&self, picture: &Picture, label: usize, side: usize, stride: usize) -> Tensor {
+    pub fn occlusion(
+        &self,
+        picture: &Picture,
+        label: usize,
+        side: usize,
+        stride: usize,
+        observer: &mut dyn Observer,
+    ) -> Tensor {
         assert!(
             side > 0 && stride > 0,
             "occlusion: expected a side and a stride of 1 or more"
@@ -171,6 +181,8 @@ impl ImageModel {
         let whole = probability(&x)[0];
         let mut falls = Vec::with_capacity(corners.len());
         for some in corners.chunks(COVERED_TOGETHER) {
+            let share = falls.len() as f64 / corners.len() as f64;
+            observer.stage(Stage::Covering, Some(share));
             let mut covered = Vec::with_capacity(some.len() * x.len());
             for &[top, left] in some {
                 let start = covered.len();

@@ -85,6 +85,7 @@ pub fn train(
         None => (recipe.input.form(&train)).map_err(of_part("the training part"))?,
     };
     recipe.answer.check(&form)?;
+    let size = [form.height, form.width];
     let trained_on = train.fingerprint();
     let to_measure = match (&test, &valid) {
         (Some(test), _) => ("test", "the test part", test.clone()),
@@ -148,7 +149,7 @@ pub fn train(
         model: &model,
     };
     observer.start(&Start {
-        unit: Unit::Examples,
+        unit: Unit::Pictures(size),
         examples,
         valid_examples,
         test_examples: tested.map_or(0, Album::len),

@@ -15,6 +15,7 @@ use crate::nn::Params;
 use crate::nn::network::{FrozenNetwork, LayerConfig, Network, Outline};
 use crate::tasks::files::{self, Card as _};
 use crate::tasks::prediction::{Prediction, best, mean_loss};
+use crate::tasks::spelling;
 use crate::tensor::Tensor;
 use crate::tensors;
 use crate::train::{Evaluation, Observer, Stage};
@@ -121,6 +122,9 @@ pub struct ImageReport {
     pub labels: Vec<String>,
     /// `confusion[truth][answer]` counts pictures.
     pub confusion: Vec<Vec<u64>>,
+    /// What leads to the first of the pictures, as [`PictureSet::address`] says, to try the model with.
+    #[serde(skip)]
+    pub first: Option<String>,
 }
 
 /// Where a model is wrong on some pictures.
@@ -137,8 +141,8 @@ pub struct Mistakes {
 /// An answer that was wrong.
 #[derive(Clone, Debug)]
 pub struct Mistake {
-    /// Where the picture is.
-    pub place: String,
+    /// What leads to the picture, as [`PictureSet::address`] says.
+    pub address: String,
     /// The picture as the network takes it.
     pub picture: Picture,
     /// Its label.
@@ -193,6 +197,14 @@ impl ImageModel {
     /// The labels, in the order of the model's outputs.
     pub fn labels(&self) -> &[String] {
         &self.card.labels
+    }
+
+    /// The number of the output that stands for a label.
+    ///
+    /// # Errors
+    /// When the model has no such label, with those that are spelled alike.
+    pub fn class(&self, label: &str) -> Result<usize> {
+        spelling::class(self.labels(), label)
     }
 
     /// The form in which the network takes pictures.
@@ -306,7 +318,7 @@ impl ImageModel {
             .into_iter()
             .map(|(i, prediction)| {
                 Ok(Mistake {
-                    place: album.place(scored.pictures[i]),
+                    address: album.address(scored.pictures[i]),
                     picture: album.picture(scored.pictures[i])?,
                     truth: self.labels()[scored.truth[i]].clone(),
                     prediction,
@@ -362,7 +374,11 @@ impl ImageModel {
         observer: &mut dyn Observer,
     ) -> Result<ImageReport> {
         let mut watch = |share| observer.stage(Stage::Measuring, Some(share));
-        let Scored { scores, truth, .. } = self.classifier().scores(batcher, &mut watch)?;
+        let Scored {
+            pictures,
+            scores,
+            truth,
+        } = self.classifier().scores(batcher, &mut watch)?;
         let answers = scores.iter().map(|logits| best(logits));
         let pairs = truth.iter().copied().zip(answers);
         let confusion = Confusion::of(self.labels().len(), pairs);
@@ -390,6 +406,9 @@ impl ImageModel {
             data_wait_share: None,
             labels: self.labels().to_vec(),
             confusion: classes.clone().map(row).collect(),
+            first: pictures
+                .first()
+                .map(|&first| batcher.album().address(first)),
         })
     }
 }
@@ -501,6 +520,7 @@ mod tests {
     use crate::data::Fit;
     use crate::tasks::image::config::ModelConfig;
     use crate::tasks::image::recipe::AnswerConfig;
+    use crate::train::{EpochEnd, Progress, Start};
 
     /// Reflection does not repeat the edge; a picture of one row stays, however far it is moved.
     #[test]
@@ -564,6 +584,25 @@ mod tests {
             "{} {in_place} {plainly}",
             apart(&expected)
         );
+    }
+
+    #[test]
+    fn occlusion_says_how_far_it_is() {
+        struct Shares(Vec<f64>);
+        impl Observer for Shares {
+            fn stage(&mut self, stage: Stage, share: Option<f64>) {
+                assert_eq!(stage, Stage::Covering);
+                self.0.extend(share);
+            }
+            fn start(&mut self, _: &Start) {}
+            fn step(&mut self, _: &Progress) {}
+            fn epoch(&mut self, _: &EpochEnd) {}
+        }
+        let picture = Picture::new(8, 8, 3, (0..8 * 8 * 3).collect());
+        let mut shares = Shares(Vec::new());
+        let falls = model(false, 0).occlusion(&picture, 1, 2, 1, &mut shares);
+        assert_eq!(falls.dims(), [7, 7]);
+        assert_eq!(shares.0, [0.0, 32.0 / 49.0]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::config::ModelConfig;
 use crate::data::{AugmentConfig, Fit, PictureForm, PictureSet, PictureSource, matches};
@@ -62,13 +62,31 @@ pub struct ImageRecipe {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct InputConfig {
-    /// Rows and columns, `[H, W]`. When absent: as many as the network was trained on before, else those of the pictures if all
+    /// Rows and columns, `[H, W]`, or one number for both. When absent: as many as the network was trained on before, else those of the pictures if all
     /// have the same and are small, a square of the usual shorter side if that is small, or 224.
+    #[serde(deserialize_with = "sides")]
     pub size: Option<[usize; 2]>,
     /// 1 for grey, 3 for colours. When absent, what the pictures are.
     pub channels: Option<usize>,
     /// How pictures of another shape are fitted: `crop`, `stretch` or `pad`.
     pub fit: Fit,
+}
+
+/// Two sides, or one for both.
+fn sides<'de, D: Deserializer<'de>>(value: D) -> std::result::Result<Option<[usize; 2]>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(
+        untagged,
+        expecting = "expected rows and columns, such as [32, 48], or one number for both"
+    )]
+    enum Sides {
+        Square(usize),
+        Both([usize; 2]),
+    }
+    Ok(Some(match Sides::deserialize(value)? {
+        Sides::Square(side) => [side; 2],
+        Sides::Both(sides) => sides,
+    }))
 }
 
 /// Pictures that are looked at to find out what all look like.
@@ -267,5 +285,27 @@ impl ParameterConfig {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_number_is_a_square() {
+        let mut recipe = ImageRecipe::default();
+        recipe.set("input.size=32").unwrap();
+        assert_eq!(recipe.input.size, Some([32, 32]));
+        recipe.set("input.size=[32,48]").unwrap();
+        assert_eq!(recipe.input.size, Some([32, 48]));
+        let read = ImageRecipe::from_toml(&recipe.to_toml(), "x").unwrap();
+        assert_eq!(read, recipe);
+        let read = ImageRecipe::from_toml("[input]\nsize = 96\n", "x").unwrap();
+        assert_eq!(read.input.size, Some([96, 96]));
+        let error = ImageRecipe::from_toml("[input]\nsize = \"big\"\n", "x").unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("line 2: input.size"), "{error}");
+        assert!(error.contains("or one number for both"), "{error}");
     }
 }

@@ -14,6 +14,7 @@ use crate::metrics::Confusion;
 use crate::nn::{Params, Pass};
 use crate::tasks::files::{self, Card as _, hash, mix};
 use crate::tasks::prediction::{Prediction, best, mean_loss};
+use crate::tasks::spelling;
 use crate::tensors;
 use crate::train::Evaluation;
 
@@ -186,6 +187,14 @@ impl TextModel {
     /// The labels, in the order of the model's outputs.
     pub fn labels(&self) -> &[String] {
         &self.card.labels
+    }
+
+    /// The number of the output that stands for a label.
+    ///
+    /// # Errors
+    /// When the model has no such label, with those that are spelled alike.
+    pub fn class(&self, label: &str) -> Result<usize> {
+        spelling::class(self.labels(), label)
     }
 
     /// How many parameters there are.
