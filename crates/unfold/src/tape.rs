@@ -75,14 +75,17 @@ impl<E: Float> Source<E> {
 }
 
 impl<E: Float> Drop for Node<E> {
-    /// Frees a chain of nodes in a loop: left to itself the compiler's drop would recurse once
-    /// per node and overflow the stack on a network unrolled over a long sequence.
     fn drop(&mut self) {
-        let mut pending: Vec<_> = self.inputs.drain(..).flatten().collect();
-        while let Some(source) = pending.pop() {
-            if let Some(mut node) = Arc::into_inner(source.node) {
-                pending.extend(node.inputs.drain(..).flatten());
-            }
+        free(&mut self.inputs.drain(..).flatten().collect());
+    }
+}
+
+/// Frees those of `nodes` that nothing else holds, and what they alone held, in a loop: left to itself the compiler's drop
+/// would recurse once per node and overflow the stack on a network unrolled over a long sequence.
+fn free<E: Float>(nodes: &mut Vec<Source<E>>) {
+    while let Some(source) = nodes.pop() {
+        if let Some(mut node) = Arc::into_inner(source.node) {
+            nodes.extend(node.inputs.drain(..).flatten());
         }
     }
 }
@@ -114,6 +117,7 @@ pub(crate) fn backward<E: Float>(
 ) -> Gradients<E> {
     let mut of = HashMap::new();
     let mut pending: BTreeMap<u64, Pending<E>> = BTreeMap::new();
+    let mut passed = Vec::new();
     for (source, gradient) in results {
         add(&mut pending, &source, gradient);
     }
@@ -140,6 +144,8 @@ pub(crate) fn backward<E: Float>(
                 }
             }
         }
+        passed.push(Source { node, output: 0 });
+        free(&mut passed);
     }
     Gradients { of }
 }

@@ -66,11 +66,19 @@ const LONG_WORDS: [(&str, Part); 3] = [
     ("validation", Part::Valid),
 ];
 
-/// The part that a word names.
-pub(super) fn named(word: &str) -> Option<Part> {
-    let word = word.to_lowercase();
+/// The part that a table's column `split` names; `place` is that of the row.
+///
+/// # Errors
+/// When it names none.
+pub(super) fn of_cell(cell: &str, place: &str) -> Result<Part> {
+    let word = cell.trim().to_lowercase();
     let mut all = WORDS.iter().chain(&LONG_WORDS).chain(&SHORT_WORDS);
-    all.find(|(name, _)| *name == word).map(|(_, part)| *part)
+    let found = all.find(|(name, _)| *name == word).map(|(_, part)| *part);
+    found.ok_or_else(|| {
+        let problem = format!("the column `split` has `{cell}`, which is no part of a split");
+        let remedy = "write train, valid or test there, or give the column another name";
+        Error::data(place, problem, remedy)
+    })
 }
 
 /// The part that a folder above class folders is for: `*train*`, `*test*`, `*valid*`, `*dev*`.
@@ -88,23 +96,6 @@ pub(super) fn of_file(path: &str) -> Option<Part> {
     of_words(&name, &WORDS)
         .or_else(|| of_words(&name, &LONG_WORDS))
         .or_else(|| of_words(&name, &SHORT_WORDS))
-}
-
-/// The part that a cell of a table names; nothing where it is empty.
-///
-/// # Errors
-/// When it names none; `place` is that of its row.
-pub(super) fn of_cell(name: &str, place: &str) -> Result<Option<Part>> {
-    let name = name.trim();
-    match (name, of_file(name)) {
-        ("", _) => Ok(None),
-        (_, Some(part)) => Ok(Some(part)),
-        (name, None) => {
-            let problem = format!("the part of the split is called {name}");
-            let remedy = "call it train, valid or test, or leave the column out";
-            Err(Error::data(place, problem, remedy))
-        }
-    }
 }
 
 /// What is left of a file's name without part words, numbers and the ending of its format: files

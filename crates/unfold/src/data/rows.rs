@@ -121,14 +121,8 @@ pub(super) fn parts_of(
         let Some(name) = row.split else {
             return Ok(None);
         };
-        match parts::named(name) {
-            Some(part) => Ok(Some(part)),
-            None => Err(Error::data(
-                format!("{}, {} {}", table.place, table.unit, row.number),
-                format!("the column `split` has `{name}`, which is no part of a split"),
-                "write train, valid or test there, or give the column another name",
-            )),
-        }
+        let place = format!("{}, {} {}", table.place, table.unit, row.number);
+        parts::of_cell(name, &place).map(Some)
     };
     rows.iter().map(part).collect()
 }

@@ -7,7 +7,7 @@ use super::layout::{Described, collect, has_captions};
 use super::source::CaptionSource;
 use crate::data::dataset::{Dataset, Gallery, Shared, manifest, measured, share, tally};
 use crate::data::parts::{self, Part};
-use crate::data::pictures::{Damage, PictureSet, note_damage};
+use crate::data::pictures::{Damage, PictureSet, note_damage, refuse_damage};
 use crate::error::{Error, Result};
 use crate::random::Key;
 
@@ -101,7 +101,9 @@ fn elsewhere(path: &Path, source: &CaptionSource, bare: bool) -> Result<Collecti
     let dataset = Dataset::open(path, false)?;
     let mut notes = dataset.notes().to_vec();
     let source = source.elsewhere(|name| dataset.has(name), &mut notes);
-    Collection::open(dataset, &source, bare, notes)
+    let mut collection = Collection::open(dataset, &source, bare, notes)?;
+    collection.notes.extend(note_damage(&collection.damaged));
+    Ok(collection)
 }
 
 /// A picture that is there, and its captions.
@@ -188,7 +190,7 @@ impl Collection {
             true => self.gallery.damaged().to_vec(),
             false => found.damaged,
         };
-        note_damage(&self.damaged, self.source.strict, &mut self.notes)?;
+        refuse_damage(&self.damaged, self.source.strict)?;
         // Without a training part that is named, all that no part is named for is for training.
         let split = all
             .iter()

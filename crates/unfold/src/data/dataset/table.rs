@@ -65,9 +65,6 @@ pub(in crate::data) const NUMBER: Column = Column {
     names: &["question_id", "questionid", "qid", "id"],
 };
 
-/// The part of a split that a row belongs to.
-const SPLIT: [&str; 3] = ["split", "partition", "subset"];
-
 /// The rows of a table that have everything.
 pub(in crate::data) struct Rows<const N: usize> {
     /// Of each the part that a column `split` gives it, and what it has.
@@ -93,7 +90,9 @@ pub(in crate::data) fn table<const N: usize>(text: Text, wanted: [&Column; N]) -
             incomplete.push(place);
         } else {
             let part = split.and_then(|column| row.cells.get(column)?.as_deref());
-            let part = part.map_or(Ok(None), |name| parts::of_cell(name, &place))?;
+            // A row without one is outside the split.
+            let part = part.filter(|part| !part.trim().is_empty());
+            let part = part.map(|part| parts::of_cell(part, &place)).transpose()?;
             rows.push((part, cells));
         }
     }
@@ -108,7 +107,7 @@ pub(in crate::data) fn table<const N: usize>(text: Text, wanted: [&Column; N]) -
 
 /// The column that gives rows their parts.
 fn split(table: &Table) -> Option<usize> {
-    let is = |name: &str| SPLIT.contains(&name.trim().to_lowercase().as_str());
+    let is = |name: &str| name.trim().eq_ignore_ascii_case("split");
     match &table.columns {
         Some(columns) => columns.iter().position(|name| is(name)),
         None => {

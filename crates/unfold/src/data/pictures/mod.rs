@@ -35,6 +35,6 @@ pub use form::{Fit, PictureForm};
 pub use normalise::Normalise;
 pub use picture::Picture;
 pub use read::{PictureData, PictureSplit, read_pictures, read_pictures_split};
-pub(super) use set::note_damage;
 pub use set::{Damage, PictureSet, Survey};
+pub(super) use set::{note_damage, refuse_damage};
 pub use source::PictureSource;

@@ -86,32 +86,21 @@ impl fmt::Display for Damage {
     }
 }
 
-/// Says how many pictures are damaged.
-///
-/// # Errors
-/// When there is one, and `strict` is set.
-pub(in crate::data) fn note_damage(
-    damaged: &[Damage],
-    strict: bool,
-    notes: &mut Vec<String>,
-) -> Result<()> {
-    refuse_damage(damaged, strict)?;
-    let Some(first) = damaged.first() else {
-        return Ok(());
-    };
+/// A sentence that says how many pictures are damaged, if any is.
+pub(in crate::data) fn note_damage(damaged: &[Damage]) -> Option<String> {
+    let first = damaged.first()?;
     let count = damaged.len();
     let s = if count == 1 { "" } else { "s" };
-    notes.push(format!(
+    Some(format!(
         "{count} damaged picture{s} left out (first: {first})"
-    ));
-    Ok(())
+    ))
 }
 
 /// Refuses a damaged picture where `strict` is set.
 ///
 /// # Errors
 /// Naming the first.
-pub(super) fn refuse_damage(damaged: &[Damage], strict: bool) -> Result<()> {
+pub(in crate::data) fn refuse_damage(damaged: &[Damage], strict: bool) -> Result<()> {
     match damaged.first().filter(|_| strict) {
         Some(first) => {
             let remedy = "mend or remove it, or leave `strict` out";

@@ -7,7 +7,7 @@ use super::layout::{Asked, collect};
 use super::source::QuestionSource;
 use crate::data::dataset::{Dataset, Gallery, Shared, manifest, measured, share, tally};
 use crate::data::parts::{self, Part};
-use crate::data::pictures::{Damage, PictureSet, note_damage};
+use crate::data::pictures::{Damage, PictureSet, note_damage, refuse_damage};
 use crate::error::{Error, Result};
 use crate::random::Key;
 
@@ -107,6 +107,7 @@ pub fn read_questions_split(
     let mut notes = dataset.notes().to_vec();
     let source = source.elsewhere(|name| dataset.has(name), &mut notes);
     let mut collection = Collection::open(dataset, &source, notes)?;
+    collection.notes.extend(note_damage(&collection.damaged));
     collection.refuse_lost(&[Part::Test])?;
     let parts: Vec<_> = collection.items.iter().map(|item| item.part).collect();
     let items = measured(&parts, || {
@@ -195,7 +196,7 @@ impl Collection {
                 found.pictures
             }
         };
-        note_damage(&self.damaged, self.source.strict, &mut self.notes)?;
+        refuse_damage(&self.damaged, self.source.strict)?;
         // Without a training part that is named, all that no part is named for is for training.
         let split = all.iter().any(|asked| asked.part == Some(Part::Train));
         let (mut outside, mut groups) = (Vec::new(), HashMap::new());

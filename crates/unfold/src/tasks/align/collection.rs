@@ -18,7 +18,7 @@ const TOGETHER: usize = 64;
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
-    /// The name of a picture, or a sentence.
+    /// What leads to a picture, as [`PictureSet::address`](crate::data::PictureSet::address) says, or a sentence.
     pub text: String,
     /// How well it fits: the sum over the words of the best region's product.
     pub score: f64,
@@ -92,7 +92,7 @@ impl<'m> Collection<'m> {
             &self.spoken(sentences),
             observer,
             |sentence, place, score| {
-                let text = self.part.set.names[self.shown[place]].clone();
+                let text = self.part.set.pictures.address(self.shown[place]);
                 found[sentence].push(Found { text, score });
             },
         )?;

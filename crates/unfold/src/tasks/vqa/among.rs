@@ -16,7 +16,7 @@ use crate::train::{Observer, Stage};
 /// A picture like the asked one, to which the model thinks that another answer is right.
 #[derive(Clone, Debug)]
 pub struct CounterExample {
-    /// The picture's name.
+    /// What leads to the picture, as [`PictureSet::address`](crate::data::PictureSet::address) says.
     pub name: String,
     /// What the model answers to the question about it.
     pub answer: Prediction,
@@ -51,6 +51,8 @@ impl VqaModel {
         observer.stage(Stage::Reading, None);
         let source = CaptionSource::default();
         let (set, mut notes) = read_pictures_and_captions(Path::new(data), &source)?;
+        let names = (0..set.pictures.len()).map(|picture| set.pictures.address(picture));
+        let names = names.collect();
         let gallery = encoder.gallery(&self.params, set.pictures, source.strict, observer)?;
         let damaged: Vec<_> = gallery.damaged().cloned().collect();
         notes.extend(damage_notes(&damaged, "the search"));
@@ -59,7 +61,7 @@ impl VqaModel {
             model: self,
             like: Likeness::of(&shown, &gallery)?,
             gallery,
-            names: set.names,
+            names,
             shown,
             notes,
         })
