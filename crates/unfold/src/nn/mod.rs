@@ -24,8 +24,8 @@
 //!     let pass = Pass::training(&params, key.child(step));
 //!     let h = hidden.forward(&pass, &x).relu(); // [128, 8]
 //!     let loss = head.forward(&pass, &h).cross_entropy(&answers, &Default::default());
-//!     params.backward(&pass, loss);
 //!     last = loss.item();
+//!     params.backward(&pass, loss);
 //!     drop((pass, h));
 //!     optimizer.step(&mut params, 0.01);
 //! }
