@@ -200,11 +200,11 @@ impl Pages<'_> {
     /// The link to the section of a table, which stands at `place` unless it has one already.
     fn link(&mut self, number: usize, place: String) -> String {
         let known = &self.known[number];
-        if !self.places.contains_key(&number) {
-            self.places.insert(number, place);
+        let place = self.places.entry(number).or_insert_with(|| {
             self.queue.push_back(number);
-        }
-        anchor(&heading(&self.places[&number], known))
+            place
+        });
+        anchor(&heading(place, known))
     }
 
     fn line(&mut self, line: &str) {
