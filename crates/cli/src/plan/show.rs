@@ -93,20 +93,21 @@ impl Show {
                 "name the folder that `unfold train` printed",
             ));
         }
-        let task = task_of(&show.run);
-        let pictures = match &task {
-            Ok(TaskKind::Language) => language_pictures(&show)?,
-            Ok(TaskKind::Image) => image_pictures(&show)?,
-            Ok(TaskKind::Caption) => caption_pictures(&show)?,
-            Ok(TaskKind::Vqa) => answer_pictures(&show)?,
-            Ok(TaskKind::Align) => alignment_pictures(&show)?,
-            // A run that is not finished has no model yet; its curves can be drawn.
-            Ok(TaskKind::Text) | Err(_) => text_pictures(&show, method)?,
-        };
-        match task {
-            Ok(task) => check_flags(&show, task)?,
+        let task = match task_of(&show.run) {
             Err(error) if needs_model(&show) => return Err(error.into()),
-            Err(_) => {}
+            task => task.ok(),
+        };
+        let pictures = match task {
+            Some(TaskKind::Language) => language_pictures(&show)?,
+            Some(TaskKind::Image) => image_pictures(&show)?,
+            Some(TaskKind::Caption) => caption_pictures(&show)?,
+            Some(TaskKind::Vqa) => answer_pictures(&show)?,
+            Some(TaskKind::Align) => alignment_pictures(&show)?,
+            // A run that is not finished has no model yet; its curves can be drawn.
+            Some(TaskKind::Text) | None => text_pictures(&show, method)?,
+        };
+        if let Some(task) = task {
+            check_flags(&show, task)?;
         }
         let folder = if show.run.is_dir() {
             show.run.as_path()
@@ -144,10 +145,15 @@ fn check_flags(show: &flags::Show, task: TaskKind) -> Result<()> {
     check_alone(show, task)
 }
 
-/// Whether anything is said of pictures for which it takes a model.
+/// Whether pictures are asked for that take a model.
 fn needs_model(show: &flags::Show) -> bool {
     let said = [&show.text, &show.label, &show.word, &show.layer, &show.data];
-    said.into_iter().any(Option::is_some)
+    let without = matches!(
+        show.picture,
+        None | Some(Picture::Curves | Picture::Confusion)
+    );
+    !without
+        || said.into_iter().any(Option::is_some)
         || show.method.is_some()
         || show.file.is_some()
         || show.smoothing.is_some()

@@ -132,9 +132,11 @@ fn models_that_cannot_be_used() {
         .complained(&["--label: there is nothing that it is about", "--text"]);
     std::fs::create_dir_all(desk.path("begun")).unwrap();
     desk.write("begun/metrics.jsonl", "");
-    desk.unfold(&["show", "begun", "--text", "a"])
-        .ended(2)
-        .complained(&["this run is not finished"]);
+    for flags in [&["--text", "a"][..], &["gradcam"], &["words"]] {
+        desk.unfold(&[&["show", "begun"], flags].concat())
+            .ended(2)
+            .complained(&["this run is not finished"]);
+    }
     desk.unfold(&["show", "run", "words", "--text", "a", "--label", "x"])
         .ended(2)
         .complained(&["x", "`ham`, `spam`"]);
