@@ -132,7 +132,11 @@ fn begin(path: &Path) -> Result<(File, Metadata)> {
 fn header_of<'a>(path: &Path, metadata: &'a Metadata) -> Result<&'a str> {
     let all = metadata.metadata().as_ref();
     let header = all.and_then(|all| all.get(HEADER)).map(String::as_str);
-    header.ok_or_else(|| damaged(path, "has no `unfold` header".into()))
+    header.ok_or_else(|| {
+        let remedy = "weights that PyTorch stored become a model with `unfold import`; any other file is damaged: copy it again \
+                      or train again";
+        Error::model(path.display(), "has no `unfold` header", remedy)
+    })
 }
 
 /// Reads the header of `path` alone, without its tensors and so without its checksum.
