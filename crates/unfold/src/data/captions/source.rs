@@ -12,7 +12,8 @@ use crate::data::split::Plan;
 pub struct CaptionSource {
     /// The folder or archive of the pictures.
     pub pictures: Option<String>,
-    /// The file of the captions: a table with the columns `image` and `caption`, or JSON as COCO or Karpathy publish it.
+    /// The file of the captions: a table with the columns `image` and `caption`, and `split` where it gives the parts, or JSON as COCO
+    /// or Karpathy publish it.
     pub captions: Option<String>,
     /// The names of the pictures to learn from, one a line; or captions to learn from.
     pub train: Option<String>,

@@ -13,7 +13,7 @@ pub struct QuestionSource {
     /// The folder or archive of the pictures.
     pub pictures: Option<String>,
     /// The file of the questions: JSON of the VQA challenge or of easy-VQA, pairs of lines as DAQUAR has them, or a table
-    /// with the columns `question`, `answer` and `image`.
+    /// with the columns `question`, `answer` and `image`, and `split` where it gives the parts.
     pub questions: Option<String>,
     /// The file of the answers, which the VQA challenge calls annotations, where they stand in one of their own.
     pub answers: Option<String>,
