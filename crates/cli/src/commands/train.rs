@@ -180,6 +180,10 @@ impl Observer for Watch {
         self.reporter.stage(stage, share);
     }
 
+    fn note(&mut self, note: &str) {
+        self.reporter.note(note);
+    }
+
     fn start(&mut self, start: &Start) {
         self.interrupt.training_began();
         self.reporter.start(start);

@@ -46,6 +46,14 @@ fn ramp(stops: &[Colour], t: f32) -> Colour {
     mix(stops[left], stops[left + 1], place - left as f32)
 }
 
+/// One ramp below zero, another above.
+fn signed(against: &[Colour], for_: &[Colour], t: f32) -> Colour {
+    match t < 0.0 {
+        true => ramp(against, -t),
+        false => ramp(for_, t),
+    }
+}
+
 /// White to deep blue for a share from 0 to 1.
 pub(crate) fn sequential(t: f32) -> Colour {
     const STOPS: [Colour; 6] = [
@@ -63,11 +71,7 @@ pub(crate) fn sequential(t: f32) -> Colour {
 pub(crate) fn diverging(t: f32) -> Colour {
     const AGAINST: [Colour; 3] = [WHITE, Colour(0xfb, 0xc7, 0x9a), Colour(0xe0, 0x72, 0x1c)];
     const FOR: [Colour; 3] = [WHITE, Colour(0xa9, 0xd2, 0xee), Colour(0x2b, 0x86, 0xc4)];
-    if t < 0.0 {
-        ramp(&AGAINST, -t)
-    } else {
-        ramp(&FOR, t)
-    }
+    signed(&AGAINST, &FOR, t)
 }
 
 /// Black to pale yellow for a share from 0 to 1, by violet and red: light that shows on dark photographs too.
@@ -87,11 +91,7 @@ pub(crate) fn diverging_glow(t: f32) -> Colour {
     const BLACK: Colour = Colour(0, 0, 0);
     const AGAINST: [Colour; 3] = [BLACK, Colour(0xd0, 0x5a, 0x0a), Colour(0xff, 0xd2, 0x8f)];
     const FOR: [Colour; 3] = [BLACK, Colour(0x1b, 0x82, 0xd0), Colour(0xb5, 0xea, 0xff)];
-    if t < 0.0 {
-        ramp(&AGAINST, -t)
-    } else {
-        ramp(&FOR, t)
-    }
+    signed(&AGAINST, &FOR, t)
 }
 
 /// Ink or white, whichever is easier to read on `background`.

@@ -181,6 +181,18 @@ fn a_training_that_diverges_keeps_its_best_model() {
 }
 
 #[test]
+fn averaging_is_told_when_it_begins() {
+    let desk = Desk::new();
+    desk.write("book.txt", &text());
+    let settings = "train.optimizer=sgd train.learning_rate=30 train.schedule=constant train.average_after=0 train.epochs=6";
+    let settings = settings.split(' ').flat_map(|setting| ["--set", setting]);
+    let train = ["train", "language", "book.txt"].into_iter().chain(SMALL);
+    let train: Vec<&str> = train.chain(settings).collect();
+    let said = desk.unfold(&train).ended(0);
+    said.complained(&["note: validation results improve no more"]);
+}
+
+#[test]
 fn mistakes_are_named() {
     let desk = trained();
     let wrong = |args: &[&str], words: &[&str]| {

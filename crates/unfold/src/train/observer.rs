@@ -111,8 +111,8 @@ pub trait Observer {
     /// Work on a stage goes on: the share of it that is done, 0..=1, or `None` while that cannot be
     /// told. Called now and then, at least when the stage begins.
     fn stage(&mut self, _stage: Stage, _share: Option<f64>) {}
-    /// Something about the data that a person should know, such as what of it cannot be used. What is known before training
-    /// begins is part of [`Start`].
+    /// Something that a person should know, such as what of the data cannot be used, or that averaging of parameters begins.
+    /// What is known before training begins is part of [`Start`].
     fn note(&mut self, _note: &str) {}
     /// Training begins.
     fn start(&mut self, start: &Start);

@@ -100,7 +100,7 @@ pub fn read_pictures_and_captions(
 fn elsewhere(path: &Path, source: &CaptionSource, bare: bool) -> Result<Collection> {
     let dataset = Dataset::open(path, false)?;
     let mut notes = dataset.notes().to_vec();
-    let source = source.elsewhere(|name| dataset.has(name), &mut notes);
+    let source = source.elsewhere(&dataset, &mut notes);
     let mut collection = Collection::open(dataset, &source, bare, notes)?;
     collection.notes.extend(note_damage(&collection.damaged));
     Ok(collection)

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::dataset::Dataset;
 use crate::data::parts::Part;
 use crate::data::split::Plan;
 
@@ -70,29 +71,17 @@ impl CaptionSource {
         }
     }
 
-    /// What a model's recipe says, as far as it holds for other data than the model was trained on: without the names of what
-    /// is not there, as a note says of each.
-    pub(super) fn elsewhere(
-        &self,
-        there: impl Fn(&str) -> bool,
-        notes: &mut Vec<String>,
-    ) -> CaptionSource {
+    /// What a model's recipe says, as far as it holds for this DATA: without the names of what is not there.
+    pub(super) fn elsewhere(&self, dataset: &Dataset, notes: &mut Vec<String>) -> CaptionSource {
         let mut source = self.clone();
-        let names = [
+        let mut names = [
             ("pictures", &mut source.pictures),
             ("captions", &mut source.captions),
             ("train", &mut source.train),
             ("valid", &mut source.valid),
             ("test", &mut source.test),
         ];
-        for (key, name) in names {
-            if let Some(missing) = name.take_if(|name| !there(name)) {
-                let what = "is not there: it is looked for by itself";
-                notes.push(format!(
-                    "`{key}` = {missing}, as the model's recipe says, {what}"
-                ));
-            }
-        }
+        dataset.keep_there(&mut names, notes);
         source
     }
 

@@ -232,7 +232,7 @@ impl Dataset {
     }
 
     /// Whether there is a file, a folder or an archive of that path, as a key names it.
-    pub(super) fn has(&self, path: &str) -> bool {
+    fn has(&self, path: &str) -> bool {
         let clean = without_packing(path.trim_start_matches("./"));
         let inside = |file: &File<Place>| {
             let rest = file.path.strip_prefix(clean.trim_end_matches('/'));
@@ -240,6 +240,22 @@ impl Dataset {
         };
         let outside = self.folder.as_ref().map(|folder| folder.join(path));
         self.files.files.iter().any(inside) || outside.is_some_and(|path| path.exists())
+    }
+
+    /// Takes out the names of files, each with its key, that a model's recipe gives but that are not in this DATA, which may be
+    /// other than what the model was trained on; a note says so of each.
+    pub(super) fn keep_there(
+        &self,
+        names: &mut [(&str, &mut Option<String>)],
+        notes: &mut Vec<String>,
+    ) {
+        for (key, name) in names {
+            if let Some(missing) = name.take_if(|name| !self.has(name)) {
+                notes.push(format!(
+                    "`{key}` = {missing}, as the model's recipe says, is not there: it is looked for by itself"
+                ));
+            }
+        }
     }
 
     fn not_there(&self, value: &str, key: &str) -> Error {

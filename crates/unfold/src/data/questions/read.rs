@@ -105,7 +105,7 @@ pub fn read_questions_split(
 ) -> Result<(QuestionSet, Vec<String>)> {
     let dataset = Dataset::open(path, false)?;
     let mut notes = dataset.notes().to_vec();
-    let source = source.elsewhere(|name| dataset.has(name), &mut notes);
+    let source = source.elsewhere(&dataset, &mut notes);
     let mut collection = Collection::open(dataset, &source, notes)?;
     collection.notes.extend(note_damage(&collection.damaged));
     collection.refuse_lost(&[Part::Test])?;

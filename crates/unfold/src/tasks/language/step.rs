@@ -157,7 +157,7 @@ impl<'m> Stepper<'m> {
     }
 
     /// Reads one more word in each stream where nobody asks what comes next, as inside a beginning: without the
-    /// softmax, which takes most of a step's time.
+    /// scores of all words, which for thousands of them are most of a step's arithmetic.
     ///
     /// # Panics
     /// As [`Stepper::step`].
