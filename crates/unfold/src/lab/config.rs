@@ -67,8 +67,8 @@ impl Default for LabConfig {
 }
 
 impl LabConfig {
-    /// A look in about a minute: shorter distances, fewer units, and clipped gradients alone. Most cells need
-    /// some 1,500 steps to learn most tasks at all, so that is not saved on.
+    /// A look in about a minute: shorter distances, fewer units, and clipped gradients alone. In its steps
+    /// some cells learn the order of marks and the question, and begin to add; copying takes longer.
     pub fn quick() -> LabConfig {
         LabConfig {
             distances: vec![10, 30, 60],
