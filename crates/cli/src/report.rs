@@ -169,6 +169,9 @@ pub(crate) fn of_language(report: &LanguageReport) -> String {
             format!("{:.4}", report.nats_per_token),
         ),
     ];
+    if let Some(perplexity) = report.perplexity_per_word {
+        rows.push(("perplexity, per word".into(), format!("{perplexity:.2}")));
+    }
     if let Some(bits) = report.bits_per_character {
         rows.push(("bits per character".into(), format!("{bits:.4}")));
     }

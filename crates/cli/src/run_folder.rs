@@ -25,7 +25,7 @@ pub(crate) fn for_new(out: Option<PathBuf>, task: &str, data: &str) -> Result<Pa
     }
 }
 
-/// The folder of the run to go on with: `out`, else the latest on `data`.
+/// The folder of the run to go on with: `out`, else the latest on `data` that is not finished, or the latest of all.
 pub(crate) fn for_resume(out: Option<PathBuf>, task: &str, data: &str) -> Result<PathBuf> {
     match out {
         Some(out) if is_run(&out) => Ok(out),
@@ -33,16 +33,18 @@ pub(crate) fn for_resume(out: Option<PathBuf>, task: &str, data: &str) -> Result
             format!("{}: there is no run to go on with", out.display()),
             "check the path, or leave --resume out to begin a new run",
         )),
-        None => numbered(task, data)
-            .take_while(|path| path.exists())
-            .filter(|path| is_run(path))
-            .last()
-            .ok_or_else(|| {
+        None => {
+            let runs = numbered(task, data).take_while(|path| path.exists());
+            let runs: Vec<PathBuf> = runs.filter(|path| is_run(path)).collect();
+            let unfinished = |path: &&PathBuf| !path.join("model.safetensors").exists();
+            let latest = runs.iter().rev().find(unfinished).or(runs.last());
+            latest.cloned().ok_or_else(|| {
                 unusable(
                     format!("there is no run on {data} to go on with in {HOME}/"),
                     "name its folder with --out, or leave --resume out to begin a new run",
                 )
-            }),
+            })
+        }
     }
 }
 

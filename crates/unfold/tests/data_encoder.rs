@@ -177,7 +177,8 @@ fn a_hugging_face_tokenizer_is_used_and_stored() {
     drop(folder);
     let encoder = stored(&encoder);
     assert_eq!(encoder.size(), 2 + 4); // its own numbers 0 to 3 after the two special ones
-    assert_eq!(encoder.encode("World, hello"), [5, 2, 3]);
+    // What the file has `[UNK]` for is unknown, as in any vocabulary.
+    assert_eq!(encoder.encode("World, hello"), [5, 1, 3]);
     assert_eq!(encoder.tokens("Été World")[1], (6..11, "world".to_owned()));
     assert_eq!(encoder.encode(""), [1]);
     assert_eq!(encoder.vocabulary().documents()[3], 2);

@@ -150,3 +150,37 @@ fn running_statistics_survive_an_interruption() {
         assert!(values == whole, "other bits with {threads} threads");
     }
 }
+
+#[test]
+fn a_frozen_norm_does_what_it_does_outside_training() {
+    let (task, mut params) = Signs::new();
+    let x = task
+        .batch(
+            &(0..BATCH).collect::<Vec<_>>(),
+            Moment {
+                epoch: 0,
+                key: Key::new(2),
+            },
+        )
+        .unwrap()
+        .0;
+    let train = |params: &mut Params| {
+        let pass = Pass::training(params, Key::new(1));
+        let logits = task.logits(&pass, &x);
+        let said = logits.to_vec();
+        params.backward(&pass, logits.square().sum());
+        said
+    };
+    train(&mut params); // statistics that are not those of this batch
+    let weight = params.id("norm.weight").unwrap();
+    params.set_trainable(weight, false);
+    let pass = Pass::evaluation(&params);
+    let (mean, outside) = (
+        pass.param(task.norm.running_mean()).to_vec(),
+        task.logits(&pass, &x).to_vec(),
+    );
+    drop(pass);
+    assert_eq!(train(&mut params), outside);
+    let after = Pass::evaluation(&params).param(task.norm.running_mean());
+    assert_eq!(after.to_vec(), mean);
+}

@@ -305,10 +305,8 @@ fn a_checkpoint_of_another_recipe_is_refused() {
         ..run
     };
     let error = text::train(&data, &recipe, &resume, &mut Quiet).unwrap_err();
-    assert!(
-        error.to_string().contains("another recipe or other data"),
-        "{error}"
-    );
+    let named = "another recipe: train.learning_rate is";
+    assert!(error.to_string().contains(named), "{error}");
     // The refusal destroyed nothing.
     text::train(&data, &right, &resume, &mut Quiet).unwrap();
 }

@@ -1,5 +1,6 @@
 //! `unfold run` with a model that aligns pictures and sentences: finds either by the other.
 
+use std::collections::HashSet;
 use std::io::IsTerminal as _;
 use std::path::Path;
 
@@ -84,14 +85,17 @@ fn answer(
     Ok(())
 }
 
-/// The sentences that fit the picture in a file, the best first.
+/// The sentences that fit the picture in a file, the best first, each once.
 fn sentences_of(plan: &Run, collection: &Collection<'_>, file: &str) -> Result<Vec<Found>> {
     if collection.sentences_len() == 0 {
         let among = plan.among.as_deref().unwrap_or_default();
         let problem = format!("{among}: has no sentences to find for a picture");
         return Err(unusable(problem, "name data with captions"));
     }
-    Ok(collection.sentences(&[see::read(file)?]).remove(0))
+    let mut found = collection.sentences(&[see::read(file)?]).remove(0);
+    let mut said = HashSet::new();
+    found.retain(|sentence| said.insert(sentence.text.clone()));
+    Ok(found)
 }
 
 /// Whether a query is a picture, and not a sentence.

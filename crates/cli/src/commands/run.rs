@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, IsTerminal as _, Read};
 use std::mem::ManuallyDrop;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
@@ -55,6 +56,11 @@ fn classify(plan: &Run, texts: Option<&Vec<String>>) -> Result<()> {
     // Never dropped: the end of the program gives everything back at once.
     let model = ManuallyDrop::new(TextModel::load(&plan.run)?);
     if let Some(texts) = texts {
+        for text in texts.iter().filter(|text| Path::new(text).is_file()) {
+            tell!(
+                "note: {text} is a file, but these words are what is classified; for its lines: < {text}"
+            );
+        }
         return answer(&model, texts, plan.json);
     }
     if std::io::stdin().is_terminal() {

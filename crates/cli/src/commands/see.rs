@@ -123,26 +123,40 @@ pub(super) fn caption(plan: &Run, files: Option<&Vec<String>>) -> Result<()> {
     })
 }
 
-/// Answers questions about pictures: each text that is a file is the picture that the questions after it are about. A question
+/// Answers questions about pictures: the files before a question are the pictures that it and those after it are about. A question
 /// that cannot be answered is told and passed over; the command then fails at its end.
 pub(super) fn ask(plan: &Run, texts: &[String]) -> Result<()> {
     let model = VqaModel::load(&plan.run)?;
     let among = among(plan, &model)?;
-    let mut picture: Option<(&str, Picture)> = None;
+    let mut pictures: Vec<(&str, Picture)> = Vec::new();
     let (mut asked, mut mistakes) = (false, Mistakes::default());
+    let mut done = false; // whether a question was asked of them
     for text in texts {
         if names_picture(text) && model.form().is_none() {
             tell!("note: {text} is not looked at: this model answers from the question alone");
             continue;
         }
-        if names_picture(text) || (picture.is_none() && model.form().is_some()) {
-            picture = Some((text, read(text)?));
+        if names_picture(text) || (pictures.is_empty() && model.form().is_some()) {
+            if std::mem::take(&mut done) {
+                pictures.clear();
+            }
+            pictures.push((text, read(text)?));
             continue;
         }
-        asked = true;
-        let answer = reply(plan, &model, among.as_ref(), picture.as_ref(), text);
-        if let Some(answer) = mistakes.pass(answer) {
-            output::print(&answer)?;
+        (asked, done) = (true, true);
+        let of = pictures.iter().map(Some);
+        let of: Vec<_> = match pictures.is_empty() {
+            true => vec![None],
+            false => of.collect(),
+        };
+        for picture in &of {
+            let answer = reply(plan, &model, among.as_ref(), *picture, text);
+            if let Some(answer) = mistakes.pass(answer) {
+                // Which picture it is of is plain where there is one.
+                let file = picture.filter(|_| of.len() > 1 && !plan.json);
+                let file = file.map_or(String::new(), |(file, _)| one_line(file) + "\t");
+                output::print(&(file + &answer))?;
+            }
         }
     }
     match asked {

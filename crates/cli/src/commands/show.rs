@@ -134,7 +134,8 @@ fn read_metrics(run: &Path) -> Result<Vec<Record>> {
                 "{}: holds no metrics.jsonl, so there are no curves to draw",
                 run.display()
             ),
-            "name the folder of a run; a model alone can only show `words`, or `confusion` with --data",
+            "name the folder of a run, or one picture that needs none: unfold show RUN summary; \
+             `unfold show --help` names them all",
         ));
     }
     metrics::read(run)

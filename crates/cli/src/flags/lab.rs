@@ -172,19 +172,19 @@ pub(crate) struct LabMemory {
     #[arg(long, value_enum, hide_possible_values = true)]
     pub(crate) clipping: Option<Clipping>,
     /// The norm to which gradients are clipped [default: 1]
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) clip_norm: Option<f64>,
     /// Units of the recurrent layer
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) hidden_size: Option<usize>,
     /// Sequences a step
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) batch_size: Option<usize>,
     /// Adam's learning rate at the start; it falls along half a cosine
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) learning_rate: Option<f64>,
     /// Sequences to measure each distance on
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) test_size: Option<usize>,
     /// File or folder for the page [default: lab-memory.html, then lab-memory-2.html, …]
     #[arg(long, value_name = "PATH")]

@@ -117,7 +117,7 @@ pub(crate) struct Finding {
     #[arg(long, value_name = "DATA")]
     pub(crate) among: Option<String>,
     /// Print so many that fit best [default: 5]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) top: Option<usize>,
 }
 
@@ -126,16 +126,26 @@ pub(crate) struct Finding {
 #[command(next_help_heading = "Language models")]
 pub(crate) struct GoingOn {
     /// The text to go on with; may be empty
-    #[arg(long, value_name = "TEXT", conflicts_with = "text")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        conflicts_with = "text",
+        allow_hyphen_values = true
+    )]
     pub(crate) prompt: Option<String>,
     /// Read prompts from the terminal, one after the other, as one text that goes on
     #[arg(long, conflicts_with_all = ["prompt", "text", "beam", "explain", "json"])]
     pub(crate) interactive: bool,
     /// Write at most so many words, characters or pieces [default: 100, of characters 500]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) length: Option<usize>,
     /// Stop before this text; may be repeated
-    #[arg(long, value_name = "TEXT", conflicts_with = "beam")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        conflicts_with = "beam",
+        allow_hyphen_values = true
+    )]
     pub(crate) stop: Vec<String>,
     /// Stop where the text ends, such as after a paragraph, in place of beginning another
     #[arg(long, conflicts_with = "beam")]
@@ -170,19 +180,19 @@ pub(crate) struct Choosing {
     #[arg(long, conflicts_with_all = ["temperature", "top_k", "top_p", "typical", "seed"])]
     pub(crate) greedy: bool,
     /// Draw from the N likeliest words alone
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) top_k: Option<usize>,
     /// Draw from the fewest likeliest words that have this probability together
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     pub(crate) top_p: Option<f64>,
     /// Draw from the words whose surprise is most usual, of this probability together
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     pub(crate) typical: Option<f64>,
     /// Draw words; above 1, those of the last 64 become less likely
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) repetition_penalty: Option<f64>,
     /// Seed of what is drawn; the same seed writes the same text [default: 1]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
     /// Search for the likeliest text with so many candidates at once, in place of drawing
     #[arg(long, value_name = "WIDTH", conflicts_with_all = DRAWING)]

@@ -53,7 +53,7 @@ pub(crate) struct Show {
     #[arg(value_name = "WHAT", hide_possible_values = true)]
     pub(crate) picture: Option<Picture>,
     /// The text to read (words, surprise, states, gates, gradients), the question (answer), or the sentence (alignment)
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub(crate) text: Option<String>,
     /// How to find out what a word contributed [default: gradient] (words)
     #[arg(long, value_enum)]

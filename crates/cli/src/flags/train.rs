@@ -70,8 +70,8 @@ const TRAIN_CAPTION_EXAMPLES: &str = "\
 DATA
   builtin:scenes         coloured shapes with sentences, drawn by the program
   a folder or archive    pictures, and a table with the columns image and caption (CSV, TSV, JSON Lines), COCO's captions or
-                         Karpathy's dataset_*.json; lists of names in files called *train*, *dev* or *valid*, and *test* are
-                         taken as the split, else it is made by picture; pictures in a tar file are read in place
+                         Karpathy's dataset_*.json; lists of names in files with train, dev or valid, and test as a word of
+                         their name are taken as the split, else it is made by picture; pictures in a tar file are read in place
   a dataset.toml         which says what is where: pictures, captions, train, valid, test
 
 EXAMPLES
@@ -96,8 +96,8 @@ const TRAIN_VQA_EXAMPLES: &str = "\
 DATA
   builtin:scenes         coloured shapes with questions, drawn by the program
   a folder or archive    pictures, and questions with answers: JSON of the VQA challenge or of easy-VQA, pairs of lines as
-                         DAQUAR has them, or a table with the columns question, answer and image; files or folders called
-                         *train*, *val* and *test* are taken as the split, else it is made by picture
+                         DAQUAR has them, or a table with the columns question, answer and image; files or folders with train,
+                         val and test as a word of their name are taken as the split, else it is made by picture
   a dataset.toml         which says what is where: pictures, questions, answers, train, valid, test
 
 EXAMPLES
@@ -157,8 +157,8 @@ pub(crate) struct Seeing {
 const TRAIN_TEXT_EXAMPLES: &str = "\
 DATA
   builtin:spam           bundled mail, spam and not spam
-  a folder or archive    one folder for each class with one text in each file; *train*/, *test*/ and
-                         *valid*/ folders above them are taken as the split (tar, tar.gz, tar.xz, tar.zst, zip)
+  a folder or archive    one folder for each class with one text in each file; folders above them with train, test and valid
+                         as a word of their name are taken as the split (tar, tar.gz, tar.xz, tar.zst, zip)
   a table                CSV, TSV, JSONL or Parquet with a text and a label column; may be compressed
 
 EXAMPLES
@@ -185,7 +185,7 @@ DATA
   builtin:moby-dick      a bundled novel
   a file                 plain text, or JSON Lines with a text in each object (--set data.text=FIELD);
                          may be compressed (gz, xz, zst), and larger than memory
-  a folder or archive    many of them; files named *train*, *valid* and *test* are taken as the split,
+  a folder or archive    many of them; those with train, valid and test as a word of their name are taken as the split,
                          else the end of the text is held out
 
 EXAMPLES

@@ -1,5 +1,6 @@
 //! Weights from elsewhere.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -20,8 +21,31 @@ pub(crate) struct Import {
     pub(crate) out: PathBuf,
 }
 
+/// Labels, each without the space around it; equal ones are numbered, as ImageNet's two cranes.
+fn apart<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    lines
+        .map(|line| {
+            let count = seen.entry(line.trim()).or_default();
+            *count += 1;
+            match count {
+                1 => line.trim().to_owned(),
+                count => format!("{} ({count})", line.trim()),
+            }
+        })
+        .collect()
+}
+
 impl Import {
     pub(super) fn new(flags: flags::Import) -> Result<Import> {
+        let same = |path: &PathBuf| path.canonicalize().ok() == flags.out.canonicalize().ok();
+        let inputs = [Some(&flags.weights), flags.labels.as_ref()];
+        if flags.out.exists() && inputs.into_iter().flatten().any(same) {
+            return Err(unusable(
+                format!("{}: would be overwritten", flags.out.display()),
+                "choose another file with --out",
+            ));
+        }
         let mut recipe = ImageRecipe::default();
         recipe
             .set(&format!("model.kind={}", flags.network))
@@ -37,7 +61,7 @@ impl Import {
             Some(path) => {
                 let text = std::fs::read_to_string(path);
                 let text = text.map_err(|error| unfold::Error::io(path, "read", &error))?;
-                text.lines().map(|line| line.trim().to_owned()).collect()
+                apart(text.trim_start_matches('\u{feff}').trim_end().lines())
             }
         };
         Ok(Import {
@@ -47,5 +71,16 @@ impl Import {
             names: flags.labels,
             out: flags.out,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_labels_are_told_apart() {
+        let labels = apart(["crane", " gull", "crane", "crane "].into_iter());
+        assert_eq!(labels, ["crane", "gull", "crane (2)", "crane (3)"]);
     }
 }

@@ -168,7 +168,13 @@ fn training<R: Recipe + Default>(
         Some(path) => read_recipe(path)?,
         None => R::default(),
     };
-    for setting in &flags.set {
+    // A kind brings its own defaults for the rest of its table, so it comes before the rest wherever it stands.
+    let is_kind = |setting: &&String| {
+        let key = setting.split('=').next().unwrap_or_default().trim();
+        key == "kind" || key.ends_with(".kind")
+    };
+    let (kinds, others): (Vec<&String>, Vec<&String>) = flags.set.iter().partition(is_kind);
+    for setting in kinds.into_iter().chain(others) {
         recipe.set(setting)?;
     }
     if let Some(seed) = flags.work.seed {

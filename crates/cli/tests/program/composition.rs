@@ -244,6 +244,19 @@ fn a_trained_network_sees_for_another() {
         let flags = line(describe, &["--set", setting, "--out", "never"]);
         desk.unfold(&flags).ended(2).complained(&parts);
     }
+    for (setting, parts) in [
+        (
+            "encoder.augment.mixup=1",
+            ["encoder.augment.mixup", "mixes labels"],
+        ),
+        (
+            "encoder.augment.flip=true",
+            ["encoder.augment", "does not learn"],
+        ),
+    ] {
+        let flags = line(describe, &["--set", setting, "--out", "never"]);
+        desk.unfold(&flags).ended(2).complained(&parts);
+    }
     let same = [
         "--set",
         "encoder.network.channels=[6,8]",
@@ -409,6 +422,52 @@ fn from_questions_to_answers() {
         let accuracy = report["accuracy"].as_f64().unwrap();
         assert!((least..=most).contains(&accuracy), "{kind}: {report}");
     }
+    // Of several pictures before a question each is asked about, and named.
+    let across = "photos/pictures/007.bmp";
+    let said = desk.unfold(&["run", "run", down, across, "Do they go down?"]);
+    let said = said.ended(0).out;
+    let answers: Vec<&str> = said.lines().collect();
+    assert!(
+        answers[0].starts_with(down) && answers[0].contains("\tyes\t"),
+        "{said}"
+    );
+    assert!(
+        answers[1].starts_with(across) && answers[1].contains("\tno\t"),
+        "{said}"
+    );
+    // What only names the picture is no part of the question.
+    let named = desk.unfold(&["run", "run", down, "Do they go down in the image6 ?"]);
+    assert_eq!(named.ended(0).err, "");
+    // The prior is counted: no training changes it.
+    let measured: Vec<serde_json::Value> = (desk.read("prior/metrics.jsonl").lines())
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|line: &serde_json::Value| line["event"] == "epoch")
+        .map(|line| line["valid_loss"].clone())
+        .collect();
+    assert!(measured.len() > 1 && !measured[0].is_null(), "{measured:?}");
+    assert!(
+        measured.iter().all(|loss| *loss == measured[0]),
+        "{measured:?}"
+    );
+    // Networks that answer together are one model; by one alone counter-examples are learned.
+    let flags = "train vqa photos --set encoder.network.channels=[6,8] --set train.epochs=8 --set train.batch_size=12 --set \
+                 model.kind=attention --json --out together --set";
+    let report = desk.unfold(&line(flags, &["model.members=3"])).ended(0);
+    assert!(report.json()["accuracy"].as_f64().unwrap() > 0.9);
+    let size = |run: &str| {
+        let file = desk.path(run).join("model.safetensors");
+        std::fs::metadata(file).unwrap().len()
+    };
+    assert!(size("together") > 2 * size("attention"));
+    let said = desk.unfold(&["run", "together", down, "Do they go down?"]);
+    assert!(said.ended(0).out.contains("\tyes\t"));
+    let flags = "train vqa photos --out never --set";
+    let refused = desk.unfold(&line(flags, &["model.members=0"])).ended(2);
+    refused.complained(&["model.members", "is 0"]);
+    let both = ["model.members=2", "--set", "counter_examples.neighbours=12"];
+    let refused = desk.unfold(&line(flags, &both)).ended(2);
+    refused.complained(&["counter_examples", "model.members = 1"]);
+
     // Without a picture the answers alone are drawn; one that is named is not looked at.
     let ask = "show language answer --text";
     let drawn = desk.unfold(&line(ask, &["Do they go down?", "--picture", down]));
@@ -471,6 +530,7 @@ fn counter_examples_are_learned_and_found() {
     }
     // Of stripes that all go the same way none is a counter-example.
     some(&desk, &["002", "004", "008", "010"]);
+    desk.write("some/prices.csv", "item,price\npen,2\n");
     let ask = [
         "run",
         "deeper",
@@ -480,7 +540,13 @@ fn counter_examples_are_learned_and_found() {
     let said = desk
         .unfold(&[&ask[..], &["--among", "some"]].concat())
         .ended(0)
-        .complained(&["note: 1 damaged", "cut.bmp", "none of the pictures"]);
+        .complained(&["note: 1 damaged", "cut.bmp", "none of the pictures"])
+        .complained(&["2 pictures with captions but not there left out", "pen"]);
+    // Nor do tables about other things keep pictures from being found.
+    desk.write("some/prices.json", "[1, 2]");
+    desk.unfold(&[&ask[..], &["--among", "some"]].concat())
+        .ended(0)
+        .complained(&["no captions are read", "some", "pictures alone"]);
     assert_eq!(said.out.lines().count(), 1, "{said:?}");
     let never = "train vqa photos --set counter_examples.neighbours=12 --out never --set";
     desk.unfold(&line(never, &["model.kind=language"]))
@@ -561,8 +627,10 @@ fn pictures_are_found_by_sentences_and_sentences_by_pictures() {
     }
     let down = "photos/pictures/006.bmp";
     let found = run(&[down]).ended(0).out;
-    assert_eq!(found.lines().count(), 5, "{found}");
-    assert!(found.lines().all(|line| line.contains("down")), "{found}");
+    // Of sentences that many pictures have, each once.
+    assert_eq!(found.lines().count(), 4, "{found}");
+    let mut best = found.lines().take(2);
+    assert!(best.all(|line| line.contains("down")), "{found}");
     // Pictures alone will do to find among, and lines of standard input to ask.
     let bare = ["run", "run", "--among", "photos/pictures"];
     let typed = desk

@@ -178,6 +178,8 @@ fn from_a_folder_to_answers_and_pictures() {
         "train.batch_size=8",
         "--set",
         "train.learning_rate=0.03",
+        "--set",
+        "input.size=16",
         "--out",
         "second",
         "--json",
@@ -185,7 +187,7 @@ fn from_a_folder_to_answers_and_pictures() {
     let report = desk.unfold(&train).ended(0).json();
     // The recipe says what came from the first.
     let recipe = desk.read("second/recipe.toml");
-    for part in ["size = [12, 12]", "channels = 3", "kind = \"layers\""] {
+    for part in ["size = [16, 16]", "channels = 3", "kind = \"layers\""] {
         assert!(recipe.contains(part), "{part}: {recipe}");
     }
     assert_eq!(report["labels"][1], "vertical");
@@ -352,6 +354,9 @@ fn a_picture_in_a_file_of_many_has_a_name() {
 #[test]
 fn what_cannot_be_meant_is_told() {
     let desk = trained();
+    let flat =
+        "train image stripes --set model.kind=feed-forward --set train.epochs=1 --out flat -q";
+    desk.unfold(&flat.split(' ').collect::<Vec<_>>()).ended(0);
     desk.unfold(&["run", "run", "none.png", "stripes/down/01.bmp"])
         .ended(2)
         .complained(&["none.png", "check the path"]);
@@ -425,9 +430,9 @@ fn what_cannot_be_meant_is_told() {
             ["model.channels", "is empty"],
         ),
         (
-            &["--from", "run", "--set", "input.size=[64,64]"],
+            &["--from", "flat", "--set", "input.size=24"],
             [
-                "input.size: is [64, 64], not [12, 12]",
+                "input.size: is [24, 24], not [12, 12]",
                 "come from the model",
             ],
         ),
@@ -624,6 +629,22 @@ fn filters_and_shifts_have_pages() {
         let page = std::fs::read_to_string(desk.path(page.trim())).unwrap();
         assert!(page.contains(inside) && page.contains("<svg") && page.ends_with("</html>\n"));
     }
+    // A page takes the place of a page, and of nothing else.
+    for (out, code) in [("lab-convolution.html", 0), ("stripes.bmp", 2)] {
+        let draw = ["lab", "convolution", "stripes.bmp", "--out", out];
+        desk.write("lab-convolution.html", "<!doctype html>");
+        desk.unfold(&draw).ended(code);
+    }
+    assert_eq!(
+        std::fs::read(desk.path("stripes.bmp")).unwrap(),
+        stripes(true, 1)
+    );
+    desk.write("weights.safetensors", "those of somebody");
+    let flags =
+        "import weights.safetensors --network resnet18 --classes 10 --out weights.safetensors";
+    desk.unfold(&flags.split(' ').collect::<Vec<_>>())
+        .ended(2)
+        .complained(&["would be overwritten"]);
     for shift in ["0", "257"] {
         desk.unfold(&["lab", "pooling", "stripes.bmp", "--shift", shift])
             .ended(2)

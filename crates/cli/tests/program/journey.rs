@@ -124,6 +124,14 @@ fn flags_reach_the_recipe() {
     assert_eq!(recipe["train"]["epochs"].as_integer(), Some(4));
     assert_eq!(recipe["data"]["text"].as_str(), Some("text"));
     assert_eq!(recipe["data"]["label"].as_str(), Some("label"));
+    // What a kind brings takes nothing away that is set before it.
+    let kinds = "train text mail.csv --set model.hidden_size=7 --set model.kind=rnn --set train.epochs=1 -q --out kinds";
+    desk.unfold(&kinds.split(' ').collect::<Vec<_>>()).ended(0);
+    let recipe: toml::Table = desk.read("kinds/recipe.toml").parse().unwrap();
+    assert_eq!(recipe["model"]["hidden_size"].as_integer(), Some(7));
+    // A text that is called as a file is, is a text still.
+    let named = desk.unfold(&["run", "run", "mail.csv"]).ended(0);
+    named.complained(&["mail.csv is a file", "< mail.csv"]);
 }
 
 #[test]

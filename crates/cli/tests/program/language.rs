@@ -207,6 +207,12 @@ fn mistakes_are_named() {
         &["--temperature"],
     );
     wrong(
+        &["run", "run", "--prompt", "x", "--length", "-1"],
+        &["'-1'", "--length"],
+    );
+    let dash = ["run", "run", "--prompt", "- he said", "--length", "3"];
+    assert!(desk.unfold(&dash).ended(0).out.starts_with("- he said"));
+    wrong(
         &["run", "run", "--prompt", "x", "--top-p", "0"],
         &["--top-p 0", "a share"],
     );

@@ -57,6 +57,29 @@ fn json_lines() {
         &["--set", "data.text=post"],
         "ahab saw",
     );
+    // A line is called by its number in the file, in parts that do not begin with it too.
+    let objects = lines(60).map(|line| format!("{{\"text\":\"{line}\"}}\n"));
+    desk.write("cut.jsonl", &(objects.collect::<String>() + "{\"text\":"));
+    desk.unfold(&["train", "language", "cut.jsonl", "--out", "never"])
+        .ended(2)
+        .complained(&["cut.jsonl, line 61", "not a JSON object"]);
+}
+
+#[test]
+fn what_no_file_is_named_for_is_held_out() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("latest")).unwrap();
+    desk.write(
+        "latest/train.txt",
+        &lines(90).map(|line| line + "\n").collect::<String>(),
+    );
+    desk.write(
+        "latest/valid.txt",
+        &lines(30).map(|line| line + "\n").collect::<String>(),
+    );
+    let train = [&["train", "language", "latest", "--json"], &SMALL[..]].concat();
+    let report = desk.unfold(&train).ended(0).json();
+    assert_eq!(report["split"], "test", "{report}");
 }
 
 #[test]

@@ -217,10 +217,14 @@ fn without_a_name_the_latest_run_goes_on() {
     wait_for_lines(&desk.path("runs/text-mail"), 3);
     signal(&child, "-INT");
     child.wait().unwrap();
+    // One that is done is not the one to go on with.
+    let done = "train text mail.csv --set train.epochs=1 --set model.maps=4 -q";
+    desk.unfold(&done.split(' ').collect::<Vec<_>>()).ended(0);
+    assert!(filled(&desk.path("runs/text-mail-2/model.safetensors")));
     desk.unfold(&["train", "text", "mail.csv", "--resume", "-q"])
         .ended(0);
     assert!(filled(&desk.path("runs/text-mail/model.safetensors")));
-    assert!(!desk.path("runs/text-mail-2").exists());
+    assert!(!desk.path("runs/text-mail-3").exists());
 }
 
 #[test]
@@ -246,4 +250,8 @@ fn other_data_is_not_mixed_in() {
         .unfold(&["train", "text", "other.csv", "--out", "run", "--resume"])
         .ended(2);
     said.complained(&["another recipe or other data"]);
+    let changed = [&LONG[..4], &["train.epochs=31", "--out", "run", "--resume"]].concat();
+    desk.unfold(&changed)
+        .ended(1)
+        .complained(&["train.epochs is 30 there and 31 here"]);
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::encoder::Reader;
+use super::stream::Measure;
 use super::{
     Corpus, CorpusPart, Encoder, Ends, TokenConfig, TokenKind, TokenStream, TokenWriter,
     Vocabulary, Watch, concurrent,
@@ -182,9 +183,12 @@ impl Codec {
     /// The words of a text that are not known, each once.
     pub fn unknown(&self, text: &str) -> Vec<String> {
         let mut unknown: Vec<String> = Vec::new();
-        for (_, word) in self.tokens(text) {
-            if self.class(&word).is_none() && !unknown.contains(&word) {
-                unknown.push(word);
+        for (place, word) in self.tokens(text) {
+            let known = self.class(&word).is_some_and(|c| c != Codec::UNKNOWN);
+            // As it stands there: a tokenizer's file has one token for all.
+            let word = &text[place];
+            if !known && word != Vocabulary::UNKNOWN_WORD && !unknown.iter().any(|w| w == word) {
+                unknown.push(word.to_owned());
             }
         }
         unknown
@@ -205,12 +209,17 @@ impl Codec {
         let mut bytes = 0;
         let mut flush = |texts: &mut Vec<(String, bool)>| {
             let all = concurrent::map(texts, |(text, over)| {
-                let mut ids = self.encode(text);
-                ids.extend(self.eos().filter(|_| *over));
-                ids
+                let (mut ids, mut measure) = (self.encode(text), Measure::of(text));
+                let end = self.eos().filter(|_| *over);
+                ids.extend(end);
+                measure.words += u64::from(end.is_some());
+                (ids, measure)
             });
             texts.clear();
-            all.iter().try_for_each(|ids| stream.push(ids))
+            all.iter().try_for_each(|(ids, measure)| {
+                stream.measured(*measure);
+                stream.push(ids)
+            })
         };
         corpus.visit(part, self.ends, watch, &mut |text, over| {
             texts.push((text.to_owned(), over));
@@ -322,5 +331,53 @@ mod tests {
         assert_eq!((codec.word(class), &*codec.text(class)), ("Ġthe", " the"));
         assert_eq!(codec.named("Ġthe"), Some(class));
         assert_eq!(codec.named("the whale"), None);
+    }
+
+    #[test]
+    fn a_text_is_as_long_however_it_is_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        let text = "Der Wal, und das Käpt’n-Meer.\n".repeat(50);
+        std::fs::write(&path, &text).unwrap();
+        let source = CorpusSource {
+            test_fraction: 0.0,
+            valid_fraction: 0.0,
+            ..CorpusSource::default()
+        };
+        let corpus = Corpus::read(&path, &source).unwrap();
+        for (ends, tokenizer, words) in [
+            (Ends::Line, TokenKind::Words, 6 * 50),
+            (Ends::Never, TokenKind::Bpe, 5 * 50),
+        ] {
+            let codec = codec(&text, ends, tokenizer);
+            let stream = codec.stream(&corpus, CorpusPart::Train, &mut |_| {});
+            assert_eq!(stream.unwrap().measure().words, words, "{tokenizer:?}");
+        }
+        let codec = codec(&text, Ends::Never, TokenKind::Bpe);
+        let stream = codec.stream(&corpus, CorpusPart::Train, &mut |_| {});
+        let characters = text.chars().count() as u64;
+        assert_eq!(stream.unwrap().measure().characters, characters);
+    }
+
+    #[test]
+    fn what_a_tokenizers_file_does_not_know_is_unknown() {
+        let folder = tempfile::tempdir().unwrap();
+        let (text, file) = (folder.path().join("a.txt"), folder.path().join("t.json"));
+        std::fs::write(&text, "the whale and the sea\n".repeat(9)).unwrap();
+        let json = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+            "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+            "model": {"type": "WordLevel", "vocab": {"[UNK]": 0, "the": 1, "whale": 2}, "unk_token": "[UNK]"}}"#;
+        std::fs::write(&file, json).unwrap();
+        let corpus = Corpus::read(&text, &CorpusSource::default()).unwrap();
+        let config = TokenConfig {
+            tokenizer: TokenKind::File,
+            file: Some(file),
+            ..TokenConfig::default()
+        };
+        let codec = Codec::fit(&corpus, Ends::Never, &config, &mut |_| {}).unwrap();
+        let classes = codec.encode("the big whale");
+        assert_eq!(classes[1], Codec::UNKNOWN);
+        assert!(classes[0] != Codec::UNKNOWN && classes[2] != Codec::UNKNOWN);
+        assert_eq!(codec.unknown("the big whale"), ["big"]);
     }
 }

@@ -30,6 +30,23 @@ pub struct Encoder {
 struct TokenizerFile {
     tokenizer: Tokenizer,
     json: String,
+    /// The token that it has for what it does not know.
+    unknown: Option<String>,
+}
+
+/// What a `tokenizer.json` says of what it does not know.
+#[derive(Deserialize)]
+struct FileHead {
+    model: ModelHead,
+}
+
+#[derive(Deserialize)]
+struct ModelHead {
+    #[serde(default)]
+    unk_token: Option<String>,
+    /// In place of the token its number.
+    #[serde(default)]
+    unk_id: Option<u32>,
 }
 
 /// Hands each text of a set to its argument.
@@ -42,7 +59,13 @@ impl TokenizerFile {
         // Made for a network of fixed length: here every token counts, and no other does.
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(told)?;
-        Ok(TokenizerFile { tokenizer, json })
+        let head: FileHead = serde_json::from_str(&json).map_err(|error| error.to_string())?;
+        let numbered = head.model.unk_id.and_then(|id| tokenizer.id_to_token(id));
+        Ok(TokenizerFile {
+            unknown: head.model.unk_token.or(numbered),
+            tokenizer,
+            json,
+        })
     }
 }
 
@@ -273,9 +296,12 @@ impl Encoder {
                     .get_offsets()
                     .iter()
                     .map(|&(start, end)| start..end);
-                spans
-                    .zip(encoding.get_tokens())
-                    .all(|(span, token)| visit(span, token));
+                let unknown = file.unknown.as_deref();
+                let tokens = encoding.get_tokens().iter().map(|token| match unknown {
+                    Some(unknown) if unknown == token => Vocabulary::UNKNOWN_WORD,
+                    _ => token,
+                });
+                spans.zip(tokens).all(|(span, token)| visit(span, token));
             }
             return;
         }

@@ -80,6 +80,10 @@ fn class_folders(
         mut labelled,
         mut notes,
     } = tree.class_files(files)?;
+    let columns = source.text.iter().chain(&source.label);
+    notes.extend(columns.map(|column| {
+        format!("there is no column `{column}`: each text is a file here, in a folder of its class")
+    }));
     let is_text = |raw: &ClassFile<'_, Vec<u8>>| source.mail || !looks_binary(&raw.file.bytes);
     let binary: Vec<&str> = labelled
         .iter()

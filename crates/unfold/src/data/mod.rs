@@ -66,14 +66,14 @@ pub use pictures::{
     read_pictures, read_pictures_split,
 };
 pub(crate) use predictions::{Predicted, Predictions, read_predictions};
-pub(crate) use questions::question_references;
 pub use questions::{
     Question, QuestionData, QuestionSet, QuestionSource, question_words, read_questions,
     read_questions_split,
 };
+pub(crate) use questions::{question_references, without_picture};
 pub(crate) use read_at::read_at;
 pub use source::{Remove, TextSource};
-pub use stream::{TokenStream, TokenWriter};
+pub use stream::{Measure, TokenStream, TokenWriter};
 pub use text::{Example, TextData, read_text, read_text_split};
 pub use tokens::{Numbers, TokenConfig, TokenKind};
 pub use vectors::load_vectors;

@@ -48,22 +48,17 @@ pub(super) fn refuse_lost(
     Ok(())
 }
 
-const WORDS: [(&str, Part); 3] = [
+/// The words for the parts; what stands first in this list is looked for first.
+const WORDS: [(&str, Part); 9] = [
     ("train", Part::Train),
+    ("training", Part::Train),
     ("test", Part::Test),
+    ("testing", Part::Test),
     ("valid", Part::Valid),
-];
-/// Too short to be looked for inside other words.
-const SHORT_WORDS: [(&str, Part); 3] = [
+    ("validation", Part::Valid),
     ("dev", Part::Valid),
     ("val", Part::Valid),
     ("eval", Part::Valid),
-];
-
-const LONG_WORDS: [(&str, Part); 3] = [
-    ("training", Part::Train),
-    ("testing", Part::Test),
-    ("validation", Part::Valid),
 ];
 
 /// The part that a table's column `split` names; `place` is that of the row.
@@ -72,8 +67,8 @@ const LONG_WORDS: [(&str, Part); 3] = [
 /// When it names none.
 pub(super) fn of_cell(cell: &str, place: &str) -> Result<Part> {
     let word = cell.trim().to_lowercase();
-    let mut all = WORDS.iter().chain(&LONG_WORDS).chain(&SHORT_WORDS);
-    let found = all.find(|(name, _)| *name == word).map(|(_, part)| *part);
+    let found = WORDS.iter().find(|(name, _)| *name == word);
+    let found = found.map(|(_, part)| *part);
     found.ok_or_else(|| {
         let problem = format!("the column `split` has `{cell}`, which is no part of a split");
         let remedy = "write train, valid or test there, or give the column another name";
@@ -81,21 +76,41 @@ pub(super) fn of_cell(cell: &str, place: &str) -> Result<Part> {
     })
 }
 
-/// The part that a folder above class folders is for: `*train*`, `*test*`, `*valid*`, `*dev*`.
+/// The part that a folder is for: a word of its name, as in `20news-bydate-train`, `train2014` or `TestSet`.
 pub(super) fn of_folder(name: &str) -> Option<Part> {
-    let name = name.to_lowercase();
-    let word = WORDS.iter().find(|(word, _)| name.contains(word));
-    word.map(|(_, part)| *part)
-        .or_else(|| of_words(&name, &SHORT_WORDS))
-        .or_else(|| name.contains("dev").then_some(Part::Valid))
+    let words = words(name);
+    let mut known = WORDS.iter();
+    let found = known.find(|(word, _)| words.iter().any(|own| own == word));
+    found.map(|(_, part)| *part)
 }
 
-/// The part that a file of rows is for; the word must stand alone, as in `train-00000.parquet`.
+/// The part that a file is for, told by its name as by a folder's: `train-00000.parquet`.
 pub(super) fn of_file(path: &str) -> Option<Part> {
-    let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
-    of_words(&name, &WORDS)
-        .or_else(|| of_words(&name, &LONG_WORDS))
-        .or_else(|| of_words(&name, &SHORT_WORDS))
+    of_folder(path.rsplit('/').next().unwrap_or(path))
+}
+
+/// The words of a name in small letters: what stands between other signs and digits, or begins with a capital inside
+/// (`myTrain`), each without `set` or `data` at its end (`devset`).
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut small = false;
+    for c in name.chars() {
+        if !c.is_alphabetic() || (small && c.is_uppercase()) {
+            words.push(String::new());
+        }
+        small = c.is_lowercase();
+        if c.is_alphabetic() {
+            words.last_mut().expect("a word").extend(c.to_lowercase());
+        }
+    }
+    for word in &mut words {
+        for end in ["set", "data"] {
+            if let Some(length) = word.strip_suffix(end).map(str::len) {
+                word.truncate(length);
+            }
+        }
+    }
+    words
 }
 
 /// What is left of a file's name without part words, numbers and the ending of its format: files
@@ -109,16 +124,6 @@ pub(super) fn set_of(path: &str) -> String {
     words.collect::<Vec<_>>().join(".")
 }
 
-fn of_words(name: &str, known: &[(&str, Part)]) -> Option<Part> {
-    let find = |word: &str| {
-        known
-            .iter()
-            .find(|(name, _)| *name == word)
-            .map(|(_, part)| *part)
-    };
-    name.split(|c: char| !c.is_alphanumeric()).find_map(find)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,8 +131,29 @@ mod tests {
     #[test]
     fn parts_are_found_in_names() {
         assert_eq!(of_folder("20news-bydate-train"), Some(Part::Train));
-        assert_eq!(of_folder("mydevset"), Some(Part::Valid));
-        assert_eq!(of_folder("pos"), None);
+        for (name, part) in [
+            ("train2014", Part::Train),
+            ("TestSet", Part::Test),
+            ("myTrain", Part::Train),
+            ("my_devset", Part::Valid),
+            ("VALIDATION", Part::Valid),
+            ("train_val", Part::Train),
+        ] {
+            assert_eq!(of_folder(name), Some(part), "{name}");
+        }
+        // Words that only hold such a word name no part.
+        for name in [
+            "pos",
+            "latest",
+            "devotional",
+            "trains",
+            "contest",
+            "testimony",
+            "set",
+            "",
+        ] {
+            assert_eq!(of_folder(name), None, "{name}");
+        }
         assert_eq!(
             of_file("data/train-00000-of-00002.parquet"),
             Some(Part::Train)

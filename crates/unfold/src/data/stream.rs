@@ -18,9 +18,34 @@ pub struct TokenStream {
     memory: Vec<u32>,
     file: Option<File>,
     len: usize,
+    measure: Measure,
+}
+
+/// How long a text is, however it is cut into tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Measure {
+    /// Stretches without white space, and ends of texts where these count.
+    pub words: u64,
+    /// Letters and all other signs.
+    pub characters: u64,
+}
+
+impl Measure {
+    /// That of one text.
+    pub(super) fn of(text: &str) -> Measure {
+        Measure {
+            words: text.split_whitespace().count() as u64,
+            characters: text.chars().count() as u64,
+        }
+    }
 }
 
 impl TokenStream {
+    /// How long the text is.
+    pub fn measure(&self) -> Measure {
+        self.measure
+    }
+
     /// How many tokens there are.
     pub fn len(&self) -> usize {
         self.len
@@ -85,6 +110,7 @@ impl TokenWriter {
                 memory: Vec::new(),
                 file: None,
                 len: 0,
+                measure: Measure::default(),
             },
             limit,
         }
@@ -103,6 +129,13 @@ impl TokenWriter {
             self.spill()?;
         }
         Ok(())
+    }
+
+    /// Adds to how long the text is.
+    pub(super) fn measured(&mut self, text: Measure) {
+        let measure = &mut self.stream.measure;
+        measure.words += text.words;
+        measure.characters += text.characters;
     }
 
     /// The stream.

@@ -37,7 +37,9 @@ impl Vocabulary {
     pub const PAD: u32 = 0;
     /// The number of every unknown word, `<unk>`.
     pub const UNKNOWN: u32 = 1;
-    const SPECIAL: [&'static str; 2] = ["<pad>", "<unk>"];
+    /// How it is written.
+    pub(crate) const UNKNOWN_WORD: &'static str = "<unk>";
+    const SPECIAL: [&'static str; 2] = ["<pad>", Vocabulary::UNKNOWN_WORD];
 
     /// The words met at least `min_count` times, at most `max_size` of them (0 for no limit): the
     /// most frequent first, equally frequent ones in the order of their letters.

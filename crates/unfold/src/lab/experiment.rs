@@ -143,10 +143,12 @@ impl Experiment<'_> {
         key: Key,
     ) -> Score {
         let (mut loss, mut accuracy) = (0.0, 0.0);
+        let size = self.task.tests().map_or(size, |tests| tests.min(size));
         for (chunk, start) in (0..size).step_by(CHUNK).enumerate() {
             let size_here = CHUNK.min(size - start);
             let key = key.child(distance as u64).child(chunk as u64);
-            let batch = Batch::new(self.task, distance, size_here, Split::Test, key);
+            let split = Split::Test(start as u64);
+            let batch = Batch::new(self.task, distance, size_here, split, key);
             let found = network.evaluate(params, self.task, &batch);
             let share = size_here as f64 / size as f64;
             loss += share * found.loss;
@@ -159,7 +161,8 @@ impl Experiment<'_> {
     pub(super) fn gradients(&self, network: &Network, params: &Params<f32>) -> Vec<f64> {
         let longest = *self.distances.last().expect("a distance");
         let key = self.key.named("gradients");
-        let batch = Batch::new(self.task, longest, self.config.batch_size, Split::Test, key);
+        let (size, split) = (self.config.batch_size, Split::Test(0));
+        let batch = Batch::new(self.task, longest, size, split, key);
         network.gradient_norms(params, &batch)
     }
 }

@@ -185,7 +185,7 @@ impl Bench<'_> {
         let distances = config.distances(self.kind);
         let key = Key::new(config.seed).named("lab").named(self.kind.name());
         let longest = task.steps(*distances.last().expect("a distance"));
-        let example = task.example(distances[0], Split::Test, key.named("example"));
+        let example = task.example(distances[0], Split::Test(0), key.named("example"));
         let mut results = TaskResults {
             task: self.kind,
             title: task.title(),

@@ -234,7 +234,7 @@ mod tests {
         let tasks: [(&dyn Task, usize); 3] =
             [(&Adding, 9), (&Order { marks: 2 }, 10), (&Copying, 2)];
         for (task, distance) in tasks {
-            let batch = Batch::new(task, distance, 3, Split::Test, Key::new(5));
+            let batch = Batch::new(task, distance, 3, Split::Test(0), Key::new(5));
             for kind in CellKind::ALL {
                 let (network, params) = network(task, kind);
                 let norms = network.gradient_norms(&params, &batch);
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn answers_are_counted_as_the_task_says() {
         let task = Copying;
-        let batch = Batch::new(&task, 4, 3, Split::Test, Key::new(1));
+        let batch = Batch::new(&task, 4, 3, Split::Test(0), Key::new(1));
         let (network, params) = Network::new::<f32>(&task, CellKind::Gru, 4, 24, 2);
         let found = network.evaluate(&params, &task, &batch);
         let outputs = network.forward(&Pass::evaluation(&params), &batch);

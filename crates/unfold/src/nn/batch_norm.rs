@@ -103,7 +103,8 @@ impl BatchNorm {
         self.running_variance
     }
 
-    /// `[.., C]` to the same shape. In training the pass gets the new running statistics.
+    /// `[.., C]` to the same shape. In training the pass gets the new running statistics; but a layer whose γ is frozen
+    /// ([`Params::set_trainable`](crate::nn::Params::set_trainable)) does there what it does elsewhere, and they stay.
     #[track_caller]
     pub fn forward<E: Float>(&self, pass: &Pass<E>, x: &Tensor<E>) -> Tensor<E> {
         self.forward_to(pass, x, self.options.activation)
@@ -122,7 +123,8 @@ impl BatchNorm {
             ..self.options
         };
         let (weight, bias) = (pass.param(self.weight), pass.param(self.bias));
-        let y = if pass.is_training() {
+        // A frozen layer stays as it is as a whole.
+        let y = if pass.is_training() && pass.learns(self.weight) {
             let (y, moments) = x.batch_norm(&weight, &bias, options); // [.., C]
             let rows = x.len() / x.shape().last().max(1);
             if rows > 0 {

@@ -165,6 +165,11 @@ impl<E: Float> Pass<E> {
         .clone()
     }
 
+    /// Whether training changes a parameter.
+    pub(super) fn learns(&self, id: ParamId) -> bool {
+        self.entries[id.0].trainable
+    }
+
     /// Gives a parameter that training leaves as it is, such as a running statistic, a new value: the
     /// pass hands it out from now on, and [`Params::backward`] takes it along.
     ///

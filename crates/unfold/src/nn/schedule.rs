@@ -203,6 +203,54 @@ impl Schedule {
         }
     }
 
+    /// Checks the settings, so that a mistake in a recipe is told before training starts.
+    ///
+    /// # Errors
+    /// Naming the setting, as in `train.schedule.rise`, and the range it must lie in.
+    pub fn check(&self) -> Result<()> {
+        const SHARE: &str = "a number in 0..=1";
+        const FACTOR: &str = "a number above 0 and at most 1";
+        let share = |value: f64| (0.0..=1.0).contains(&value);
+        let factor = |value: f64| value > 0.0 && value <= 1.0;
+        let checks = match *self {
+            Schedule::Constant { .. } => Vec::new(),
+            Schedule::Step {
+                every, factor: by, ..
+            } => vec![
+                ("every", every as f64, every > 0, "a whole number above 0"),
+                ("factor", by, by > 0.0 && by.is_finite(), "a number above 0"),
+            ],
+            Schedule::Cosine { floor, .. } | Schedule::Linear { floor, .. } => {
+                vec![("floor", floor, share(floor), SHARE)]
+            }
+            Schedule::OneCycle {
+                rise, start, end, ..
+            } => vec![
+                ("rise", rise, share(rise), SHARE),
+                ("start", start, share(start), SHARE),
+                ("end", end, share(end), SHARE),
+            ],
+            Schedule::Plateau {
+                factor: by,
+                threshold,
+                floor,
+                ..
+            } => vec![
+                ("factor", by, factor(by), FACTOR),
+                ("threshold", threshold, share(threshold), SHARE),
+                ("floor", floor, share(floor), SHARE),
+            ],
+        };
+        match checks.into_iter().find(|(_, _, holds, _)| !holds) {
+            None => Ok(()),
+            Some((key, value, _, range)) => Err(Error::recipe(
+                format!("train.schedule.{key}"),
+                format!("is {value}"),
+                format!("choose {range}"),
+            )),
+        }
+    }
+
     fn warmup(&self) -> usize {
         match *self {
             Schedule::Constant { warmup }
@@ -424,6 +472,44 @@ mod tests {
             error.contains("schedule: expected at least 3 numbers, got 1"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn rates_below_0_or_above_the_highest_are_refused() {
+        let said = |schedule: &str| {
+            let schedule: Schedule = serde_json::from_str(schedule).unwrap();
+            schedule.check().map_err(|error| error.to_string())
+        };
+        for (schedule, key) in [
+            (r#"{"kind": "cosine", "floor": -1}"#, "floor: is -1"),
+            (r#"{"kind": "linear", "floor": 2}"#, "floor: is 2"),
+            (r#"{"kind": "one_cycle", "rise": 2}"#, "rise: is 2"),
+            (r#"{"kind": "one_cycle", "start": -1}"#, "start: is -1"),
+            (r#"{"kind": "one_cycle", "end": 1.5}"#, "end: is 1.5"),
+            (r#"{"kind": "step", "every": 0}"#, "every: is 0"),
+            (
+                r#"{"kind": "step", "every": 1, "factor": 0}"#,
+                "factor: is 0",
+            ),
+            (r#"{"kind": "plateau", "factor": 2}"#, "factor: is 2"),
+            (
+                r#"{"kind": "plateau", "threshold": -1}"#,
+                "threshold: is -1",
+            ),
+        ] {
+            let error = said(schedule).unwrap_err();
+            let key = format!("train.schedule.{key}");
+            assert!(error.starts_with(&key), "{schedule}: {error}");
+        }
+        let nan = Schedule::Cosine {
+            floor: f64::NAN,
+            warmup: 0,
+        };
+        assert!(nan.check().is_err());
+        for kind in ["constant", "cosine", "linear", "one_cycle", "plateau"] {
+            said(&format!("{kind:?}")).unwrap();
+        }
+        said(r#"{"kind": "one_cycle", "rise": 0, "start": 1, "end": 0}"#).unwrap();
     }
 
     #[test]

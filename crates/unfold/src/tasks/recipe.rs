@@ -40,7 +40,7 @@ impl TaskKind {
 }
 
 /// The recipe of one kind of task: plain data that TOML can hold, with a `task` that is [`Recipe::TASK`].
-pub trait Recipe: Serialize + DeserializeOwned {
+pub trait Recipe: Serialize + DeserializeOwned + Default {
     /// The job it is for.
     const TASK: TaskKind;
 
@@ -53,7 +53,8 @@ pub trait Recipe: Serialize + DeserializeOwned {
     /// Naming the key and what it may be.
     fn check(&self) -> Result<()>;
 
-    /// Reads a recipe; `origin` names it in errors.
+    /// Reads a recipe; `origin` names it in errors. What it does not say is as in the default recipe of the job; a table that names
+    /// a `kind` has the rest of that kind's own defaults.
     ///
     /// # Errors
     /// When it is not TOML, or a key or value is unknown.
@@ -64,7 +65,8 @@ pub trait Recipe: Serialize + DeserializeOwned {
             let message = error.message().trim();
             Error::recipe(format!("{origin}, line {line}"), message, "")
         })?;
-        from_table(&table).map_err(|wrong| {
+        let usual = toml::Table::try_from(Self::default()).expect("a recipe is plain data");
+        from_table(&table, &usual).map_err(|wrong| {
             let line = line_of(text, &wrong.key);
             let place = line.map_or(origin.to_string(), |line| format!("{origin}, line {line}"));
             wrong.explain(&place)
@@ -106,13 +108,16 @@ pub trait Recipe: Serialize + DeserializeOwned {
             at.clear();
         }
         at.insert(last.to_string(), parse_value(value.trim()));
-        *self = from_table(&table).map_err(|wrong| wrong.explain(&origin))?;
+        *self = from_table(&table, &toml::Table::new()).map_err(|wrong| wrong.explain(&origin))?;
         Ok(())
     }
 }
 
-/// The recipe that a table spells out.
-fn from_table<R: Recipe>(table: &toml::Table) -> std::result::Result<R, Wrong> {
+/// The recipe that a table spells out; what it leaves unsaid is as `usual`.
+fn from_table<R: Recipe>(
+    table: &toml::Table,
+    usual: &toml::Table,
+) -> std::result::Result<R, Wrong> {
     let task = table.get("task").and_then(toml::Value::as_str);
     if let Some(other) = task.filter(|task| *task != R::TASK.name()) {
         return Err(Wrong {
@@ -120,7 +125,12 @@ fn from_table<R: Recipe>(table: &toml::Table) -> std::result::Result<R, Wrong> {
             message: format!("is `{other}`, not `{}`", R::TASK.name()),
         });
     }
-    let read = |recipe: toml::Value| recipe.try_into::<R>();
+    let read = |recipe: toml::Value| {
+        let toml::Value::Table(said) = recipe else {
+            unreachable!("a recipe is a table")
+        };
+        toml::Value::Table(over(said, usual)).try_into::<R>()
+    };
     let recipe = toml::Value::Table(table.clone());
     read(recipe.clone()).map_err(|error| {
         // Which key it is about is not said: the one without which all is well, or else
@@ -142,6 +152,24 @@ fn from_table<R: Recipe>(table: &toml::Table) -> std::result::Result<R, Wrong> {
             message: message.trim().to_string(),
         }
     })
+}
+
+/// What is said, and of what is not said what is `usual`; nothing of it where a `kind` is said, which has defaults of its own.
+fn over(said: toml::Table, usual: &toml::Table) -> toml::Table {
+    if said.contains_key("kind") {
+        return said;
+    }
+    let mut all = usual.clone();
+    for (key, value) in said {
+        let value = match (value, usual.get(&key)) {
+            (toml::Value::Table(inner), Some(toml::Value::Table(usual))) => {
+                over(inner, usual).into()
+            }
+            (value, _) => value,
+        };
+        all.insert(key, value);
+    }
+    all
 }
 
 /// A TOML value; whatever is not one counts as a string.
@@ -296,8 +324,11 @@ fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::{OptimizerConfig, Sgd};
     use crate::tasks::image::ImageRecipe;
+    use crate::tasks::language::LanguageRecipe;
     use crate::tasks::text::{ModelConfig, TextRecipe};
+    use crate::tasks::vqa::{VqaConfig, VqaRecipe};
 
     #[test]
     fn survives_toml() {
@@ -307,6 +338,26 @@ mod tests {
             recipe
         );
         assert_eq!(TextRecipe::from_toml("", "x").unwrap(), recipe);
+    }
+
+    #[test]
+    fn what_is_not_said_is_as_in_the_default() {
+        let read = |text: &str| LanguageRecipe::from_toml(text, "x").unwrap();
+        let mut usual = LanguageRecipe::default();
+        usual.train.epochs = 1;
+        assert_eq!(read("[train]\nepochs = 1\n"), usual);
+        let mut usual = LanguageRecipe::default();
+        usual.model.dropout.hidden = 0.1;
+        assert_eq!(read("[model.dropout]\nhidden = 0.1\n"), usual);
+        let mut usual = LanguageRecipe::default();
+        usual.train.optimizer = OptimizerConfig::Sgd(Sgd::default());
+        assert_eq!(read("[train.optimizer]\nkind = \"sgd\"\n"), usual);
+        let text = TextRecipe::from_toml("[model]\nmaps = 10\n", "x").unwrap();
+        assert!(matches!(&text.model, ModelConfig::Cnn(cnn) if cnn.maps == 10));
+        // A kind has defaults of its own.
+        let own = VqaRecipe::from_toml("[model]\nkind = \"attention\"\n", "x").unwrap();
+        assert_eq!(own.model, VqaConfig::Attention(Default::default()));
+        assert!(own.model != VqaRecipe::default().model);
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::tensors;
 pub struct Checkpoint {
     /// Steps done.
     pub step: usize,
+    /// Seconds that they took.
+    pub seconds: f64,
     /// Sum of the losses of this epoch's steps so far.
     pub loss_sum: f64,
     /// Epochs since the best one.
@@ -57,6 +59,8 @@ struct Header {
     carried: usize,
     losses: Vec<u64>,
     optimizer: Vec<String>,
+    #[serde(default)]
+    seconds: f64,
 }
 
 const VALUES: &str = "parameters";
@@ -87,6 +91,7 @@ impl Checkpoint {
             carried: self.carried.len(),
             losses: self.losses.iter().map(|v| v.to_bits()).collect(),
             optimizer: optimizer.iter().map(|(name, _)| name.to_string()).collect(),
+            seconds: self.seconds,
         };
         let flat = |name: String, values| -> (String, Vec<usize>, &[f32]) {
             let values: &[f32] = values;
@@ -155,6 +160,7 @@ impl Checkpoint {
         });
         Ok(Some(Checkpoint {
             step: header.step,
+            seconds: header.seconds,
             loss_sum: f64::from_bits(header.loss_sum),
             stale: header.stale,
             optimizer: optimizer.collect::<Result<_>>()?,

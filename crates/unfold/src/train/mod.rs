@@ -69,6 +69,7 @@ impl TrainConfig {
     /// Naming the key and what it may be.
     pub fn check(&self) -> Result<()> {
         self.optimizer.check()?;
+        self.schedule.check()?;
         self.lookahead.map_or(Ok(()), |config| config.check())?;
         let positive = |value: f64| value > 0.0 && value.is_finite();
         let counted = |value: usize| (1..=LARGEST_COUNT).contains(&value);
@@ -257,11 +258,18 @@ pub struct Outcome {
     pub best: Option<Evaluation>,
     /// The share of the time of all steps in which they waited for data, since the start or the resumption.
     pub data_wait_share: f64,
+    /// How long it had been trained before it was resumed.
+    earlier: Duration,
     /// Why it ended before its time, with the best parameters of the epochs before.
     diverged: Option<Error>,
 }
 
 impl Outcome {
+    /// When a training that was resumed at `began` would have begun had it not been interrupted.
+    pub fn began(&self, began: Instant) -> Instant {
+        began.checked_sub(self.earlier).unwrap_or(began)
+    }
+
     /// Ends a training whose best parameters are saved.
     ///
     /// # Errors
@@ -303,6 +311,7 @@ pub fn fit<T: Task>(
         scheduler: Scheduler::new(config.schedule.clone(), total),
         trigger: NonMonotone::new(config.average_after.unwrap_or(usize::MAX)),
         state: Checkpoint::default(),
+        began: Instant::now(),
         saved: Instant::now(),
         stepping: Stopwatch::default(),
     };
@@ -313,8 +322,10 @@ pub fn fit<T: Task>(
     if let Some(decay) = config.average_decay {
         training.optimizer.start_moving_average(params, decay);
     }
+    let mut earlier = 0.0;
     if resume {
         if let Some(state) = Checkpoint::read(&run.checkpoint(), task.fingerprint())? {
+            earlier = state.seconds;
             training.restore(state, params)?;
         }
         run.rewind(training.state.step)?;
@@ -344,6 +355,7 @@ pub fn fit<T: Task>(
         best_epoch: best.map_or(training.state.step / per_epoch.max(1), |best| best.epoch),
         best: best.map(|best| best.evaluation),
         data_wait_share: training.stepping.wait_share(),
+        earlier: Duration::try_from_secs_f64(earlier).unwrap_or_default(),
         diverged,
     })
 }
@@ -373,6 +385,8 @@ struct Training<'a, T> {
     scheduler: Scheduler,
     trigger: NonMonotone,
     state: Checkpoint,
+    /// Since when seconds are not in the state yet.
+    began: Instant,
     saved: Instant,
     stepping: Stopwatch,
 }
@@ -573,6 +587,8 @@ impl<T: Task> Training<'_, T> {
         self.state.scheduler = self.scheduler.state();
         self.state.losses = self.trigger.state().to_vec();
         self.saved = Instant::now();
+        self.state.seconds += (self.saved - self.began).as_secs_f64();
+        self.began = self.saved;
         self.state.write(
             &run.checkpoint(),
             self.task.fingerprint(),

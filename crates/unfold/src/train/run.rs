@@ -1,5 +1,6 @@
 //! The folder that a training fills.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -89,16 +90,25 @@ impl RunFolder {
         self.path.join("metrics.jsonl")
     }
 
-    /// Writes the resolved recipe, unless there is a checkpoint: beside it stands the recipe it was made with, which a
-    /// wrong one must not replace.
+    /// Writes the resolved recipe, unless there is a checkpoint: beside it stands the recipe it was made with, from which only
+    /// what does not decide the course of a training may differ.
     ///
     /// # Errors
-    /// When the system cannot write.
+    /// When the system cannot write, or the checkpoint was made with another recipe; naming what differs.
     pub fn keep_recipe(&self, toml: &str) -> Result<()> {
-        if self.checkpoint().exists() {
-            return Ok(());
+        let path = self.path.join("recipe.toml");
+        let kept = fs::read_to_string(&path).ok();
+        match kept.filter(|_| self.checkpoint().exists()) {
+            None => write_atomic(&path, toml.as_bytes()),
+            Some(kept) => match differences(&kept, toml) {
+                differ if differ.is_empty() => Ok(()),
+                differ => Err(Error::training(
+                    self.path.display(),
+                    format!("this run has another recipe: {}", differ.join(", ")),
+                    "go on with its own, or begin anew with another --out",
+                )),
+            },
         }
-        write_atomic(&self.path.join("recipe.toml"), toml.as_bytes())
     }
 
     /// Adds a line to the measurements.
@@ -140,6 +150,43 @@ impl RunFolder {
         let reopened = OpenOptions::new().append(true).open(&path);
         self.metrics = reopened.map_err(|e| Error::io(&path, "open", &e))?;
         Ok(())
+    }
+}
+
+/// How often a run is saved and where features are kept may change while it goes on.
+const FREE: [&str; 2] = ["train.checkpoint_seconds", "encoder.cache"];
+
+/// What differs between two recipes: each key with what it was and is.
+fn differences(was: &str, is: &str) -> Vec<String> {
+    let read = |text: &str| {
+        let mut values = BTreeMap::new();
+        if let Ok(table) = toml::from_str::<toml::Table>(text) {
+            flatten("", &table, &mut values);
+        }
+        values
+    };
+    let (was, is) = (read(was), read(is));
+    let keys: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+    let differ = keys
+        .into_iter()
+        .filter(|key| was.get(*key) != is.get(*key) && !FREE.contains(&key.as_str()));
+    let value = |value: Option<&String>| value.map_or("nothing".to_owned(), String::clone);
+    differ
+        .map(|key| {
+            let (was, is) = (value(was.get(key)), value(is.get(key)));
+            format!("{key} is {was} there and {is} here")
+        })
+        .collect()
+}
+
+/// The values of a table by their dotted keys.
+fn flatten(above: &str, table: &toml::Table, values: &mut BTreeMap<String, String>) {
+    for (key, value) in table {
+        let key = format!("{above}{key}");
+        match value {
+            toml::Value::Table(inner) => flatten(&format!("{key}."), inner, values),
+            value => drop(values.insert(key, value.to_string())),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub(super) mod pooling;
 mod sentences;
 mod watch;
 
+use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Result;
@@ -16,6 +17,7 @@ use unfold::lab::{self, LabResults};
 use unfold::{Error, ErrorKind};
 
 use self::watch::Watch;
+use crate::failure::unusable;
 use crate::interrupt::Interrupt;
 use crate::output;
 use crate::plan::LabMemory;
@@ -54,19 +56,40 @@ fn save(path: &Path, results: &LabResults) -> Result<()> {
     write(path, &page::html(results))
 }
 
-/// Writes a page, with its folder where there is none.
+/// Writes a page, with its folder where there is none, in the place of a page at most.
 fn write(path: &Path, html: &str) -> Result<()> {
     make_folder(path)?;
+    keep_other(path)?;
     Ok(write_atomic(path, html.as_bytes())?)
 }
 
 /// Refuses a page that cannot be written, before hours are spent on what it shows. Its folder is there then.
 fn check_room(path: &Path) -> Result<()> {
     make_folder(path)?;
+    keep_other(path)?;
     let probe = path.with_extension("html.probe");
     std::fs::write(&probe, "").map_err(|error| Error::io(path, "write", &error))?;
     std::fs::remove_file(&probe).map_err(|error| Error::io(&probe, "remove", &error))?;
     Ok(())
+}
+
+/// Refuses to replace a file that is no page.
+fn keep_other(path: &Path) -> Result<()> {
+    let mut head = [0; 9];
+    let file = std::fs::File::open(path);
+    let read = file.and_then(|mut file| file.read_exact(&mut head));
+    let page = match read {
+        Ok(()) => head.eq_ignore_ascii_case(b"<!doctype"),
+        // There is none, or an empty one.
+        Err(_) => std::fs::metadata(path).map_or(true, |file| file.len() == 0),
+    };
+    match page {
+        true => Ok(()),
+        false => Err(unusable(
+            format!("{}: is a file, and no page to be replaced", path.display()),
+            "choose another name with --out",
+        )),
+    }
 }
 
 fn make_folder(path: &Path) -> Result<()> {

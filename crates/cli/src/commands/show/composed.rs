@@ -83,7 +83,7 @@ fn list(canvas: &mut Canvas, lines: impl Iterator<Item = String>, free: Rect) {
 pub(super) fn answer(run: &Path, file: Option<&Path>, question: &str) -> Result<Canvas> {
     let model = VqaModel::load(run)?;
     let asked = question.trim_end().trim_end_matches('?');
-    let title = |reply: &Reply| format!("{asked}? {}", reply.prediction.label);
+    let title = |reply: &Reply| format!("{asked}? – {}", reply.prediction.label);
     let (reply, mut canvas, free) = match (model.form(), file) {
         (None, file) => {
             if let Some(file) = file {

@@ -141,7 +141,17 @@ impl Collection {
         source.plan().check()?;
         let mut all = match bare && !has_captions(&dataset, &source) {
             true => Vec::new(),
-            false => collect(&dataset, &source, &mut notes)?,
+            false => match collect(&dataset, &source, &mut notes) {
+                // Tables beside photographs may well be about something else.
+                Err(error) if bare && source.captions.is_none() => {
+                    let (place, problem) = (error.place(), error.problem());
+                    notes.push(format!(
+                        "no captions are read ({place}: {problem}), pictures alone are"
+                    ));
+                    Vec::new()
+                }
+                read => read?,
+            },
         };
         let mut blank = Vec::new();
         for described in &mut all {
@@ -241,7 +251,7 @@ impl Collection {
             .extend(tally(&outside, "picture", "outside the split left out"));
         let twice = "in several parts of the split, of which the first counts";
         self.notes.extend(tally(&in_two, "picture", twice));
-        if self.items.is_empty() && (count > 0 || !bare) {
+        if self.items.is_empty() && !bare {
             let first = found.missing.first().or(outside.first());
             let first = first
                 .map(|first| format!(" (first: {first})"))

@@ -98,7 +98,7 @@ impl Corpus {
             train = lone.into_iter().flat_map(std::mem::take).collect();
         }
         let stores = texts.stores;
-        if test.is_empty() && valid.is_empty() {
+        if test.is_empty() {
             test = take_end(&mut train, source.test_fraction, &stores)?;
         }
         if valid.is_empty() {

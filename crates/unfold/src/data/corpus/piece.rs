@@ -56,9 +56,32 @@ impl Piece {
         let text = self.store(stores).reader(&self.place, self.range.clone());
         let mut lines = Lines::new(text.map_err(Unread::Io).map_err(told)?, self.json);
         while let Some((number, line)) = lines.next().map_err(told)? {
-            visit(number, line)?;
+            if let Err(error) = visit(number, line) {
+                // Told again with its number in the whole file, which nobody counts without need.
+                return match self.lines_before(stores)? {
+                    0 => Err(error),
+                    before => visit(before + number, line),
+                };
+            }
         }
         Ok(())
+    }
+
+    /// How many lines of the file end before it begins.
+    fn lines_before(&self, stores: &Stores) -> Result<u64> {
+        let unread = |error| Error::io(&self.name, "read", &error);
+        let text = self.store(stores).reader(&self.place, 0..self.range.start);
+        let mut text = text.map_err(unread)?;
+        let mut lines = 0;
+        loop {
+            let some = text.fill_buf().map_err(unread)?;
+            if some.is_empty() {
+                return Ok(lines);
+            }
+            let length = some.len();
+            lines += some.iter().filter(|&&byte| byte == b'\n').count() as u64;
+            text.consume(length);
+        }
     }
 
     /// Reads all of it to see whether it is UTF-8, and notes whether blank lines part it.

@@ -7,6 +7,7 @@ mod read;
 mod references;
 mod source;
 
+pub(crate) use pairs::without_picture;
 pub use read::{Question, QuestionData, QuestionSet, read_questions, read_questions_split};
 pub(crate) use references::question_references;
 pub use source::QuestionSource;

@@ -1,6 +1,8 @@
 //! Questions as DAQUAR (Malinowski and Fritz 2014) has them: a line with the question, which says `in the image3 ?`, and a
 //! line with the answer.
 
+use std::borrow::Cow;
+
 use super::layout::Asked;
 use crate::data::dataset::Text;
 use crate::data::parts::Part;
@@ -50,6 +52,12 @@ pub(super) fn read(part: Option<Part>, text: &Text) -> Result<Vec<Asked>> {
         });
     }
     Ok(all)
+}
+
+/// A question without the name of its picture.
+pub(crate) fn without_picture(question: &str) -> Cow<'_, str> {
+    let named = picture_in(question).map(|(_, rest)| rest.into());
+    named.unwrap_or(question.into())
 }
 
 /// The last picture that a question names, and the question without `in the image3`.

@@ -108,7 +108,7 @@ mod tests {
     fn what_needs_no_memory_is_as_the_definition_says() {
         let (mut error, mut near, count) = (0.0, 0.0, 20_000);
         for i in 0..count {
-            let example = Adding.example(2, Split::Test, Key::new(7).child(i));
+            let example = Adding.example(2, Split::Test(0), Key::new(7).child(i));
             let Answers::Numbers(sum) = example.answers else {
                 panic!("not a number")
             };

@@ -60,7 +60,12 @@ pub trait Task: Send + Sync {
         0.01 * self.memoryless_loss(distance)
     }
 
-    /// One sequence: which one is decided by `key` alone.
+    /// How many sequences there are to measure on; nothing where they are drawn without end.
+    fn tests(&self) -> Option<usize> {
+        None
+    }
+
+    /// One sequence: which one is decided by `key` alone, but where there are [`Task::tests`] by the number of the test.
     fn example(&self, distance: usize, split: Split, key: Key) -> Example;
 
     /// A sequence as people may read it.
@@ -72,8 +77,8 @@ pub trait Task: Send + Sync {
 pub enum Split {
     /// Sequences to learn from.
     Train,
-    /// Sequences to measure on.
-    Test,
+    /// Sequences to measure on, from this number on.
+    Test(u64),
 }
 
 /// One sequence with its answers.
@@ -126,7 +131,13 @@ impl Batch {
     /// `size` sequences of `task`.
     pub fn new(task: &dyn Task, distance: usize, size: usize, split: Split, key: Key) -> Batch {
         let examples: Vec<Example> = (0..size as u64)
-            .map(|b| task.example(distance, split, key.child(b)))
+            .map(|b| {
+                let split = match split {
+                    Split::Train => Split::Train,
+                    Split::Test(first) => Split::Test(first + b),
+                };
+                task.example(distance, split, key.child(b))
+            })
             .collect();
         let (steps, c) = (task.steps(distance), task.features());
         let mut inputs = Vec::with_capacity(steps * size * c);

@@ -16,6 +16,8 @@ pub struct Pixels {
     mnist: Arc<Mnist>,
     /// Decides the order of the pixels; row by row without.
     order: Option<Key>,
+    /// The order in which test pictures are taken, so that any number of them are of all kinds.
+    tests: Vec<usize>,
 }
 
 /// Pixels in each direction of the pictures that are read.
@@ -47,13 +49,20 @@ impl Pixels {
                 ),
             ));
         }
-        Ok(Pixels { mnist, order })
+        let tests = Key::new(0).permutation(mnist.test.labels.len());
+        Ok(Pixels {
+            mnist,
+            order,
+            tests,
+        })
     }
 
-    fn pictures(&self, split: Split) -> &GreyPictures {
+    /// The pictures of a split, and which of them is meant.
+    fn picture(&self, split: Split, key: Key) -> (&GreyPictures, usize) {
+        let Mnist { train, test } = &*self.mnist;
         match split {
-            Split::Train => &self.mnist.train,
-            Split::Test => &self.mnist.test,
+            Split::Train => (train, key.below(0, train.labels.len())),
+            Split::Test(number) => (test, self.tests[number as usize % self.tests.len()]),
         }
     }
 }
@@ -75,7 +84,7 @@ impl Task for Pixels {
         };
         format!(
             "A picture of a digit, one pixel a step, {order}: which digit was it (Le, Jaitly and Hinton 2015)? The \
-             distance is the number of pixels: with fewer than 784, each is the mean of a block."
+             distance is the number of pixels: with fewer than 784, each is the mean of a block. No test picture counts              twice."
         )
     }
 
@@ -95,6 +104,10 @@ impl Task for Pixels {
         Self::DISTANCES[0]
     }
 
+    fn tests(&self) -> Option<usize> {
+        Some(self.tests.len())
+    }
+
     fn steps(&self, distance: usize) -> usize {
         distance
     }
@@ -108,8 +121,7 @@ impl Task for Pixels {
     }
 
     fn example(&self, distance: usize, split: Split, key: Key) -> Example {
-        let pictures = self.pictures(split);
-        let picture = key.below(0, pictures.labels.len());
+        let (pictures, picture) = self.picture(split, key);
         let pixels = &pictures.pixels[picture * SIDE * SIDE..][..SIDE * SIDE];
         let side = distance.isqrt();
         let block = SIDE / side;
@@ -140,6 +152,7 @@ impl Task for Pixels {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Batch;
     use super::*;
 
     fn pictures(side: usize, labels: &[u8]) -> GreyPictures {
@@ -164,25 +177,41 @@ mod tests {
         let plain = Pixels::new(mnist(28, &[3, 7]), None).unwrap();
         let mixed = Pixels::new(mnist(28, &[3, 7]), Some(Key::new(9))).unwrap();
         let key = Key::new(1);
-        let whole = plain.example(784, Split::Test, key);
+        let whole = plain.example(784, Split::Test(0), key);
         let block = |example: &Example, y: usize, x: usize, n: usize| -> f32 {
             let pixels = (0..n * n).map(|i| example.inputs[(y * n + i / n) * 28 + x * n + i % n]);
             pixels.sum::<f32>() / (n * n) as f32
         };
         for (distance, n) in [(49, 4), (196, 2), (784, 1)] {
-            let example = plain.example(distance, Split::Test, key);
+            let example = plain.example(distance, Split::Test(0), key);
             assert_eq!(example.answers, whole.answers);
             let side = 28 / n;
             for (i, pixel) in example.inputs.iter().enumerate() {
                 assert!((pixel - block(&whole, i / side, i % side, n)).abs() < 1e-5);
             }
-            let mut permuted = mixed.example(distance, Split::Test, key).inputs;
+            let mut permuted = mixed.example(distance, Split::Test(0), key).inputs;
             assert_ne!(permuted, example.inputs);
             let mut sorted = example.inputs;
             permuted.sort_by(f32::total_cmp);
             sorted.sort_by(f32::total_cmp);
             assert_eq!(permuted, sorted);
         }
+    }
+
+    #[test]
+    fn every_test_picture_is_taken_once() {
+        let labels = [0, 1, 2, 3, 4, 5, 6, 7];
+        let task = Pixels::new(mnist(28, &labels), None).unwrap();
+        let batch = |first, size| {
+            let batch = Batch::new(&task, 49, size, Split::Test(first), Key::new(first));
+            let Answers::Classes(answers) = batch.answers else {
+                unreachable!("the answer is a digit")
+            };
+            answers
+        };
+        let mut all = [batch(0, 5), batch(5, 3)].concat();
+        all.sort();
+        assert_eq!(all, labels.map(u32::from));
     }
 
     #[test]

@@ -83,7 +83,17 @@ impl Network {
         // All are read before any is written.
         let values: Result<Vec<_>> = found
             .into_iter()
-            .map(|(id, order, name)| Ok((id, order, file.read(&name)?)))
+            .map(|(id, order, name)| {
+                let values = file.read(&name)?;
+                match values.iter().find(|value| !value.is_finite()) {
+                    None => Ok((id, order, values)),
+                    Some(value) => Err(Error::model(
+                        path.display(),
+                        format!("`{name}` holds {value}"),
+                        "the file is damaged, or its training diverged; use another",
+                    )),
+                }
+            })
             .collect();
         for (id, order, values) in values? {
             let shape = params.entry(id).shape;

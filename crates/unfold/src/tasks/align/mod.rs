@@ -125,6 +125,7 @@ pub fn train(
     let Training { train, .. } = training;
     model.params = params;
     model.save(&folder.model())?;
+    let began = outcome.began(began);
     outcome.ended()?;
     let report = match test {
         Some(test) => model.report(test, "test", began, observer)?,

@@ -46,6 +46,24 @@ impl EncoderConfig {
                 "name a trained one with encoder.from, or leave it out",
             ));
         }
+        let AugmentConfig { mixup, cutmix, .. } = self.augment;
+        if let Some((key, _)) = [("mixup", mixup), ("cutmix", cutmix)]
+            .into_iter()
+            .find(|(_, alpha)| *alpha != 0.0)
+        {
+            return Err(Error::recipe(
+                format!("encoder.augment.{key}"),
+                "mixes labels as well, and here pictures have none",
+                "leave it out",
+            ));
+        }
+        if !self.learns() && self.augment != AugmentConfig::default() {
+            return Err(Error::recipe(
+                "encoder.augment",
+                "changes pictures at random, but this network sees each once and does not learn",
+                "leave it out, or let the network learn with encoder.learns = true",
+            ));
+        }
         self.network.check("encoder.network")
     }
 }

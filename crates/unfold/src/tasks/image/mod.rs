@@ -173,6 +173,7 @@ pub fn train(
     model.params = params;
     model.save(&folder.model())?;
     let data_wait_share = Some(outcome.data_wait_share);
+    let began = outcome.began(began);
     outcome.ended()?;
     let report = ImageReport {
         data_wait_share,

@@ -131,7 +131,8 @@ pub struct ParameterConfig {
     /// A trained image model to begin with: a run or its `model.safetensors`, or the weights of a network as PyTorch names
     /// them. Its last layer is replaced.
     pub from: Option<PathBuf>,
-    /// Parameters that stay as they are, by name, where `*` stands for any text; `backbone` is all but the last layer.
+    /// Parameters that stay as they are, by name, where `*` stands for any text; `backbone` is all but the last layer. Where the
+    /// weight of a normalisation is among them, its running statistics stay too.
     pub freeze: Vec<String>,
     /// What the learning rate of parameters is multiplied by, by name, as in `freeze`; the last that matches counts,
     /// in the order in which they are written.

@@ -36,7 +36,12 @@ impl Start {
     /// # Errors
     /// When the recipe says otherwise.
     pub(super) fn resolve(&self, recipe: &ImageRecipe) -> Result<ImageRecipe> {
-        self.check_input(&recipe.input, "")?;
+        // Whether its layers take pictures of another size shows when they are made.
+        let input = InputConfig {
+            size: None,
+            ..recipe.input.clone()
+        };
+        self.check_input(&input, "")?;
         let form = self.form(&recipe.input);
         let model = match self {
             Start::Model(model) => model.kind(&recipe.model, "model")?,
@@ -55,7 +60,7 @@ impl Start {
 
     /// Refuses a recipe whose `input` says otherwise than the network how it takes pictures. The key stands in `table`.
     fn check_input(&self, input: &InputConfig, table: &str) -> Result<()> {
-        let form = self.form(input);
+        let form = self.taken(input);
         let InputConfig {
             size,
             channels,
@@ -86,8 +91,19 @@ impl Start {
         Ok(())
     }
 
-    /// The form in which it takes pictures.
+    /// The form in which it is to take pictures: its own, but of the size that is asked for.
     pub(super) fn form(&self, input: &InputConfig) -> PictureForm {
+        let own = self.taken(input);
+        let [height, width] = input.size.unwrap_or([own.height, own.width]);
+        PictureForm {
+            height,
+            width,
+            ..own
+        }
+    }
+
+    /// The form in which it takes pictures.
+    fn taken(&self, input: &InputConfig) -> PictureForm {
         match self {
             Start::Model(model) => model.card.form.clone(),
             Start::PyTorch(_) => published_form(input),
@@ -106,8 +122,11 @@ impl Start {
         };
         let mut layers = old.card.layers.clone();
         set_classes(&mut layers, card.labels.len())?;
+        let form = &card.form;
+        let (asked, taken) = ([form.height, form.width], &old.card.form);
+        let taken = [taken.height, taken.width];
+        let unfit = || decided("input.size", format!("is {asked:?}"), format!("{taken:?}"));
         let mut new = ImageModel::new(Card {
-            form: old.card.form.clone(),
             normalise: old.card.normalise.clone(),
             layers,
             ..card
@@ -119,6 +138,9 @@ impl Start {
             .filter(|entry| !head.holds(&entry.name))
         {
             let id = new.params.id(&entry.name).expect("the same layers");
+            if new.params.entry(id).shape != entry.shape {
+                return Err(unfit());
+            }
             let values = &old.params.values()[entry.range.clone()];
             new.params.get_mut(id).copy_from_slice(values);
         }

@@ -95,6 +95,7 @@ pub fn train(
     drop(training);
     model.params = params;
     let (part, words) = parts.to_measure();
+    let began = outcome.began(began);
     let report = model.report(part.name(), words, began, observer);
     check_nats(report.nats_per_token, part.name())?;
     model.save(&folder.model())?;

@@ -77,9 +77,12 @@ pub struct LanguageReport {
     pub perplexity: f64,
     /// The mean of -ln p(next token) over every token but the first.
     pub nats_per_token: f64,
-    /// With characters: the same in bits.
+    /// With characters and pieces: how many bits the text takes, by its characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bits_per_character: Option<f64>,
+    /// With pieces: the perplexity of the text by its words, to compare with that of other tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub perplexity_per_word: Option<f64>,
     /// Tokens predicted.
     pub tokens: usize,
     /// The share of them that the model does not know.
@@ -314,17 +317,25 @@ impl LanguageModel {
         stream.visit(1, &mut |ids| {
             unknown += ids.iter().filter(|&&id| id == Codec::UNKNOWN).count();
         });
+        let text = stream.measure();
         let columns = Columns::new(stream, 1);
         let nats = self.measure(&self.params, &columns, &mut |share| {
             observer.stage(Stage::Measuring, Some(share));
         });
         let unit = unit(self.card.codec.encoder().config().tokenizer);
+        let all = nats * tokens as f64;
+        let pieces = unit == Unit::Tokens;
+        let bits = match unit {
+            Unit::Characters => Some(nats / std::f64::consts::LN_2),
+            _ => pieces.then(|| all / std::f64::consts::LN_2 / text.characters as f64),
+        };
         LanguageReport {
             task: "language",
             split: split.into(),
             perplexity: nats.exp(),
             nats_per_token: nats,
-            bits_per_character: (unit == Unit::Characters).then(|| nats / std::f64::consts::LN_2),
+            bits_per_character: bits,
+            perplexity_per_word: pieces.then(|| (all / text.words as f64).exp()),
             tokens,
             unknown: unknown as f64 / tokens as f64,
             unit,

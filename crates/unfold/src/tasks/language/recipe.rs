@@ -68,7 +68,8 @@ pub struct WindowConfig {
     /// start of each epoch.
     pub restart: f64,
     /// Steps of time whose values are kept at once; the others are computed again on the way
-    /// back. Memory grows with this, not with `length`. When absent all are kept.
+    /// back. Memory grows with this, not with `length`. When absent all are kept. What `dropout.locked` and `dropout.weights`
+    /// leave out is then drawn anew for each so many steps.
     pub checkpoint: Option<usize>,
 }
 

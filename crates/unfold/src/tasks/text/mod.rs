@@ -81,6 +81,7 @@ pub fn train(
     drop(training);
     model.params = params;
     model.save(&folder.model())?;
+    let began = outcome.began(began);
     outcome.ended()?;
 
     let (split, examples) = match (&texts.test, &texts.valid) {

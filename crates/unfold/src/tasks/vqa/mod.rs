@@ -22,7 +22,7 @@ pub use recipe::{AnswersConfig, VqaRecipe, WordConfig};
 use self::counter::hinge;
 use self::model::{Card, fingerprint, pictures};
 use self::neighbours::Neighbours;
-use self::network::Network;
+use self::network::{Network, mean};
 use self::questions::{Batch, Questions};
 use crate::data::{QuestionData, QuestionSet, question_words, read_questions};
 use crate::error::{Error, Result};
@@ -209,6 +209,7 @@ pub fn train(
     let Training { gallery, .. } = training;
     model.params = params;
     model.save(&folder.model())?;
+    let began = outcome.began(began);
     outcome.ended()?;
     let report = match &test {
         Some((gallery, set)) => model.report(set, gallery.as_ref(), "test", began, observer)?,
@@ -253,13 +254,14 @@ fn begin_with_frequencies(model: &mut VqaModel, questions: &Questions) {
         .for_each(|answer| counts[answer as usize] += 1.0);
     let all: f64 = counts.iter().sum();
     let soft = model.card.model.is_soft();
-    let bias = model.network.bias();
-    for (bias, count) in model.params.get_mut(bias).iter_mut().zip(&counts) {
-        let share = count / all;
-        *bias = match soft {
-            true => (share / (1.0 - share).max(1e-6)).ln(),
-            false => share.ln(),
-        } as f32;
+    for bias in model.network.biases() {
+        for (bias, count) in model.params.get_mut(bias).iter_mut().zip(&counts) {
+            let share = count / all;
+            *bias = match soft {
+                true => (share / (1.0 - share).max(1e-6)).ln(),
+                false => share.ln(),
+            } as f32;
+        }
     }
 }
 
@@ -301,7 +303,10 @@ impl Task for Training<'_> {
 
     fn loss(&self, pass: &Pass<f32>, batch: &Batch, _: &mut Vec<Tensor>) -> Tensor {
         let (logits, again) = self.model.forward(pass, batch);
-        let loss = self.model.loss(&logits, batch);
+        let losses: Vec<Tensor> = (logits.iter())
+            .map(|logits| self.model.loss(logits, batch))
+            .collect();
+        let loss = mean(&losses);
         match (again, &self.model.card.counter_examples) {
             (Some(scores), Some(config)) => {
                 loss.add(&hinge(&scores, config.margin).affine(config.weight, 0.0))

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::config::VqaConfig;
 use super::counter::{Again, CounterExamplesConfig, CounterHead, CounterScores};
 use super::neighbours::Neighbours;
-use super::network::{Answers, Network, Seen};
+use super::network::{Answers, Network, Seen, mean};
 use super::questions::{Batch, Questions};
 use crate::data::{
     Picture, PictureForm, QuestionData, QuestionSet, QuestionSource, Vocabulary, question_words,
-    read_questions, read_questions_split,
+    read_questions, read_questions_split, without_picture,
 };
 use crate::error::{Error, Result};
 use crate::metrics::{Answered, VqaScores};
@@ -198,8 +198,7 @@ impl VqaModel {
     /// # Errors
     /// When the question has no word that the model knows, or there is no picture for a model that looks.
     pub fn ask(&self, picture: Option<&Picture>, question: &str) -> Result<Reply> {
-        let words = question_words(question);
-        let unknown: Vec<String> = words
+        let unknown: Vec<String> = words(question)
             .into_iter()
             .filter(|word| self.card.words.id(word).is_none())
             .collect();
@@ -232,7 +231,7 @@ impl VqaModel {
         let Answers { logits, alpha, .. } = self.network.forward(&pass, &numbers, &one, seen);
         let grid = self.encoder.as_ref().and_then(Encoder::grid);
         Ok(Reply {
-            prediction: self.predict(logits.data()),
+            prediction: self.predict(mean(&logits).data()),
             unknown,
             looked: alpha.zip(grid).map(|(alpha, grid)| alpha.reshape(grid)),
         })
@@ -240,7 +239,7 @@ impl VqaModel {
 
     /// The words of a question as numbers, cut to the longest one; one unknown word where there is none.
     pub(super) fn encode(&self, question: &str) -> Vec<u32> {
-        let words = question_words(question);
+        let words = words(question);
         let number = |word: &String| self.card.words.id(word).unwrap_or(Vocabulary::UNKNOWN);
         let words = words.iter().take(self.card.max_length).map(number);
         let words: Vec<u32> = words.collect();
@@ -303,9 +302,9 @@ impl VqaModel {
         Questions::of(set, gallery, |question| self.encode(question), number)
     }
 
-    /// The scores of all answers, `[B, V]`, in the order of the batch; and where questions are asked again, those of their
-    /// pictures as counter-examples, `[2 E]`.
-    pub(super) fn forward(&self, pass: &Pass<f32>, batch: &Batch) -> (Tensor, Option<Tensor>) {
+    /// Each member's scores of all answers, `[B, V]`, in the order of the batch; and where questions are asked again, those of
+    /// their pictures as counter-examples, `[2 E]`.
+    pub(super) fn forward(&self, pass: &Pass<f32>, batch: &Batch) -> (Vec<Tensor>, Option<Tensor>) {
         let sight = batch.sight.as_ref().zip(self.encoder.as_ref());
         let see = |(sight, encoder): (&Sight, &Encoder)| encoder.see(pass, sight);
         let features = sight.map(see);
@@ -339,7 +338,7 @@ impl VqaModel {
                 .forward(pass, &again.words, &again.questions, Some(seen));
         let joint = joint.expect("a network that looks");
         let scores = head.scores(pass, &joint, &again.answers);
-        (again.in_order(&logits), again.in_order(&scores))
+        (again.in_order(&mean(&logits)), again.in_order(&scores))
     }
 
     /// How well counter-examples are found to the questions of a set; nothing where it was not learned or there are none.
@@ -416,7 +415,7 @@ impl VqaModel {
             watch(some[0] as f64 / questions.len() as f64);
             let batch = questions.batch(&some, gallery, self.soft(), None, None)?;
             let pass = Pass::evaluation(params);
-            let (logits, _) = self.forward(&pass, &batch);
+            let logits = mean(&self.forward(&pass, &batch).0);
             let known = batch.answers.iter().filter(|a| **a != IGNORE).count();
             if known > 0 {
                 sum += f64::from(self.loss(&logits, &batch).item()) * known as f64;
@@ -487,6 +486,11 @@ impl VqaModel {
             seconds: began.elapsed().as_secs_f64(),
         })
     }
+}
+
+/// The words of a question; those that only name its picture, as DAQUAR's `in the image3`, are none of it.
+fn words(question: &str) -> Vec<String> {
+    question_words(&without_picture(question))
 }
 
 /// The pictures of a set.

@@ -113,6 +113,7 @@ impl Default for VqaRecipe {
                 joint_size: 128,
                 soft: false,
                 dropout: 0.0,
+                members: 1,
             }),
             counter_examples: None,
             train: TrainConfig {
@@ -153,6 +154,13 @@ impl Recipe for VqaRecipe {
                     "counter_examples",
                     "makes no sense with a model that does not look at pictures",
                     "leave it out, or choose model.kind = \"deeper\" or \"attention\"",
+                ));
+            }
+            if self.model.members() > 1 {
+                return Err(Error::recipe(
+                    "counter_examples",
+                    "are learned by one network alone",
+                    "leave it out, or set model.members = 1",
                 ));
             }
         }

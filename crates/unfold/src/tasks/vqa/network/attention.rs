@@ -1,6 +1,6 @@
 //! A GRU that looks at the places of the picture once (after Teney et al. 2018).
 
-use super::{Answers, Reader, Seen};
+use super::{Answer, Reader, Seen};
 use crate::nn::{Dropout, Init, Linear, ParamId, Pass, Scope};
 use crate::ops::Attended;
 use crate::ragged::Ragged;
@@ -64,7 +64,7 @@ impl Attention {
         words: &[u32],
         questions: &Ragged,
         Seen { features, pictures }: Seen<'_>,
-    ) -> Answers {
+    ) -> Answer {
         let drop = |x: &Tensor| self.dropout.forward(pass, x);
         let q = self.reader.read(pass, words, questions).last(); // [B, D]
         let values = self.places.forward(pass, &drop(features)).relu(); // [P, L, J]
@@ -76,7 +76,7 @@ impl Attention {
         let seen = self.picture.forward(pass, &drop(&context)).relu(); // [B, J]
         let joint = asked.mul(&seen);
         let h = self.hidden.forward(pass, &drop(&joint)).relu();
-        Answers {
+        Answer {
             logits: self.head.forward(pass, &drop(&h)),
             joint: Some(joint),
             alpha: Some(alpha),

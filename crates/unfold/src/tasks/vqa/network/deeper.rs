@@ -1,6 +1,6 @@
 //! The deeper LSTM with a normalised picture (Antol et al. 2015, section 4.2; Goyal et al. 2017, section 4).
 
-use super::{Answers, Reader, Seen};
+use super::{Answer, Reader, Seen};
 use crate::nn::{Dropout, Linear, Pass, Scope};
 use crate::ops::Cell;
 use crate::ragged::Ragged;
@@ -55,7 +55,7 @@ impl Deeper {
         words: &[u32],
         questions: &Ragged,
         Seen { features, pictures }: Seen<'_>,
-    ) -> Answers {
+    ) -> Answer {
         let drop = |x: &Tensor| self.dropout.forward(pass, x);
         let states = self.reader.read(pass, words, questions);
         let all: Vec<&Tensor> = states.h.iter().chain(&states.c).collect();
@@ -71,7 +71,7 @@ impl Deeper {
         let v = spread(&v, pictures); // [B, J]
         let joint = q.mul(&v);
         let h = self.hidden.forward(pass, &drop(&joint)).tanh();
-        Answers {
+        Answer {
             logits: self.head.forward(pass, &drop(&h)),
             joint: Some(joint),
             alpha: None,
