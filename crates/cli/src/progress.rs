@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unfold::train::{EpochEnd, Observer, Progress, Stage, Start, Unit};
 
 use crate::tell::tell;
-use crate::wording::{count, counted, duration, percent};
+use crate::wording::{count, counted, duration, percent, perplexity};
 
 /// Tells the user about a training or a measurement.
 #[derive(Debug)]
@@ -318,7 +318,7 @@ fn summarize(end: &EpochEnd, unit: Unit) -> String {
     }
     let predicted = matches!(unit, Unit::Words | Unit::Characters | Unit::Tokens);
     if let Some(loss) = end.valid_loss.filter(|_| predicted) {
-        line.push_str(&format!("  perplexity {:.2}", loss.exp()));
+        line.push_str(&format!("  perplexity {}", perplexity(loss.exp())));
     }
     if let Some(accuracy) = end.valid_accuracy {
         line.push_str(&format!("  accuracy {}", percent(accuracy)));

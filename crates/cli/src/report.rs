@@ -12,7 +12,7 @@ use unfold::tasks::text::TextReport;
 use unfold::tasks::vqa::VqaReport;
 use unfold::train::Unit;
 
-use crate::wording::{count, duration, percent};
+use crate::wording::{count, duration, percent, perplexity};
 
 /// As many damaged pictures are named in a table.
 const NAMED: usize = 5;
@@ -162,15 +162,15 @@ pub(crate) fn of_language(report: &LanguageReport) -> String {
     let mut rows = vec![
         (
             format!("perplexity, per {unit}"),
-            format!("{:.2}", report.perplexity),
+            perplexity(report.perplexity),
         ),
         (
             format!("nats per {unit}"),
             format!("{:.4}", report.nats_per_token),
         ),
     ];
-    if let Some(perplexity) = report.perplexity_per_word {
-        rows.push(("perplexity, per word".into(), format!("{perplexity:.2}")));
+    if let Some(per_word) = report.perplexity_per_word {
+        rows.push(("perplexity, per word".into(), perplexity(per_word)));
     }
     if let Some(bits) = report.bits_per_character {
         rows.push(("bits per character".into(), format!("{bits:.4}")));

@@ -26,6 +26,14 @@ pub(crate) fn visible(token: &str) -> String {
     token.replace('\n', "↵").replace(' ', "·")
 }
 
+/// A perplexity; one beyond all use with its power of ten.
+pub(crate) fn perplexity(value: f64) -> String {
+    match value < 1e6 {
+        true => format!("{value:.2}"),
+        false => format!("{value:.2e}"),
+    }
+}
+
 /// A share of one in percent.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.2} %", share * 100.0)
@@ -68,6 +76,10 @@ mod tests {
         );
         assert_eq!(visible(" a\n"), "·a↵");
         assert_eq!(percent(0.98765), "98.77 %");
+        assert_eq!(
+            [perplexity(114.456), perplexity(1.5724e12)],
+            ["114.46", "1.57e12"]
+        );
         assert_eq!(
             [duration(4.25), duration(61.4), duration(7380.0)],
             ["4.2 s", "1 min 01 s", "2 h 03 min"]

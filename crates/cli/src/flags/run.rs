@@ -77,8 +77,8 @@ OUTPUT
   number there, such as test-4, as `show RUN mistakes --data DATA` prints. builtin:digits and builtin:scenes have some to try.
   A captioner prints the path, a tab and the caption: the likeliest that it finds, or one of words that are drawn where a flag
   says how. Folders and archives are as for an image classifier.
-  A model that answers questions prints the question, a tab, the answer, a tab and its probability. On standard input it takes
-  the picture's path, a tab and the question.
+  A model that answers questions prints the question, a tab, the answer, a tab and its probability; where several pictures stand
+  before a question, so of each, its path first. On standard input it takes the picture's path, a tab and the question.
   One that learned to find counter-examples then prints, for --among, a line that begins with a tab for each picture like it to
   which it has another answer, the best first: the picture, a tab, its answer there, a tab, and its score.
   A model that aligns pictures and sentences prints what it finds among those of --among, the best first: the sentence or the

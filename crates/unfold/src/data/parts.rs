@@ -61,7 +61,7 @@ const WORDS: [(&str, Part); 9] = [
     ("eval", Part::Valid),
 ];
 
-/// The part that a table's column `split` names; `place` is that of the row.
+/// The part that a table's column `split`, or a key of that name, says; `place` is that of the row.
 ///
 /// # Errors
 /// When it names none.
@@ -70,8 +70,8 @@ pub(super) fn of_cell(cell: &str, place: &str) -> Result<Part> {
     let found = WORDS.iter().find(|(name, _)| *name == word);
     let found = found.map(|(_, part)| *part);
     found.ok_or_else(|| {
-        let problem = format!("the column `split` has `{cell}`, which is no part of a split");
-        let remedy = "write train, valid or test there, or give the column another name";
+        let problem = format!("`split` has `{cell}`, which is no part of a split");
+        let remedy = "write train, valid or test there, or call it something else";
         Error::data(place, problem, remedy)
     })
 }

@@ -113,7 +113,7 @@ fn a_column_gives_the_parts() {
     let error = read_captions(folder.path(), &CaptionSource::default(), 1)
         .expect_err("no such part")
         .to_string();
-    let said = "captions.csv, line 26: the column `split` has `later`, which is no part of a split";
+    let said = "captions.csv, line 26: `split` has `later`, which is no part of a split";
     assert!(error.contains(said), "{error}");
 }
 
@@ -269,6 +269,10 @@ fn karpathy_says_the_part_of_each_picture() {
         &data.notes,
         "no picture of dataset_coco.json has a `split`: parts are made by picture, by the seed",
     );
+    put(&|n| Some(["train", "held-out"][usize::from(n == 3)]));
+    let error = read_captions(folder.path(), &CaptionSource::default(), 1).unwrap_err();
+    let said = "images[3]: `split` has `held-out`, which is no part of a split";
+    assert!(error.to_string().contains(said), "{error}");
 }
 
 #[test]

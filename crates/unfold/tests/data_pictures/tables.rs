@@ -170,7 +170,7 @@ fn a_column_says_which_part_a_row_is_for() {
     assert!(error.to_string().contains("gives its own split"), "{error}");
     for wrong in ["tarin", ""] {
         let csv = write(&folder, "wrong.csv", table(["train", wrong, "val", "test"]));
-        let told = format!("the column `split` has `{wrong}`");
+        let told = format!("`split` has `{wrong}`");
         refused(&csv, &["line 6", &told, "train, valid or test"]);
     }
     // The names of files come first.

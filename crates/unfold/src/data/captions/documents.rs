@@ -120,7 +120,12 @@ fn karpathy(text: &Text, images: Vec<Image>, unsplit: &mut Vec<String>) -> Resul
         Ok(Described {
             name: folder.map_or(name.clone(), |folder| format!("{folder}/{name}")),
             id: None,
-            part: image.split.as_deref().and_then(part_of),
+            part: match image.split.as_deref() {
+                None => None,
+                // Karpathy trains on what is left of COCO's validation part too.
+                Some("restval") => Some(Part::Train),
+                Some(split) => Some(parts::of_cell(split, &place_of(text, place))?),
+            },
             captions: sentences.into_iter().map(|sentence| sentence.raw).collect(),
             ..Described::of(text)
         })
@@ -128,18 +133,13 @@ fn karpathy(text: &Text, images: Vec<Image>, unsplit: &mut Vec<String>) -> Resul
     images.into_iter().enumerate().map(described).collect()
 }
 
-/// Karpathy trains on what is left of COCO's validation part too.
-fn part_of(split: &str) -> Option<Part> {
-    match split {
-        "restval" => Some(Part::Train),
-        split => parts::of_file(split),
-    }
+fn place_of(text: &Text, image: usize) -> String {
+    format!("{}, images[{image}]", text.place)
 }
 
 fn lacks(text: &Text, image: usize, key: &str) -> Error {
-    let place = format!("{}, images[{image}]", text.place);
     Error::data(
-        place,
+        place_of(text, image),
         format!("there is no `{key}`"),
         format!("expected is {EXPECTED}"),
     )

@@ -78,6 +78,15 @@ impl Preparation<'_> {
         let mut note = |part: &Part, name: &str| {
             let damaged: Vec<_> = part.gallery.damaged().cloned().collect();
             notes.extend(damage_notes(&damaged, &format!("the {name} part")));
+            let (captions, gallery) = (part.set.captions.iter().enumerate(), &part.gallery);
+            let shown = captions.filter(|(picture, _)| gallery.shows(*picture));
+            let given: usize = shown.map(|(_, captions)| captions.len()).sum();
+            match given - part.sentences.len() {
+                0 => {}
+                wordless => notes.push(format!(
+                    "of the captions of the {name} part {wordless} without a word left out"
+                )),
+            }
         };
         let train = match self.encoder.card().learned {
             true => {
