@@ -1,6 +1,7 @@
 //! Running statistics are part of a training's state: stopping and resuming changes no bit of them.
 
 use std::path::Path;
+use std::time::Instant;
 
 use unfold::nn::{BatchNorm, Linear, Params, Pass};
 use unfold::ops::Activation;
@@ -134,7 +135,12 @@ fn running_statistics_survive_an_interruption() {
         let mut run = RunFolder::open(&folder.path().join(name), resume).unwrap();
         let (task, mut params) = Signs::new();
         let outcome = fit(&task, &mut params, &config, 5, &mut run, resume, observer);
-        outcome.map(|_| (params.values().to_vec(), task.norm, params))
+        outcome.map(|outcome| {
+            // What was spent before an interruption counts.
+            let now = Instant::now();
+            assert_eq!(outcome.began(now) < now, resume);
+            (params.values().to_vec(), task.norm, params)
+        })
     };
     let (whole, norm, params) = train("whole".as_ref(), false, &mut Quiet).unwrap();
     let variance = params.get(norm.running_variance());

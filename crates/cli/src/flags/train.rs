@@ -217,7 +217,7 @@ pub(crate) struct Training {
     /// Put the run into this folder [default: runs/TASK-NAME, then runs/TASK-NAME-2, …]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Go on with an interrupted run: that of --out, else the latest one on DATA
+    /// Go on with an interrupted run: that of --out, else the latest on DATA that is not finished
     #[arg(long)]
     pub(crate) resume: bool,
     #[command(flatten)]

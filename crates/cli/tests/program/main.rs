@@ -10,6 +10,7 @@ mod journey;
 mod lab;
 mod language;
 mod language_data;
+mod questions;
 #[cfg(unix)]
 mod resume;
 mod score;
