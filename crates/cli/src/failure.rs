@@ -46,7 +46,7 @@ impl std::error::Error for Told {
     }
 }
 
-const FAILED: u8 = 1;
+pub(crate) const FAILED: u8 = 1;
 const UNUSABLE: u8 = 2;
 /// What shells say of a command that Ctrl-C ended.
 pub(crate) const INTERRUPTED: u8 = 130;

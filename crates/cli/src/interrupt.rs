@@ -1,8 +1,8 @@
 //! Ctrl-C, or the system's request to end: the first one asks a training to stop after its step, the second
 //! one ends the program.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 
@@ -13,11 +13,23 @@ use crate::tell::tell;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupt(Arc<State>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     /// Whether there is a training that will stop when asked.
     training: AtomicBool,
     asked: AtomicBool,
+    /// What to say when there is none.
+    outside: Mutex<&'static str>,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State {
+            training: AtomicBool::new(false),
+            asked: AtomicBool::new(false),
+            outside: Mutex::new("stopped before the first step: there is nothing to save"),
+        }
+    }
 }
 
 impl Interrupt {
@@ -26,8 +38,12 @@ impl Interrupt {
         let interrupt = Self::default();
         let state = Arc::clone(&interrupt.0);
         ctrlc::set_handler(move || {
-            // Before the first step there is nothing to save.
-            if !state.training.load(Ordering::SeqCst) || state.asked.swap(true, Ordering::SeqCst) {
+            let training = state.training.load(Ordering::SeqCst);
+            if !training {
+                let outside = state.outside.lock();
+                tell!("\n{}", outside.unwrap_or_else(PoisonError::into_inner));
+            }
+            if !training || state.asked.swap(true, Ordering::SeqCst) {
                 std::process::exit(INTERRUPTED.into());
             }
             tell!("\nsaving after this step; press Ctrl-C again to stop at once without saving");
@@ -41,8 +57,12 @@ impl Interrupt {
         self.0.training.store(true, Ordering::SeqCst);
     }
 
-    /// Nothing asks any more: Ctrl-C ends the program at once.
-    pub(crate) fn training_ended(&self) {
+    /// Nobody asks now: Ctrl-C says `what` and ends the program at once.
+    pub(crate) fn outside(&self, what: &'static str) {
+        let mut outside = self.0.outside.lock();
+        **outside
+            .as_mut()
+            .unwrap_or_else(|poisoned| poisoned.get_mut()) = what;
         self.0.training.store(false, Ordering::SeqCst);
     }
 

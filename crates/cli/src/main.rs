@@ -6,6 +6,7 @@ mod commands;
 mod failure;
 mod flags;
 mod interrupt;
+mod memory;
 mod metrics;
 mod output;
 mod pictures;
@@ -22,6 +23,7 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     let flags = flags::Flags::parse();
+    memory::watch();
     let plan = unfold_kernels::check_simd()
         .map_err(|problem| failure::unusable(problem, "name one of them, or unset the variable"))
         .and_then(|()| plan::Plan::new(flags.command));

@@ -100,7 +100,7 @@ fn vqa_rows(scores: &VqaScores) -> Vec<(String, String)> {
     let types = scores.by_answer_type.iter().chain(&scores.by_question_type);
     let left = types.clone().count().saturating_sub(MOST_TYPES);
     for (name, share) in types.take(MOST_TYPES) {
-        rows.push((format!("  {name}"), percent(share / 100.0)));
+        rows.push((format!("  {name}"), percent(*share)));
     }
     if left > 0 {
         let more = format!("  and {} more types: --json has all", count(left as u64));

@@ -40,6 +40,8 @@ struct Pool {
     free: [Vec<Block>; CLASSES],
     kept: usize,
     stats: PoolStats,
+    /// As many bytes may be alive, and what is called where more are asked for.
+    limit: (usize, fn(usize) -> !),
 }
 
 struct Block(NonNull<u8>);
@@ -56,7 +58,15 @@ static POOL: Mutex<Pool> = Mutex::new(Pool {
         in_use: 0,
         peak: 0,
     },
+    limit: (usize::MAX, |_| unreachable!("no limit")),
 });
+
+/// Calls `exhausted` with the bytes that would be alive where all buffers of the process together would take more than `bytes`,
+/// or the system has no more. A program that knows how much memory there is can so end with a word about it, before the
+/// system ends it without one.
+pub fn limit_memory(bytes: usize, exhausted: fn(usize) -> !) {
+    pool().limit = (bytes, exhausted);
+}
 
 fn pool() -> std::sync::MutexGuard<'static, Pool> {
     // Nothing between lock and unlock leaves the pool half changed, so a poisoned lock is still good.
@@ -167,6 +177,9 @@ impl<E: Plain> Buffer<E> {
             let mut pool = pool();
             pool.stats.in_use += size;
             pool.stats.peak = pool.stats.peak.max(pool.stats.in_use);
+            if pool.stats.in_use > pool.limit.0 {
+                exhausted(pool, size);
+            }
             if let Some(block) = pool.free[class].pop() {
                 pool.kept -= size;
                 pool.stats.hits += 1;
@@ -181,14 +194,28 @@ impl<E: Plain> Buffer<E> {
             }
             pool.stats.misses += 1;
         }
+        let Some(ptr) = memory::take(size) else {
+            exhausted(pool(), size);
+        };
         (
             Buffer {
-                ptr: memory::take(size),
+                ptr,
                 len,
                 element: PhantomData,
             },
             true,
         )
+    }
+}
+
+/// Tells that there is no room for a block of `size` bytes, which are counted already.
+fn exhausted(mut pool: std::sync::MutexGuard<'_, Pool>, size: usize) -> ! {
+    let (bytes, (limit, tell)) = (pool.stats.in_use, pool.limit);
+    pool.stats.in_use -= size;
+    drop(pool);
+    match limit {
+        usize::MAX => memory::none_left(size),
+        _ => tell(bytes),
     }
 }
 

@@ -50,7 +50,7 @@ pub use activation::Activation;
 pub use adam::{Adam, adam};
 pub use attention::{Attention, attention, attention_backward};
 pub use batch_norm::{BatchNorm, batch_norm, batch_norm_backward, column_moments};
-pub use buffer::{Buffer, Plain, PoolStats, pool_stats, reset_pool_peak};
+pub use buffer::{Buffer, Plain, PoolStats, limit_memory, pool_stats, reset_pool_peak};
 pub use conv::{
     Conv1d, PackedConv1d, conv1d, conv1d_backward_data, conv1d_backward_weights, conv1d_packed,
 };

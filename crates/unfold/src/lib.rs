@@ -25,7 +25,7 @@ pub use random::{Key, Moment};
 pub use shape::Shape;
 pub use tape::Gradients;
 pub use tensor::Tensor;
-pub use unfold_kernels::{Float, set_exact, set_threads, threads};
+pub use unfold_kernels::{Float, limit_memory, set_exact, set_threads, threads};
 
 /// The README's example is a test.
 #[cfg(doctest)]

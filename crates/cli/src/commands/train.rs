@@ -112,6 +112,7 @@ fn watched<R, T>(
     let mut watch = Watch {
         reporter: Reporter::new(plan.quiet),
         interrupt,
+        began: false,
         run: plan.out.clone(),
     };
     let trained = train(&plan.data, &plan.recipe, &run, &mut watch);
@@ -155,6 +156,8 @@ fn next(out: &Path, input: &str) -> String {
 struct Watch {
     reporter: Reporter,
     interrupt: Interrupt,
+    /// Whether training has begun.
+    began: bool,
     run: PathBuf,
 }
 
@@ -173,9 +176,15 @@ impl Watch {
 
 impl Observer for Watch {
     fn stage(&mut self, stage: Stage, share: Option<f64>) {
-        if stage == Stage::Measuring {
-            // The model is saved; nothing asks any more whether to stop.
-            self.interrupt.training_ended();
+        match stage {
+            // Nothing asks any more whether to stop.
+            Stage::Measuring => self.interrupt.outside(
+                "stopped: the model is trained and saved, but not measured; `unfold eval` does that",
+            ),
+            Stage::Seeing if !self.began => self.interrupt.outside(
+                "stopped before the first step: there is no run yet, but the features of pictures computed so far are kept",
+            ),
+            _ => {}
         }
         self.reporter.stage(stage, share);
     }
@@ -185,6 +194,7 @@ impl Observer for Watch {
     }
 
     fn start(&mut self, start: &Start) {
+        self.began = true;
         self.interrupt.training_began();
         self.reporter.start(start);
     }

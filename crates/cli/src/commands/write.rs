@@ -72,12 +72,19 @@ pub(super) fn interactive(plan: &Run) -> Result<()> {
             "type the beginning of a sentence and press Enter: the model goes on with it; Ctrl-D ends"
         );
     }
-    for line in std::io::stdin().lock().lines() {
-        let line = line.context("standard input: cannot read")?;
-        note_unknown(codec, &line);
-        writer.generator.read(&codec.encode(&line));
-        output::print(&line)?;
-        let written = writer.write(&line, &mut |_, ready| output::print(ready))?;
+    let (mut input, mut bytes) = (std::io::stdin().lock(), Vec::new());
+    let mut read = |bytes: &mut Vec<u8>| {
+        bytes.clear();
+        let read = input.read_until(b'\n', bytes);
+        read.context("standard input: cannot read")
+    };
+    while read(&mut bytes)? > 0 {
+        let line = String::from_utf8_lossy(&bytes);
+        let line = line.trim_end_matches(['\n', '\r']);
+        note_unknown(codec, line);
+        writer.generator.read(&codec.encode(line));
+        output::print(line)?;
+        let written = writer.write(line, &mut |_, ready| output::print(ready))?;
         output::print(&format!("{}\n", written.rest()))?;
         if let Some(end) = codec.before() {
             writer.generator.read(&[end]);

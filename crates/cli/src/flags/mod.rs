@@ -54,7 +54,7 @@ EXAMPLES
   unfold lab memory --quick                        see which recurrent cells remember for how long
 
 EXIT STATUS
-  0 done    1 failed    2 a flag, path, recipe or file must be mended first    130 interrupted, all saved";
+  0 done    1 failed    2 a flag, path, recipe or file must be mended first    130 interrupted, what was learned is saved";
 
 /// The verbs.
 #[derive(Debug, Subcommand)]

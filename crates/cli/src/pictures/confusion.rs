@@ -41,7 +41,8 @@ impl Layout {
             7..=12 => 52.0,
             13..=24 => 40.0,
             25..=40 => 26.0,
-            _ => (1000.0 / classes as f32).max(3.0),
+            41..=200 => (1000.0 / classes as f32).max(SMALLEST_NAMED),
+            _ => (2000.0 / classes as f32).max(3.0),
         };
         let widest = labels
             .iter()

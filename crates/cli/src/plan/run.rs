@@ -142,6 +142,12 @@ impl Run {
             let problem = format!("--top {top}: nothing is looked for");
             return Err(unusable(problem, "say where to look with --among DATA"));
         }
+        if top == Some(0) {
+            return Err(unusable(
+                "--top 0: asks for nothing",
+                "choose a whole number from 1",
+            ));
+        }
         Ok(Run {
             run: flags.run,
             task,

@@ -303,6 +303,35 @@ fn a_trained_network_sees_for_another() {
     }
     assert_eq!(std::fs::read_dir(desk.path("seen")).unwrap().count(), 2);
     assert!(!desk.path("usual").exists());
+    // A folder that cannot be used costs time alone.
+    desk.write("taken", "no folder");
+    let mut flags = line(describe, &["--out", "anyway"]);
+    flags.extend([
+        "--set",
+        "encoder.cache=\"taken\"",
+        "--set",
+        "train.epochs=1",
+    ]);
+    let told = desk.unfold(&flags).ended(0).err;
+    assert!(
+        told.contains("note: taken: ") && told.contains("encoder.cache"),
+        "{told}"
+    );
+    // Who stops while pictures are looked at, here while another program has the file, is told what is kept.
+    let files = std::fs::read_dir(desk.path("seen")).unwrap();
+    let files = files.map(|file| std::fs::File::open(file.unwrap().path()).unwrap());
+    let files: Vec<_> = files.collect();
+    files.iter().for_each(|file| file.lock().unwrap());
+    let mut child = desk.command(&line(describe, &["--out", "never"]));
+    let child = child.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let (child, said) = crate::resume::interrupted_after(child, "looking at the pictures");
+    assert_eq!(child.code(), Some(130), "{said}");
+    assert!(
+        said.contains("there is no run yet") && said.contains("are kept"),
+        "{said}"
+    );
+    assert!(!desk.path("never").exists());
+    drop(files);
     // A cache under another network's name is refused, and kept.
     let files = std::fs::read_dir(desk.path("seen")).unwrap();
     let files: Vec<_> = files.map(|file| file.unwrap().path()).collect();

@@ -1,7 +1,8 @@
 //! A training that was stopped goes on as if nothing had happened.
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::desk::{Desk, filled};
@@ -58,6 +59,19 @@ pub(crate) fn signal(child: &Child, name: &str) {
             .unwrap()
             .success()
     );
+}
+
+/// Interrupts a program once it has said `awaited` on standard error; gives how it ended and all that it said.
+pub(crate) fn interrupted_after(mut child: Child, awaited: &str) -> (ExitStatus, String) {
+    let mut err = BufReader::new(child.stderr.take().expect("piped"));
+    let mut said = String::new();
+    while !said.contains(awaited) {
+        let read = err.read_line(&mut said).unwrap();
+        assert!(read > 0, "it ended without {awaited}: {said}");
+    }
+    signal(&child, "-INT");
+    err.read_to_string(&mut said).unwrap();
+    (child.wait().unwrap(), said)
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn captions_and_answers_are_scored() {
         .json();
     assert_eq!(
         (&json["task"], &json["by_answer_type"]["yes/no"]),
-        (&"vqa".into(), &75.0.into())
+        (&"vqa".into(), &0.75.into())
     );
     let said = desk
         .unfold(&["eval", "answers.json", "annotations.json"])

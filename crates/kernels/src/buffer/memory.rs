@@ -9,15 +9,18 @@ use std::ptr::NonNull;
 /// A cache line, and the widest vector register.
 pub(super) const ALIGN: usize = 64;
 
-/// Zeros: `bytes > 0` of them, at a multiple of [`ALIGN`]. Ends the process where there is no memory left.
-pub(super) fn take(bytes: usize) -> NonNull<u8> {
-    let layout = layout(bytes);
-    let block = match pages::worth(bytes) {
+/// Zeros: `bytes > 0` of them, at a multiple of [`ALIGN`]. Nothing where there is no memory left.
+pub(super) fn take(bytes: usize) -> Option<NonNull<u8>> {
+    match pages::worth(bytes) {
         true => pages::take(bytes),
         // SAFETY: the size is not zero.
-        false => NonNull::new(unsafe { alloc_zeroed(layout) }),
-    };
-    block.unwrap_or_else(|| handle_alloc_error(layout))
+        false => NonNull::new(unsafe { alloc_zeroed(layout(bytes)) }),
+    }
+}
+
+/// Ends the process, as there is no memory left.
+pub(super) fn none_left(bytes: usize) -> ! {
+    handle_alloc_error(layout(bytes))
 }
 
 /// Gives a block back to the system.

@@ -1,9 +1,9 @@
-//! Tar and zip archives, read in place.
+//! Tar and zip archives; what is not packed in them is read in place.
 
 use std::fs;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Read};
 
-use zip::ZipArchive;
+use zip::{CompressionMethod, ZipArchive};
 
 use super::files::{Files, Keep, damaged};
 use super::unpack::{unpacked, without_packing};
@@ -86,9 +86,12 @@ fn add_entries<T: Keep, R: Read>(
     Ok(())
 }
 
-/// Adds every wanted file of a zip archive.
-pub(super) fn read_zip<T: Keep>(files: &mut Files<T>, archive: impl Read + Seek) -> Result<()> {
+/// Adds every wanted file of a zip archive on disk: what is stored without packing is found, not read.
+pub(super) fn read_zip<T: Keep>(files: &mut Files<T>, archive: BufReader<fs::File>) -> Result<()> {
     let name = files.name.clone();
+    let unread = |error| Error::io(&name, "read", &error);
+    let disk = archive.get_ref().try_clone().map_err(unread)?;
+    let length = disk.metadata().map_err(unread)?.len();
     let bad = |place: &str, error: &dyn std::fmt::Display| {
         Error::data(
             place,
@@ -123,7 +126,17 @@ pub(super) fn read_zip<T: Keep>(files: &mut Files<T>, archive: impl Read + Seek)
         } else if entry.is_symlink() {
             files.skipped_links += 1;
         } else {
-            add_unpacked(files, &path, &mut entry)?;
+            let start = entry.data_start().unwrap_or(length);
+            let end = start.saturating_add(entry.size());
+            let plain = entry.compression() == CompressionMethod::Stored && !entry.encrypted();
+            let kept = match plain && end <= length {
+                true => T::inside(&mut files.shared, &disk, start..end).map_err(unread)?,
+                false => None,
+            };
+            match kept {
+                Some(bytes) => files.push(without_packing(&path), bytes),
+                None => drop(add_unpacked(files, &path, &mut entry)?),
+            }
         }
     }
     Ok(())

@@ -73,8 +73,20 @@ pub(super) fn read_document<T: DeserializeOwned>(
     serde_json::from_slice(bytes).map_err(|error| {
         let place = format!("{place}, line {}, column {}", error.line(), error.column());
         let problem = format!("the JSON cannot be used ({})", short(&error));
-        Error::data(place, problem, format!("expected is {expected}"))
+        let remedy = match is_lines(bytes) {
+            true => "call a file of an object a line .jsonl".to_owned(),
+            false => format!("expected is {expected}"),
+        };
+        Error::data(place, problem, remedy)
     })
+}
+
+/// Whether the first two lines are an object each.
+fn is_lines(bytes: &[u8]) -> bool {
+    let lines = bytes.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let first: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).take(2).collect();
+    let object = |line: &&[u8]| line.starts_with(b"{") && line.ends_with(b"}");
+    first.len() == 2 && first.iter().all(object)
 }
 
 /// The parser's words without the place, which is said before.

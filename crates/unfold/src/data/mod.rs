@@ -50,8 +50,8 @@ mod words;
 pub use batch::bucketed_batches;
 pub(crate) use captions::caption_references;
 pub use captions::{
-    CaptionData, CaptionSet, CaptionSource, caption_words, read_captions, read_captions_split,
-    read_pictures_and_captions,
+    CaptionData, CaptionSet, CaptionSource, CaptionSplit, caption_words, read_captions,
+    read_captions_split, read_pictures_and_captions,
 };
 pub use codec::Codec;
 pub use corpus::{Corpus, CorpusPart, CorpusSource, Ends, Watch};
@@ -67,8 +67,8 @@ pub use pictures::{
 };
 pub(crate) use predictions::{Predicted, Predictions, read_predictions};
 pub use questions::{
-    Question, QuestionData, QuestionSet, QuestionSource, question_words, read_questions,
-    read_questions_split,
+    Question, QuestionData, QuestionSet, QuestionSource, QuestionSplit, question_words,
+    read_questions, read_questions_split,
 };
 pub(crate) use questions::{question_references, without_picture};
 pub(crate) use read_at::read_at;

@@ -77,6 +77,11 @@ impl<E: Labelled> Parts<E> {
             let problem = "the data gives its own split, so it cannot be split into folds";
             return Err(Error::data(name, problem, "leave `folds` out"));
         }
+        let count = parts.train.len();
+        if let Some(folds) = plan.folds.filter(|folds| *folds > count) {
+            let problem = format!("{count} {noun} cannot be split into {folds} folds");
+            return Err(Error::data(name, problem, "make `folds` smaller"));
+        }
         parts.complete(plan, key);
         if parts.test.as_ref().is_some_and(Vec::is_empty) {
             let problem = format!("{} {noun} are too few to split", parts.train.len());

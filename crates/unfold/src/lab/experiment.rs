@@ -143,7 +143,7 @@ impl Experiment<'_> {
         key: Key,
     ) -> Score {
         let (mut loss, mut accuracy) = (0.0, 0.0);
-        let size = self.task.tests().map_or(size, |tests| tests.min(size));
+        let size = self.task.tested(size);
         for (chunk, start) in (0..size).step_by(CHUNK).enumerate() {
             let size_here = CHUNK.min(size - start);
             let key = key.child(distance as u64).child(chunk as u64);

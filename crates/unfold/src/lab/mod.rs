@@ -193,6 +193,7 @@ impl Bench<'_> {
             unit: task.unit(),
             example: task.show(&example),
             chance: task.chance(),
+            tested: task.tested(config.test_size),
             distances: distances.to_vec(),
             steps: longest,
             memoryless_losses: distances.iter().map(|&d| task.memoryless_loss(d)).collect(),

@@ -45,6 +45,8 @@ pub struct TaskResults {
     pub example: String,
     /// The accuracy of an answer that remembers nothing.
     pub chance: f64,
+    /// How many sequences cells were measured on at each distance.
+    pub tested: usize,
     /// The distances, rising.
     pub distances: Vec<usize>,
     /// Steps of a sequence at the longest distance: gradients are followed so far back.

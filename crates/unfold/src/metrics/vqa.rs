@@ -141,9 +141,9 @@ pub struct Answered<'a> {
 pub struct VqaScores {
     /// The mean of [`vqa_accuracy`], in 0..=1; 0 of nothing.
     pub accuracy: f64,
-    /// The same for each type of question, in percent with two decimals.
+    /// The same for each type of question, rounded to four decimals: the official evaluation's percent with two.
     pub by_question_type: BTreeMap<String, f64>,
-    /// The same for each type of answer, in percent with two decimals.
+    /// The same for each type of answer, rounded so too.
     pub by_answer_type: BTreeMap<String, f64>,
 }
 
@@ -165,14 +165,14 @@ impl VqaScores {
                 }
             }
         }
-        let percent = |types: BTreeMap<String, Mean>| {
-            let percent = types.into_iter().map(|(name, mean)| (name, mean.percent()));
-            percent.collect()
+        let rounded = |types: BTreeMap<String, Mean>| {
+            let rounded = types.into_iter().map(|(name, mean)| (name, mean.rounded()));
+            rounded.collect()
         };
         VqaScores {
             accuracy: all.sum / all.count.max(1.0),
-            by_question_type: percent(question_types),
-            by_answer_type: percent(answer_types),
+            by_question_type: rounded(question_types),
+            by_answer_type: rounded(answer_types),
         }
     }
 }
@@ -189,9 +189,9 @@ impl Mean {
         self.count += 1.0;
     }
 
-    /// In percent, to two decimals: the digits of the value itself decide, as in Python, so they are written and read.
-    fn percent(self) -> f64 {
-        let written = format!("{:.2}", 100.0 * self.sum / self.count);
+    /// To four decimals: the digits of the percentage decide, as in the official evaluation, so they are written and read.
+    fn rounded(self) -> f64 {
+        let written = format!("{:.2}e-2", 100.0 * self.sum / self.count);
         written.parse().unwrap_or(0.0)
     }
 }

@@ -103,8 +103,8 @@ impl BatchNorm {
         self.running_variance
     }
 
-    /// `[.., C]` to the same shape. In training the pass gets the new running statistics; but a layer whose γ is frozen
-    /// ([`Params::set_trainable`](crate::nn::Params::set_trainable)) does there what it does elsewhere, and they stay.
+    /// `[.., C]` to the same shape. In training the pass gets the new running statistics; but a layer whose γ and β are both
+    /// frozen ([`Params::set_trainable`](crate::nn::Params::set_trainable)) does there what it does elsewhere, and they stay.
     #[track_caller]
     pub fn forward<E: Float>(&self, pass: &Pass<E>, x: &Tensor<E>) -> Tensor<E> {
         self.forward_to(pass, x, self.options.activation)
@@ -123,8 +123,9 @@ impl BatchNorm {
             ..self.options
         };
         let (weight, bias) = (pass.param(self.weight), pass.param(self.bias));
-        // A frozen layer stays as it is as a whole.
-        let y = if pass.is_training() && pass.learns(self.weight) {
+        // A layer that learns nothing stays as it is as a whole.
+        let learns = pass.learns(self.weight) || pass.learns(self.bias);
+        let y = if pass.is_training() && learns {
             let (y, moments) = x.batch_norm(&weight, &bias, options); // [.., C]
             let rows = x.len() / x.shape().last().max(1);
             if rows > 0 {

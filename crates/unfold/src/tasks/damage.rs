@@ -2,6 +2,18 @@
 
 use crate::data::Damage;
 
+/// Each of the damaged pictures, once, for a report.
+pub(super) fn listed<'a>(damaged: impl IntoIterator<Item = &'a Damage>) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for picture in damaged {
+        let told = picture.to_string();
+        if !all.contains(&told) {
+            all.push(told);
+        }
+    }
+    all
+}
+
 /// What damaged pictures are told as.
 pub(super) fn damage_notes(damaged: &[Damage], what: &str) -> Vec<String> {
     const TOLD: usize = 5;

@@ -86,7 +86,9 @@ fn tables_lists_and_an_archive_in_a_folder() {
         assert_eq!(sizes(&data), [12, 4, 4], "{}", path.display());
         assert_eq!(all(&data), expected());
         assert_eq!(data.notes, [""; 0]);
-        let (test, _) = read_captions_split(path, &CaptionSource::default()).expect("readable");
+        let test = read_captions_split(path, &CaptionSource::default())
+            .expect("readable")
+            .set;
         assert_eq!(test.names, ["16.png", "17.png", "18.png", "19.png"]);
     }
 }
@@ -239,7 +241,9 @@ fn coco_json_has_its_parts_in_the_names_of_files() {
     // Without a list of images they are found by their numbers.
     let named = serde_json::json!({"annotations": [{"image_id": 17, "caption": "seventeen"}]});
     let numbers = write(&folder, "numbers.json", named.to_string());
-    let (set, _) = read_captions_split(&numbers, &CaptionSource::default()).expect("readable");
+    let set = read_captions_split(&numbers, &CaptionSource::default())
+        .expect("readable")
+        .set;
     assert_eq!(set.pictures.read(0).expect("readable").pixels[0], 17);
 }
 
@@ -295,13 +299,17 @@ fn a_split_is_made_by_picture_and_repeats() {
     assert_eq!(test(read(&source, 1)), first);
     assert_ne!(test(read(&source, 2)), first);
     // To measure: everything, but where the seed of the split is known.
-    let (whole, _) = read_captions_split(folder.path(), &source).expect("readable");
+    let whole = read_captions_split(folder.path(), &source)
+        .expect("readable")
+        .set;
     assert_eq!(whole.names.len(), 20);
     let seeded = CaptionSource {
         seed: Some(1),
         ..source
     };
-    let (part, _) = read_captions_split(folder.path(), &seeded).expect("readable");
+    let part = read_captions_split(folder.path(), &seeded)
+        .expect("readable")
+        .set;
     assert_eq!(part.names, first);
     assert_eq!(test(read(&seeded, 5)), first);
 }

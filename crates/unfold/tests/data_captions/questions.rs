@@ -1,12 +1,15 @@
 //! Questions in every layout that is read.
 
+use std::io::{Cursor, Write as _};
 use std::path::Path;
 
 use serde_json::json;
 use unfold::data::{
-    Question, QuestionData, QuestionSet, QuestionSource, question_words, read_questions,
-    read_questions_split,
+    PictureFiles, Question, QuestionData, QuestionSet, QuestionSource, QuestionSplit,
+    question_words, read_questions, read_questions_split,
 };
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 use crate::data_support::{folder, gzip, write};
 use crate::{noted, picture, pictures, tar};
@@ -109,6 +112,90 @@ fn the_challenges_questions_and_annotations_are_joined() {
     noted(&data.notes, "1 picture without a question left out");
 }
 
+/// The official download: test questions come without annotations, and pictures in an archive for each part.
+#[test]
+fn the_challenges_download_is_read_as_it_comes() {
+    let folder = folder();
+    let put =
+        |name: &str, content: serde_json::Value| drop(write(&folder, name, content.to_string()));
+    for (part, ids) in [("train2014", 100..140), ("val2014", 200..210)] {
+        let questions = questions(ids.clone());
+        put(
+            &format!("v2_OpenEnded_mscoco_{part}_questions.json"),
+            questions,
+        );
+        put(
+            &format!("v2_mscoco_{part}_annotations.json"),
+            annotations(ids),
+        );
+        let pairs = json!([[100, 200], [101, 201]]);
+        put(&format!("v2_mscoco_{part}_complementary_pairs.json"), pairs);
+    }
+    for part in ["test2015", "test-dev2015"] {
+        let name = format!("v2_OpenEnded_mscoco_{part}_questions.json");
+        put(&name, questions(300..305));
+    }
+    let file = |n: u8| {
+        let name = ["train2014", "val2014"][usize::from(n) / 20];
+        let path = format!("{name}/COCO_{name}_0000000000{n}.png");
+        (path, picture(n))
+    };
+    write(&folder, "train2014.tar", tar(&[10, 11, 12, 13].map(file)));
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (n, method) in [
+        (20, CompressionMethod::Stored),
+        (21, CompressionMethod::Deflated),
+    ] {
+        let (path, bytes) = file(n);
+        let options = SimpleFileOptions::default().compression_method(method);
+        zip.start_file(path, options).expect("begun");
+        zip.write_all(&bytes).expect("written");
+    }
+    let zip = zip.finish().expect("finished").into_inner();
+    write(&folder, "val2014.zip", zip);
+    write(
+        &folder,
+        "more.tar",
+        tar(&[("notes.txt".into(), b"x".to_vec())]),
+    );
+    let source = QuestionSource {
+        test_fraction: 0.25,
+        ..QuestionSource::default()
+    };
+    let data = read_questions(folder.path(), &source, 1).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(sizes(&data), [30, 10, 10]);
+    noted(
+        &data.notes,
+        "2 files of questions without annotations left out (first: v2_OpenEnded_mscoco_test-dev2015",
+    );
+    noted(&data.notes, "1 picture without a question left out");
+    let valid = data.valid.expect("a validation part");
+    for set in [&data.train, &valid, &data.test.expect("a test part")] {
+        for question in &set.questions {
+            assert_eq!(u64::from(seen(set, question)), question.id / 10);
+        }
+    }
+    // Each is found again by its address.
+    let address = valid.pictures.expect("pictures").address(0);
+    assert!(address.contains("val2014.zip#val2014/COCO"), "{address}");
+    let again = PictureFiles::open(Path::new(&address), None).expect("readable");
+    assert_eq!(again.read(0).expect("readable").pixels[0], 20);
+    // A key may name the folder of the archives.
+    let texts = crate::data_support::folder();
+    write(&texts, "questions.json", questions(100..140).to_string());
+    write(
+        &texts,
+        "annotations.json",
+        annotations(100..140).to_string(),
+    );
+    let source = QuestionSource {
+        pictures: Some(folder.path().display().to_string()),
+        ..QuestionSource::default()
+    };
+    let data = read_questions(texts.path(), &source, 1).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(seen(&data.train, &data.train.questions[0]), 10);
+}
+
 #[test]
 fn questions_alone_are_split_by_the_picture_they_name() {
     let folder = folder();
@@ -133,11 +220,12 @@ fn questions_alone_are_split_by_the_picture_they_name() {
     );
     noted(&data.notes, "there are no pictures");
     // A named file finds its answers beside it.
-    let (all, _) = read_questions_split(
+    let all = read_questions_split(
         &folder.path().join("questions.json"),
         &QuestionSource::default(),
     )
-    .expect("readable");
+    .expect("readable")
+    .set;
     assert_eq!(all.questions.len(), 200);
 }
 
@@ -182,7 +270,7 @@ fn easy_vqa_numbers_the_pictures_of_each_part() {
         assert_eq!(seen, [200, 200, 201, 201, 202, 202, 203, 203]);
         assert_eq!(test.questions[1].answers, ["no"]);
         assert_eq!(test.questions[0].text, "what is 200?");
-        let (again, _) = read_questions_split(&path, &source).expect("readable");
+        let again = read_questions_split(&path, &source).expect("readable").set;
         assert_eq!(again.questions, test.questions);
     }
 }
@@ -246,7 +334,8 @@ fn pairs_of_lines_name_their_picture() {
         (1..3).map(pair).collect::<String>(),
     );
     let office = folder.path().join("office");
-    let (set, notes) = read_questions_split(&office, &source).expect("readable");
+    let QuestionSplit { set, notes, .. } =
+        read_questions_split(&office, &source).expect("readable");
     assert_eq!(set.questions.len(), 2);
     assert_eq!(seen(&set, &set.questions[1]), 2);
     noted(
@@ -278,7 +367,9 @@ fn a_table_of_ones_own() {
         &data.notes,
         "1 row without a question, answer or picture passed over",
     );
-    let (all, _) = read_questions_split(folder.path(), &source).expect("readable");
+    let all = read_questions_split(folder.path(), &source)
+        .expect("readable")
+        .set;
     assert_eq!(
         [seen(&all, &all.questions[0]), seen(&all, &all.questions[1])],
         [0, 1]
@@ -298,8 +389,9 @@ fn answers_that_are_fewer_or_not_there() {
         {"question_id": 4, "answers": [{"answer": "v"}]},
     ]});
     write(&folder, "annotations.json", annotations.to_string());
-    let (all, notes) =
-        read_questions_split(folder.path(), &QuestionSource::default()).expect("readable");
+    let QuestionSplit {
+        set: all, notes, ..
+    } = read_questions_split(folder.path(), &QuestionSource::default()).expect("readable");
     let answers: Vec<&[String]> = all
         .questions
         .iter()

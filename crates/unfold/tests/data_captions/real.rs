@@ -45,7 +45,9 @@ fn flickr8k_is_found_out() {
     assert_eq!([first.height, first.width], [224, 224]);
     let words = caption_words(&data.train.captions[0][0]);
     assert_eq!(words[..6], ["a", "child", "in", "a", "pink", "dress"]);
-    let (again, _) = read_captions_split(&path, &CaptionSource::default()).expect("readable");
+    let again = read_captions_split(&path, &CaptionSource::default())
+        .expect("readable")
+        .set;
     assert_eq!(again.names, test.names);
 }
 
@@ -141,6 +143,8 @@ fn vqa_v2_is_read_without_pictures() {
         question_words(&data.train.questions[1].text),
         ["what", "color", "is", "his", "uniform"]
     );
-    let (again, _) = read_questions_split(&path, &QuestionSource::default()).expect("readable");
+    let again = read_questions_split(&path, &QuestionSource::default())
+        .expect("readable")
+        .set;
     assert_eq!(again.questions, test.questions);
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::json;
 use unfold::data::{
-    CaptionSource, QuestionSource, read_captions, read_captions_split, read_questions,
-    read_questions_split,
+    CaptionSource, CaptionSplit, QuestionSource, QuestionSplit, read_captions, read_captions_split,
+    read_questions, read_questions_split,
 };
 
 use crate::data_support::{folder, gzip, write};
@@ -67,7 +67,7 @@ fn captions_and_pictures_that_have_no_counterpart() {
     write(&folder, "images/5.png", "");
     let rows = "image,caption\n0.png,one\n0.png,\n1.png,  \n2.png,two\n4.png,bad\n5.png,bad\n5.png,worse\n8.png,gone\n9.png,gone\n";
     write(&folder, "captions.csv", rows);
-    let (set, notes) =
+    let CaptionSplit { set, notes, .. } =
         read_captions_split(folder.path(), &CaptionSource::default()).expect("readable");
     assert_eq!(set.names, ["0.png", "2.png"]);
     noted(
@@ -368,8 +368,11 @@ fn archives_that_are_many_or_nested() {
     write(&folder, "a.tar", &one);
     assert!(captions(folder.path()).is_ok());
     write(&folder, "b.tar", &one[..540]);
-    let parts = ["several archives: a.tar, b.tar", "pictures = \"a.tar\""];
-    says(captions(folder.path()), folder.path(), &parts);
+    says(
+        captions(folder.path()),
+        folder.path(),
+        &["b.tar", "cut off"],
+    );
     let source = CaptionSource {
         pictures: Some("b.tar".into()),
         ..CaptionSource::default()
@@ -523,7 +526,7 @@ fn questions_of_damaged_pictures() {
     write(&folder, "2.png", "no picture");
     let triples: Vec<_> = (0..4).map(|n| json!(["what?", "this", n])).collect();
     write(&folder, "questions.json", json!(triples).to_string());
-    let (set, notes) =
+    let QuestionSplit { set, notes, .. } =
         read_questions_split(folder.path(), &QuestionSource::default()).expect("readable");
     assert_eq!(
         (set.questions.len(), set.names),
@@ -542,6 +545,19 @@ fn questions_of_damaged_pictures() {
         read_questions(folder.path(), &strict, 1),
         folder.path(),
         &["2.png: it does not begin as", "`strict`"],
+    );
+}
+
+#[test]
+fn an_object_a_line_under_another_name() {
+    let folder = folder();
+    let row = |n: u8| format!("{{\"image\": \"{n}.png\", \"caption\": \"a thing\"}}\n");
+    pictures(&folder, "", 2);
+    let path = write(&folder, "captions.json", row(0) + &row(1));
+    says(
+        captions(&path),
+        &path,
+        &["line 2", "call a file of an object a line .jsonl"],
     );
 }
 

@@ -96,9 +96,9 @@ fn answers_are_scored_by_type() {
         (report.scores.accuracy - 1.9 / 3.0).abs() < 1e-12,
         "{report:?}"
     );
-    assert_eq!(report.scores.by_answer_type.get("other"), Some(&50.0));
-    assert_eq!(report.scores.by_answer_type.get("number"), Some(&90.0));
-    assert_eq!(report.scores.by_question_type.get("what"), Some(&63.33));
+    assert_eq!(report.scores.by_answer_type.get("other"), Some(&0.5));
+    assert_eq!(report.scores.by_answer_type.get("number"), Some(&0.9));
+    assert_eq!(report.scores.by_question_type.get("what"), Some(&0.6333));
 }
 
 #[test]

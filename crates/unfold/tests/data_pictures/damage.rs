@@ -234,7 +234,7 @@ fn folders_that_are_no_set() {
     let one = folder.path().join("one");
     refused(
         &one,
-        &["only one class, `a`", "pictures of the other classes"],
+        &["only one class, `a`", "pictures of at least two classes"],
     );
     let lone = write(&folder, "lone.jpg", coloured(1));
     refused(&lone, &["this is one picture, not a set"]);

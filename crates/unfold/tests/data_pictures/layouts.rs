@@ -128,6 +128,11 @@ fn parts_of_the_data_stay_parts() {
         .expect("readable")
         .set;
     assert_eq!(test.len(), 10);
+    // Pictures of one class can be measured, though not learned from.
+    let cats = folder.path().join("val");
+    std::fs::remove_dir_all(cats.join("dog")).expect("removed");
+    let one = read_pictures_split(&cats, &plain(), &data.labels).expect("readable");
+    assert!(!one.set.is_empty() && one.set.label(0) == 0);
     let error = read_pictures_split(folder.path(), &plain(), &["cat".to_owned()])
         .expect_err("an unknown label")
         .to_string();

@@ -6,8 +6,10 @@ use super::figures::{LOWEST, clipping};
 
 /// Right at least this often is remembering.
 const REMEMBERS: f64 = 0.99;
-/// Within this of the accuracy without memory is guessing; about three deviations of some hundred answers.
+/// Within this of the accuracy without memory is guessing, and
 const GUESSES: f64 = 0.05;
+/// within so many deviations of as many guesses.
+const DEVIATIONS: f64 = 3.0;
 
 /// Which cells remember at the longest distance, which guess, and which do neither.
 pub(super) fn accuracy(task: &TaskResults, clip_norms: &[Option<f64>]) -> String {
@@ -19,6 +21,8 @@ pub(super) fn accuracy(task: &TaskResults, clip_norms: &[Option<f64>]) -> String
 
 fn accuracy_with(task: &TaskResults, clip_norm: Option<f64>) -> Option<String> {
     let (longest, unit) = (task.distances.last()?, task.unit);
+    let deviation = (task.chance * (1.0 - task.chance) / task.tested.max(1) as f64).sqrt();
+    let guessed = task.chance + GUESSES.max(DEVIATIONS * deviation);
     let (mut remember, mut between, mut guess) = (vec![], vec![], vec![]);
     let (mut diverged, mut unlearned) = (vec![], vec![]);
     for (cell, run) in task.runs(clip_norm) {
@@ -27,9 +31,9 @@ fn accuracy_with(task: &TaskResults, clip_norm: Option<f64>) -> Option<String> {
             diverged.push(format!("{name} (after {} steps)", run.steps));
         } else if score >= REMEMBERS {
             remember.push(name.to_owned());
-        } else if score > task.chance + GUESSES {
+        } else if score > guessed {
             between.push(format!("{name} ({})", percent(score)));
-        } else if run.scores[0] <= task.chance + GUESSES {
+        } else if run.scores[0] <= guessed {
             // It guesses at the shortest distance as well, which says nothing of its memory.
             unlearned.push(format!("{name} (in {} steps)", run.steps));
         } else {
@@ -177,6 +181,7 @@ mod tests {
             unit: "words",
             example: String::new(),
             chance: 0.125,
+            tested: 500,
             distances: vec![1, 2],
             steps: 3,
             memoryless_losses: vec![2.0, 2.0],
@@ -206,6 +211,12 @@ mod tests {
              Elman (ReLU, identity) (after 7 steps) diverged."
         );
         assert_eq!(accuracy(&task(), &[None]), "");
+        // Of few answers, half may well be right by chance.
+        let few = TaskResults {
+            tested: 6,
+            ..task()
+        };
+        assert!(!accuracy(&few, &[Some(1.0)]).contains("more often than without memory"));
     }
 
     #[test]

@@ -8,7 +8,8 @@ mod references;
 mod source;
 
 pub use read::{
-    CaptionData, CaptionSet, read_captions, read_captions_split, read_pictures_and_captions,
+    CaptionData, CaptionSet, CaptionSplit, read_captions, read_captions_split,
+    read_pictures_and_captions,
 };
 pub(crate) use references::caption_references;
 pub use source::CaptionSource;

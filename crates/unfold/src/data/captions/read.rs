@@ -44,7 +44,7 @@ pub struct CaptionData {
 ///
 /// `path` is a folder or archive with everything in it, the file of the captions, or a `dataset.toml`. Captions are a
 /// table with the columns `image` and `caption` (CSV, TSV or JSON Lines), COCO's JSON or Karpathy's. Pictures lie in
-/// folders, or in an archive beside the captions, which is read in place unless it is packed.
+/// folders, or in archives beside the captions, which are read in place unless they are packed.
 ///
 /// # Errors
 /// When the data cannot be read or cannot be used for training; the message says what to do.
@@ -63,15 +63,23 @@ pub fn read_captions(path: &Path, source: &CaptionSource, seed: u64) -> Result<C
     })
 }
 
+/// Captioned pictures to evaluate a model on.
+#[derive(Clone, Debug)]
+pub struct CaptionSplit {
+    /// The pictures and their captions.
+    pub set: CaptionSet,
+    /// What was done to the data, as sentences for a person to read.
+    pub notes: Vec<String>,
+    /// As in [`CaptionData`].
+    pub damaged: Vec<Damage>,
+}
+
 /// Finds pictures and their captions to evaluate a model on: the test part if the data gives one, else the one that
-/// [`read_captions`] makes if the source says by which seed, else everything. Also says what was done to the data.
+/// [`read_captions`] makes if the source says by which seed, else everything.
 ///
 /// # Errors
 /// When the data cannot be read.
-pub fn read_captions_split(
-    path: &Path,
-    source: &CaptionSource,
-) -> Result<(CaptionSet, Vec<String>)> {
+pub fn read_captions_split(path: &Path, source: &CaptionSource) -> Result<CaptionSplit> {
     let mut collection = elsewhere(path, source, false)?;
     collection.refuse_lost(&[Part::Test])?;
     let parts: Vec<_> = collection.items.iter().map(|item| item.part).collect();
@@ -79,7 +87,11 @@ pub fn read_captions_split(
         let seed = collection.source.seed;
         seed.map(|seed| collection.share(seed)).transpose()
     })?;
-    Ok((collection.set(&items), collection.notes))
+    Ok(CaptionSplit {
+        set: collection.set(&items),
+        notes: collection.notes,
+        damaged: collection.damaged,
+    })
 }
 
 /// Finds all pictures of DATA, whichever part they are in, with the captions that they have: none where DATA has none.

@@ -11,7 +11,7 @@ use crate::data::split::Plan;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CaptionSource {
-    /// The folder or archive of the pictures.
+    /// The folder or archive of the pictures; a folder may hold several archives of them.
     pub pictures: Option<String>,
     /// The file of the captions: a table with the columns `image` and `caption`, and `split` where it gives the parts, or JSON as COCO
     /// or Karpathy publish it.

@@ -179,16 +179,23 @@ impl Dataset {
         Ok(Text { place, path, bytes })
     }
 
-    /// Finds the pictures: those that the key `pictures` names, else those in DATA, else those in the one archive that
-    /// lies in it. Nothing where there are none. Also says whether they lie among the files of DATA itself.
+    /// Finds the pictures: those that the key `pictures` names, else those in DATA, and where a folder holds none, those in the
+    /// archives that lie in it. Nothing where there are none. Also says whether they lie among the files of DATA itself.
     ///
     /// # Errors
-    /// When what the key names is not there, there are several archives, or none of the pictures can be read.
+    /// When what the key names is not there, an archive is inside another one, or none of the pictures can be read.
     pub(super) fn pictures(mut self, key: Option<&str>) -> Result<Option<(PictureFiles, bool)>> {
         if let Some(value) = key {
             let on_disk = self.folder.as_ref().map(|folder| folder.join(value));
             if let Some(path) = on_disk.filter(|path| path.exists()) {
-                return Ok(Some((PictureFiles::open(&path, None)?, false)));
+                let found = match path.is_dir() {
+                    true => pictures_of(gather(&path)?)?,
+                    false => None,
+                };
+                return Ok(Some(match found {
+                    Some((pictures, _)) => (pictures, false),
+                    None => (PictureFiles::open(&path, None)?, false),
+                }));
             }
             let start = format!("{}/", value.trim_matches('/'));
             self.files
@@ -199,36 +206,7 @@ impl Dataset {
             }
             return Ok(Some((PictureFiles::of(self.files)?, true)));
         }
-        let shared = &self.files.shared;
-        let pictures = concurrent::map(&self.files.files, |file| is_picture(shared, file));
-        if pictures.contains(&true) {
-            return Ok(Some((PictureFiles::of(self.files)?, true)));
-        }
-        let archives = self
-            .files
-            .files
-            .iter()
-            .filter(|file| is_archive(&file.path));
-        let archives: Vec<&File<Place>> = archives.collect();
-        match &archives[..] {
-            [] => Ok(None),
-            [archive] => match &archive.bytes {
-                Place::Disk(path) => Ok(Some((PictureFiles::open(path, None)?, false))),
-                _ => {
-                    let problem = format!("{} is an archive inside another one", archive.path);
-                    Err(Error::data(self.name, problem, "unpack the outer one"))
-                }
-            },
-            [first, ..] => {
-                let paths: Vec<&str> = archives.iter().map(|file| file.path.as_str()).collect();
-                let problem = format!("holds several archives: {}", paths.join(", "));
-                let remedy = format!(
-                    "say which one holds the pictures, such as pictures = \"{}\"",
-                    first.path
-                );
-                Err(Error::data(self.name, problem, remedy))
-            }
-        }
+        pictures_of(self.files)
     }
 
     /// Whether there is a file, a folder or an archive of that path, as a key names it.
@@ -290,6 +268,34 @@ pub(super) fn part_of(path: &str, list: bool) -> Option<Part> {
                 .rev()
                 .find_map(|folder| parts::of_folder(folder))
         })
+}
+
+/// The pictures among some files, and else those in the archives among them; see [`Dataset::pictures`].
+fn pictures_of(files: Files<Place>) -> Result<Option<(PictureFiles, bool)>> {
+    let holds_pictures = |files: &Files<Place>| {
+        concurrent::map(&files.files, |file| is_picture(&files.shared, file)).contains(&true)
+    };
+    if holds_pictures(&files) {
+        return Ok(Some((PictureFiles::of(files)?, true)));
+    }
+    let archives = files.files.iter().filter(|file| is_archive(&file.path));
+    let archives: Vec<&File<Place>> = archives.collect();
+    let mut all = Vec::new();
+    for archive in &archives {
+        let Place::Disk(path) = &archive.bytes else {
+            let problem = format!("{} is an archive inside another one", archive.path);
+            return Err(Error::data(files.name, problem, "unpack the outer one"));
+        };
+        if archives.len() == 1 {
+            return Ok(Some((PictureFiles::open(path, None)?, false)));
+        }
+        // Among several, some may hold text.
+        let inside = gather(path)?;
+        if holds_pictures(&inside) {
+            all.push(PictureFiles::of(inside)?);
+        }
+    }
+    Ok((!all.is_empty()).then(|| (PictureFiles::joined(all), false)))
 }
 
 fn is_archive(path: &str) -> bool {

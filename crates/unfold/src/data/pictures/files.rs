@@ -8,7 +8,7 @@ use super::layout::damage;
 use super::names::Names;
 use super::packed;
 use super::picture::Picture;
-use super::set::{Content, Damage, Entry, Name, PictureSet, kind};
+use super::set::{Content, Damage, Entry, Name, Origin, PictureSet, kind};
 use crate::data::concurrent;
 use crate::data::files::{File, Files};
 use crate::data::store::{Place, Store};
@@ -96,21 +96,48 @@ impl PictureFiles {
         pictures.append(&mut others);
         let names = Names::of(&pictures);
         pictures.truncate(count);
+        let origin = Arc::new(Origin {
+            data: files.name,
+            store: files.shared,
+        });
         let entries = pictures.into_iter().map(|file| Entry {
+            origin: Arc::clone(&origin),
             name: Name::File(file.path),
             content: Content::Encoded(file.bytes),
             label: 0,
         });
         Ok(PictureFiles {
             set: PictureSet {
-                data: files.name.into(),
                 entries: entries.collect(),
-                store: Arc::new(files.shared),
             },
             damaged,
             names,
             single: files.single,
         })
+    }
+
+    /// The pictures of several archives or folders together.
+    ///
+    /// # Panics
+    /// When these are none.
+    pub(in crate::data) fn joined(all: Vec<PictureFiles>) -> PictureFiles {
+        assert!(!all.is_empty(), "pictures of nothing");
+        let (mut entries, mut damaged) = (Vec::new(), Vec::new());
+        let (mut paths, mut others) = (Vec::new(), Vec::new());
+        for files in all {
+            let (whole, rest) = files.paths().split_at(files.len());
+            paths.extend_from_slice(whole);
+            others.extend_from_slice(rest);
+            entries.extend(files.set.entries);
+            damaged.extend(files.damaged);
+        }
+        paths.append(&mut others);
+        PictureFiles {
+            set: PictureSet { entries },
+            damaged,
+            names: Names::of_paths(paths.into_iter()),
+            single: false,
+        }
     }
 
     /// How many pictures there are.
@@ -140,7 +167,7 @@ impl PictureFiles {
     /// When there is no such picture.
     pub fn address(&self, picture: usize) -> String {
         match self.single {
-            true => self.set.data.to_string(),
+            true => self.set.entries[picture].origin.data.clone(),
             false => self.set.address(picture),
         }
     }
@@ -201,8 +228,6 @@ impl PictureFiles {
             .into_iter()
             .map(|picture| self.set.entries[picture].clone());
         PictureSet {
-            data: Arc::clone(&self.set.data),
-            store: Arc::clone(&self.set.store),
             entries: entries.collect(),
         }
     }

@@ -65,15 +65,12 @@ pub(super) fn collect(path: &Path, source: &PictureSource) -> Result<Collection>
         }
     }
     let name = files.name.clone();
-    let class = classes.first().map(|&class| class.to_owned());
-    match (tables::read(files, source, format)?, class) {
-        (Some(collection), _) => Ok(collection),
-        (None, Some(class)) => Err(Error::data(
-            name,
-            format!("there is only one class, `{class}`"),
-            "put the pictures of the other classes in folders beside it",
-        )),
-        (None, None) => Err(Error::data(
+    let folders = !classes.is_empty();
+    match tables::read(files, source, format)? {
+        Some(collection) => Ok(collection),
+        // One class is too few to learn from, but a model may be measured on it.
+        None if folders => class_folders(Files::gather(path, only, "pictures")?, &tree),
+        None => Err(Error::data(
             name,
             "no labels were found",
             "put each class's pictures in a folder of its own, or give a CSV, TSV or JSON Lines file with a column for \

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::idx_files;
-use super::set::{Content, Entry, Name, PictureSet};
+use super::set::{Content, Entry, Name, Origin, PictureSet};
 use super::tables;
 use crate::data::files::{File, Files, split_part};
 use crate::data::format::Format;
@@ -75,15 +75,15 @@ pub(super) fn open(path: &Path) -> Result<Option<PictureSet>> {
         let remedy = format!("they are called {first} to {last}");
         return Err(Error::data(name, problem, remedy));
     }
+    let origin = Arc::new(Origin { data: name, store });
     let entries = all.into_iter().map(|(called, content)| Entry {
+        origin: Arc::clone(&origin),
         name: Name::File(called),
         content,
         label: 0,
     });
     Ok(Some(PictureSet {
-        data: name.into(),
         entries: entries.collect(),
-        store: Arc::new(store),
     }))
 }
 

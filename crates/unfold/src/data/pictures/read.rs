@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::layout::{Collection, Found, collect};
-use super::set::{Damage, Entry, PictureSet, refuse_damage};
+use super::set::{Damage, Entry, Origin, PictureSet, refuse_damage};
 use super::source::PictureSource;
 use crate::data::classes;
 use crate::data::parts::{self, Part};
@@ -56,21 +56,18 @@ pub fn read_pictures(path: &Path, source: &PictureSource, seed: u64) -> Result<P
     let labels = classes::of(labelled.iter().map(|(_, label)| *label));
     classes::check(&name, &labelled, &labels, "pictures")?;
     let number = classes::numbers(&labels);
+    let data = name.clone();
+    let origin = Arc::new(Origin { data, store });
     let entries = found.into_iter().map(|found| {
         let label = number[found.label.as_str()];
-        (found.part, entry(found, label))
+        (found.part, entry(found, label, &origin))
     });
     let key = Key::new(source.seed.unwrap_or(seed)).named("split");
     let plan = source.plan();
     let parts = Parts::of(&name, entries, &plan, key, "pictures", &mut notes)?;
     let seen = parts.train.iter().map(|entry| entry.label);
     notes.extend(classes::unlearnable(&labels, seen, "picture"));
-    let (data, store): (Arc<str>, _) = (name.into(), Arc::new(store));
-    let set = |entries| PictureSet {
-        data: Arc::clone(&data),
-        store: Arc::clone(&store),
-        entries,
-    };
+    let set = |entries| PictureSet { entries };
     Ok(PictureData {
         train: set(parts.train),
         valid: parts.valid.map(set),
@@ -115,6 +112,8 @@ pub fn read_pictures_split(
         found.retain(|found| found.part == Some(Part::Test));
     }
     let number = classes::numbers(labels);
+    let data = name.clone();
+    let origin = Arc::new(Origin { data, store });
     let entries = found.into_iter().map(|found| {
         let Some(&label) = number.get(found.label.as_str()) else {
             return Err(Error::data(
@@ -123,27 +122,23 @@ pub fn read_pictures_split(
                 format!("it knows {}", classes::list(labels)),
             ));
         };
-        Ok(entry(found, label))
+        Ok(entry(found, label, &origin))
     });
     let entries = entries.collect::<Result<Vec<Entry>>>()?;
     if entries.is_empty() {
         let problem = "there is no labelled picture";
         return Err(Error::data(name, problem, "give at least one"));
     }
-    let set = PictureSet {
-        data: name.into(),
-        store: Arc::new(store),
-        entries,
-    };
     Ok(PictureSplit {
-        set,
+        set: PictureSet { entries },
         notes,
         damaged,
     })
 }
 
-fn entry(found: Found, label: usize) -> Entry {
+fn entry(found: Found, label: usize, origin: &Arc<Origin>) -> Entry {
     Entry {
+        origin: Arc::clone(origin),
         name: found.name,
         content: found.content,
         label,

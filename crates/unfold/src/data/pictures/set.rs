@@ -47,10 +47,19 @@ impl fmt::Display for Name {
     }
 }
 
+/// Where pictures are from: a folder, an archive or a file.
+#[derive(Debug)]
+pub(super) struct Origin {
+    /// As the user named it.
+    pub(super) data: String,
+    pub(super) store: Store,
+}
+
 /// One picture.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    /// Where it is inside DATA.
+    pub(super) origin: Arc<Origin>,
+    /// Where it is in there.
     pub(super) name: Name,
     pub(super) content: Content,
     pub(super) label: usize,
@@ -65,9 +74,6 @@ impl Labelled for Entry {
 /// Pictures and their classes. Nothing is decoded before it is asked for.
 #[derive(Clone, Debug)]
 pub struct PictureSet {
-    /// DATA as the user named it.
-    pub(super) data: Arc<str>,
-    pub(super) store: Arc<Store>,
     pub(super) entries: Vec<Entry>,
 }
 
@@ -163,7 +169,8 @@ impl PictureSet {
     /// # Panics
     /// When there is no such picture.
     pub fn place(&self, picture: usize) -> String {
-        format!("{}, {}", self.data, self.entries[picture].name)
+        let Entry { origin, name, .. } = &self.entries[picture];
+        format!("{}, {name}", origin.data)
     }
 
     /// What leads to a picture alone, also for [`PictureFiles::open`](super::PictureFiles::open): the path of its file, else
@@ -172,12 +179,18 @@ impl PictureSet {
     /// # Panics
     /// When there is no such picture.
     pub fn address(&self, picture: usize) -> String {
-        let Entry { name, content, .. } = &self.entries[picture];
+        let Entry {
+            origin,
+            name,
+            content,
+            ..
+        } = &self.entries[picture];
+        let data = &origin.data;
         match (content, name) {
             (Content::Encoded(Place::Disk(path)), Name::File(_)) => path.display().to_string(),
-            (_, Name::File(path)) => format!("{}#{path}", self.data),
+            (_, Name::File(path)) => format!("{data}#{path}"),
             (_, Name::Inside { file, number, .. }) => {
-                format!("{}#{}", self.data, packed::member(file, *number))
+                format!("{data}#{}", packed::member(file, *number))
             }
         }
     }
@@ -191,9 +204,12 @@ impl PictureSet {
     /// When there is no such picture.
     pub fn read(&self, picture: usize) -> Result<Picture> {
         let unread = |error| Error::io(self.place(picture), "read", &error);
-        match &self.entries[picture].content {
+        let Entry {
+            origin, content, ..
+        } = &self.entries[picture];
+        match content {
             Content::Encoded(place) => {
-                let bytes = self.store.read(place).map_err(unread)?;
+                let bytes = origin.store.read(place).map_err(unread)?;
                 decode(&bytes, &self.place(picture))
             }
             Content::Grey {
@@ -202,7 +218,7 @@ impl PictureSet {
                 width,
             } => {
                 let place = Place::Store(pixels.clone());
-                let pixels = self.store.read(&place).map_err(unread)?;
+                let pixels = origin.store.read(&place).map_err(unread)?;
                 Ok(Picture::new(*width, *height, 1, pixels.into_owned()))
             }
         }
@@ -216,7 +232,10 @@ impl PictureSet {
     pub(crate) fn digests(&self, strict: bool) -> Result<Vec<std::result::Result<u128, Damage>>> {
         let numbers: Vec<usize> = (0..self.len()).collect();
         let digests = concurrent::map(&numbers, |&picture| {
-            let (place, size) = match &self.entries[picture].content {
+            let Entry {
+                origin, content, ..
+            } = &self.entries[picture];
+            let (place, size) = match content {
                 Content::Encoded(place) => (place.clone(), [0, 0]),
                 Content::Grey {
                     pixels,
@@ -224,7 +243,7 @@ impl PictureSet {
                     width,
                 } => (Place::Store(pixels.clone()), [*height, *width]),
             };
-            let bytes = self.store.read(&place)?;
+            let bytes = origin.store.read(&place)?;
             let size = size.map(usize::to_le_bytes).concat();
             Ok(digest(size.iter().chain(bytes.iter())))
         });
@@ -242,9 +261,14 @@ impl PictureSet {
     /// What the heads of up to `most` of the files, evenly spread, say; damaged ones are passed over. Nothing when none
     /// can be read.
     pub fn survey(&self, most: usize) -> Option<Survey> {
-        let look = |picture: usize| match &self.entries[picture].content {
-            Content::Encoded(place) => decode::look(&self.store.read(place).ok()?),
-            Content::Grey { height, width, .. } => Some(([*height, *width], true)),
+        let look = |picture: usize| {
+            let Entry {
+                origin, content, ..
+            } = &self.entries[picture];
+            match content {
+                Content::Encoded(place) => decode::look(&origin.store.read(place).ok()?),
+                Content::Grey { height, width, .. } => Some(([*height, *width], true)),
+            }
         };
         let looks: Vec<([usize; 2], bool)> = spread(self.len(), most).filter_map(look).collect();
         let mut sides: Vec<usize> = looks.iter().map(|(size, _)| size[0].min(size[1])).collect();

@@ -126,7 +126,8 @@ pub(super) fn collect(
 fn find(dataset: &Dataset, notes: &mut Vec<String>) -> Result<Vec<(Option<Part>, Text)>> {
     let candidates = dataset.candidates();
     let known = |candidate| Some((candidate, surely(candidate)?));
-    let found: Vec<(&Candidate, Form)> = candidates.iter().filter_map(known).collect();
+    let mut found: Vec<(&Candidate, Form)> = candidates.iter().filter_map(known).collect();
+    notes.extend(leave_unanswered(&mut found));
     let paths: Vec<&str> = found
         .iter()
         .map(|(candidate, _)| candidate.path.as_str())
@@ -159,6 +160,24 @@ fn find(dataset: &Dataset, notes: &mut Vec<String>) -> Result<Vec<(Option<Part>,
     paths.iter().map(read).collect()
 }
 
+/// Leaves out the files of questions of parts that have no annotations, where others have: the answers to the test questions of the
+/// VQA challenge are not published. A note says so.
+fn leave_unanswered(found: &mut Vec<(&Candidate, Form)>) -> Option<String> {
+    let part = |(candidate, _): &(&Candidate, Form)| part_of(&candidate.path, false);
+    let annotations = found.iter().filter(|(c, _)| is_annotation(&c.path));
+    let answered: BTreeSet<Option<Part>> = annotations.map(part).collect();
+    if answered.is_empty() || answered.contains(&None) {
+        return None;
+    }
+    let unanswered = |one: &(&Candidate, Form)| {
+        one.1 == Form::Challenge && part(one).is_some() && !answered.contains(&part(one))
+    };
+    let paths = found.iter().filter(|one| unanswered(one));
+    let paths: Vec<String> = paths.map(|(c, _)| c.path.clone()).collect();
+    found.retain(|one| !unanswered(one));
+    tally(&paths, "file", "of questions without annotations left out")
+}
+
 /// The form of a file that nobody named: JSON may hold anything, so its name must speak of questions.
 fn surely(candidate: &Candidate) -> Option<Form> {
     let Candidate { path, head } = candidate;
@@ -178,12 +197,15 @@ fn surely(candidate: &Candidate) -> Option<Form> {
 
 fn form(path: &str, bytes: &[u8]) -> Option<Form> {
     let format = Format::by_name(path);
-    let mut start = bytes.iter().filter(|byte| !byte.is_ascii_whitespace());
-    match (start.next(), start.next(), format) {
-        (_, _, Some(Format::Csv | Format::Tsv | Format::JsonLines)) => Some(Form::Table),
-        (Some(b'{'), ..) => Some(Form::Challenge),
-        (Some(b'['), Some(b'{'), _) => Some(Form::Table),
-        (Some(b'['), ..) => Some(Form::Triples),
+    let solid = bytes.iter().filter(|byte| !byte.is_ascii_whitespace());
+    let start: Vec<u8> = solid.take(3).copied().collect();
+    match (&start[..], format) {
+        (_, Some(Format::Csv | Format::Tsv | Format::JsonLines)) => Some(Form::Table),
+        ([b'{', ..], _) => Some(Form::Challenge),
+        ([b'[', b'{', ..], _) => Some(Form::Table),
+        // The challenge's list of pairs of questions.
+        ([b'[', b'[', b'0'..=b'9'], _) => None,
+        ([b'[', ..], _) => Some(Form::Triples),
         _ => pairs::begins(&bytes[..bytes.len().min(1 << 12)]).then_some(Form::Pairs),
     }
 }

@@ -8,7 +8,9 @@ mod references;
 mod source;
 
 pub(crate) use pairs::without_picture;
-pub use read::{Question, QuestionData, QuestionSet, read_questions, read_questions_split};
+pub use read::{
+    Question, QuestionData, QuestionSet, QuestionSplit, read_questions, read_questions_split,
+};
 pub(crate) use references::question_references;
 pub use source::QuestionSource;
 

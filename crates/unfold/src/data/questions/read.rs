@@ -74,7 +74,7 @@ pub struct QuestionData {
 ///
 /// `path` is a folder or archive with everything in it, the file of the questions, or a `dataset.toml`. Questions are
 /// JSON of the VQA challenge (questions and annotations) or of easy-VQA (`[question, answer, image]`), pairs of lines as
-/// DAQUAR has them, or a table with the columns `question`, `answer` and `image`. Pictures lie in folders or in an archive
+/// DAQUAR has them, or a table with the columns `question`, `answer` and `image`. Pictures lie in folders or in archives
 /// beside the questions; without any, the questions are read alone.
 ///
 /// # Errors
@@ -94,15 +94,23 @@ pub fn read_questions(path: &Path, source: &QuestionSource, seed: u64) -> Result
     })
 }
 
+/// Questions to evaluate a model on.
+#[derive(Clone, Debug)]
+pub struct QuestionSplit {
+    /// The questions and their pictures.
+    pub set: QuestionSet,
+    /// What was done to the data, as sentences for a person to read.
+    pub notes: Vec<String>,
+    /// As in [`QuestionData`].
+    pub damaged: Vec<Damage>,
+}
+
 /// Finds questions to evaluate a model on: the test part if the data gives one, else the one that [`read_questions`]
-/// makes if the source says by which seed, else everything. Also says what was done to the data.
+/// makes if the source says by which seed, else everything.
 ///
 /// # Errors
 /// When the data cannot be read.
-pub fn read_questions_split(
-    path: &Path,
-    source: &QuestionSource,
-) -> Result<(QuestionSet, Vec<String>)> {
+pub fn read_questions_split(path: &Path, source: &QuestionSource) -> Result<QuestionSplit> {
     let dataset = Dataset::open(path, false)?;
     let mut notes = dataset.notes().to_vec();
     let source = source.elsewhere(&dataset, &mut notes);
@@ -114,7 +122,11 @@ pub fn read_questions_split(
         let seed = collection.source.seed;
         seed.map(|seed| collection.share(seed)).transpose()
     })?;
-    Ok((collection.set(&items), collection.notes))
+    Ok(QuestionSplit {
+        set: collection.set(&items),
+        notes: collection.notes,
+        damaged: collection.damaged,
+    })
 }
 
 /// A question whose picture is there, if there are any.

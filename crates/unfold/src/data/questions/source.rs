@@ -11,7 +11,7 @@ use crate::data::split::Plan;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct QuestionSource {
-    /// The folder or archive of the pictures.
+    /// The folder or archive of the pictures; a folder may hold several archives of them.
     pub pictures: Option<String>,
     /// The file of the questions: JSON of the VQA challenge or of easy-VQA, pairs of lines as DAQUAR has them, or a table
     /// with the columns `question`, `answer` and `image`, and `split` where it gives the parts.

@@ -65,6 +65,11 @@ pub trait Task: Send + Sync {
         None
     }
 
+    /// How many sequences are measured on where `wanted` would be.
+    fn tested(&self, wanted: usize) -> usize {
+        self.tests().map_or(wanted, |tests| tests.min(wanted))
+    }
+
     /// One sequence: which one is decided by `key` alone, but where there are [`Task::tests`] by the number of the test.
     fn example(&self, distance: usize, split: Split, key: Key) -> Example;
 

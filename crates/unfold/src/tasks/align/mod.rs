@@ -24,6 +24,7 @@ use crate::data::read_captions;
 use crate::error::{Error, Result};
 use crate::nn::{Params, Pass};
 use crate::random::{Key, Moment};
+use crate::tasks::damage::listed;
 use crate::tasks::encoder::{Encoder, Features};
 use crate::tasks::files::{Card as _, hash};
 pub use crate::tasks::sentences::WordConfig;
@@ -82,6 +83,7 @@ pub fn train(
         valid,
         test,
         notes,
+        damaged,
     } = model.preparation(recipe.data.strict).parts(
         collection,
         &recipe.encoder.augment,
@@ -127,10 +129,11 @@ pub fn train(
     model.save(&folder.model())?;
     let began = outcome.began(began);
     outcome.ended()?;
-    let report = match test {
+    let mut report = match test {
         Some(test) => model.report(test, "test", began, observer)?,
         None => model.report(train, "train", began, observer)?,
     };
+    report.damaged = listed(&damaged);
     folder.log("report", &report)?;
     Ok(report)
 }

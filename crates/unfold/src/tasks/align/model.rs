@@ -19,7 +19,7 @@ use crate::metrics::Recall;
 use crate::nn::{Params, Pass};
 use crate::ragged::Ragged;
 use crate::random::Key;
-use crate::tasks::damage::damage_notes;
+use crate::tasks::damage::{damage_notes, listed};
 use crate::tasks::encoder::{Encoder, EncoderCard};
 use crate::tasks::files::{self, Card as _};
 use crate::tasks::sentences::{Pairs, Part, Preparation, encode, held_out};
@@ -89,7 +89,7 @@ pub struct AlignReport {
     pub examples: usize,
     /// How many sentences there were.
     pub captions: usize,
-    /// Pictures that could not be read: where each is and what is wrong with it.
+    /// Pictures that could not be read, after a training those of all parts: where each is and what is wrong with it.
     pub damaged: Vec<String>,
     /// Seconds: of training and testing, or of testing alone.
     pub seconds: f64,
@@ -177,9 +177,12 @@ impl AlignModel {
             trained_on,
             ..
         } = &self.card;
-        let (split, set) = held_out(Path::new(data), source, *seed, *trained_on, observer)?;
+        let (split, set, damaged) =
+            held_out(Path::new(data), source, *seed, *trained_on, observer)?;
         let part = self.preparation(source.strict).part(set, observer)?;
-        self.report(part, split, began, observer)
+        let mut report = self.report(part, split, began, observer)?;
+        report.damaged.splice(0..0, listed(&damaged));
+        Ok(report)
     }
 
     /// The pictures of `data`, and their captions where they have some, to find among: all of them, whichever part they are in.
@@ -295,7 +298,7 @@ impl AlignModel {
         began: Instant,
         observer: &mut dyn Observer,
     ) -> Result<AlignReport> {
-        let damaged = part.gallery.damaged().map(ToString::to_string).collect();
+        let damaged = listed(part.gallery.damaged());
         let collection = Collection::of(self, part, Vec::new());
         let Some((sentences, pictures)) = collection.recall(observer)? else {
             let problem = "there is no picture with captions to measure on";

@@ -9,11 +9,12 @@ use super::config::CaptionConfig;
 use super::decode::{self, Caption};
 use super::network::Network;
 use super::recipe::AnswerConfig;
-use crate::data::{CaptionSource, Picture, PictureForm, Vocabulary, caption_words};
+use crate::data::{CaptionSource, Damage, Picture, PictureForm, Vocabulary, caption_words};
 use crate::error::{Error, Result};
 use crate::metrics::{self, CaptionScores};
 use crate::nn::{Params, Pass};
 use crate::random::Key;
+use crate::tasks::damage::listed;
 use crate::tasks::encoder::{Encoder, EncoderCard};
 use crate::tasks::files::{self, Card as _};
 use crate::tasks::language::Sampling;
@@ -87,7 +88,7 @@ pub struct CaptionReport {
     pub examples: usize,
     /// How many captions were written in a second: from features where they are cached, else from pixels.
     pub captions_per_second: f64,
-    /// Pictures that could not be read: where each is and what is wrong with it.
+    /// Pictures that could not be read, after a training those of all parts: where each is and what is wrong with it.
     pub damaged: Vec<String>,
     /// Seconds: of training and testing, or of testing alone.
     pub seconds: f64,
@@ -210,8 +211,10 @@ impl CaptionModel {
     /// When the data cannot be read.
     pub fn evaluate(&self, data: &str, observer: &mut dyn Observer) -> Result<CaptionReport> {
         let began = Instant::now();
-        let (split, part) = self.held_out(data, observer)?;
-        self.report(&part, split, began, observer)
+        let (split, part, damaged) = self.held_out(data, observer)?;
+        let mut report = self.report(&part, split, began, observer)?;
+        report.damaged.splice(0..0, listed(&damaged));
+        Ok(report)
     }
 
     /// The pictures of `data` with the model's captions and people's, chosen as for [`CaptionModel::evaluate`].
@@ -219,11 +222,15 @@ impl CaptionModel {
     /// # Errors
     /// As there.
     pub fn captions(&self, data: &str, observer: &mut dyn Observer) -> Result<Vec<Captioned>> {
-        let (_, part) = self.held_out(data, observer)?;
+        let (_, part, _) = self.held_out(data, observer)?;
         self.all_captions(&part, observer)
     }
 
-    fn held_out(&self, data: &str, observer: &mut dyn Observer) -> Result<(&'static str, Part)> {
+    fn held_out(
+        &self,
+        data: &str,
+        observer: &mut dyn Observer,
+    ) -> Result<(&'static str, Part, Vec<Damage>)> {
         observer.stage(Stage::Reading, None);
         let Card {
             source,
@@ -231,9 +238,10 @@ impl CaptionModel {
             trained_on,
             ..
         } = &self.card;
-        let (split, set) = held_out(Path::new(data), source, *seed, *trained_on, observer)?;
+        let (split, set, damaged) =
+            held_out(Path::new(data), source, *seed, *trained_on, observer)?;
         let part = self.preparation(source.strict).part(set, observer)?;
-        Ok((split, part))
+        Ok((split, part, damaged))
     }
 
     /// How it sees and reads.
@@ -332,7 +340,7 @@ impl CaptionModel {
             nats_per_word: self.measure(&self.params, part)?.loss,
             examples: all.len(),
             captions_per_second: all.len() as f64 / captioning,
-            damaged: part.gallery.damaged().map(ToString::to_string).collect(),
+            damaged: listed(part.gallery.damaged()),
             seconds: began.elapsed().as_secs_f64(),
         })
     }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufReader, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use half::bf16;
@@ -35,23 +35,31 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// Opens the file for an encoder of that fingerprint in `folder`, and locks it until [`Cache::release`].
+    /// Opens the file for an encoder of that fingerprint in `folder`, and locks it until [`Cache::release`]. Where the folder
+    /// cannot be used, a nameless file takes its place, and `note` is told.
     ///
     /// # Errors
-    /// When the system cannot read or write it, or it is of another encoder.
-    pub(super) fn open(folder: &Path, fingerprint: u64, values: usize) -> Result<Cache> {
-        fs::create_dir_all(folder).map_err(|error| Error::io(folder, "create", &error))?;
+    /// When the file is of another encoder, or the system cannot read or write any.
+    pub(super) fn open(
+        folder: &Path,
+        fingerprint: u64,
+        values: usize,
+        note: impl FnOnce(&str),
+    ) -> Result<Cache> {
         let path = folder.join(format!("{fingerprint:016x}.features"));
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|error| Error::io(&path, "open", &error))?;
-        // Another process may be filling it; what it adds is then there.
-        file.lock()
-            .map_err(|error| Error::io(&path, "lock", &error))?;
+        let (path, file) = match lasting(folder, &path) {
+            Ok(file) => (path, file),
+            Err(error) => {
+                note(&format!(
+                    "{}: {error}: the features of pictures cannot be kept there and are computed for this time alone; \
+                     name another folder with encoder.cache",
+                    folder.display()
+                ));
+                let path = std::env::temp_dir();
+                let file = tempfile::tempfile().map_err(|e| Error::io(&path, "write", &e))?;
+                (path, file)
+            }
+        };
         let mut cache = Cache {
             path,
             file,
@@ -65,7 +73,7 @@ impl Cache {
 
     /// Reads what is there.
     fn read(&mut self, fingerprint: u64) -> Result<()> {
-        let failed = |error: &std::io::Error| Error::io(&self.path, "read", error);
+        let failed = |error: &io::Error| Error::io(&self.path, "read", error);
         let length = self.file.metadata().map_err(|e| failed(&e))?.len();
         let mut header = Vec::from(*MAGIC);
         header.extend(fingerprint.to_le_bytes());
@@ -170,6 +178,17 @@ impl Cache {
     }
 }
 
+/// Opens and locks the file at `path` in `folder`; both are made where they are not there.
+fn lasting(folder: &Path, path: &Path) -> io::Result<File> {
+    fs::create_dir_all(folder)?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let file = options.open(path)?;
+    // Another process may be filling it; what it adds is then there.
+    file.lock()?;
+    Ok(file)
+}
+
 /// The digest of a record that is whole.
 fn checked(record: &[u8]) -> Option<u128> {
     let (digest, rest) = record.split_first_chunk::<16>()?;
@@ -233,6 +252,10 @@ mod tests {
         (0..5).map(|i| of as f32 + i as f32 / 4.0).collect()
     }
 
+    fn opened(folder: &Path, fingerprint: u64, values: usize) -> Result<Cache> {
+        Cache::open(folder, fingerprint, values, |note| panic!("{note}"))
+    }
+
     fn got(cache: &Cache, digest: u128) -> Vec<f32> {
         let mut features = vec![0.0; 5];
         cache.get(digest, &mut features).unwrap();
@@ -242,15 +265,15 @@ mod tests {
     #[test]
     fn what_was_added_is_there_again() {
         let folder = tempfile::tempdir().unwrap();
-        let mut cache = Cache::open(folder.path(), 7, 5).unwrap();
+        let mut cache = opened(folder.path(), 7, 5).unwrap();
         for picture in 0..9 {
             cache.add(picture.into(), &features(picture)).unwrap();
         }
         cache.release().unwrap();
-        let again = Cache::open(folder.path(), 7, 5).unwrap();
+        let again = opened(folder.path(), 7, 5).unwrap();
         assert!((0..9).all(|picture| again.holds(picture)) && !again.holds(9));
         assert_eq!(got(&again, 3), features(3));
-        let other = Cache::open(folder.path(), 8, 5).unwrap();
+        let other = opened(folder.path(), 8, 5).unwrap();
         assert!(!other.holds(3));
     }
 
@@ -258,7 +281,7 @@ mod tests {
     fn a_kill_costs_the_last_record_alone() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("0000000000000007.features");
-        let mut cache = Cache::open(folder.path(), 7, 5).unwrap();
+        let mut cache = opened(folder.path(), 7, 5).unwrap();
         for picture in 0..4 {
             cache.add(picture.into(), &features(picture)).unwrap();
         }
@@ -266,7 +289,7 @@ mod tests {
         let whole = fs::read(&file).unwrap();
         for cut in [1, 17, 29, 30] {
             fs::write(&file, &whole[..whole.len() - cut]).unwrap();
-            let mut cache = Cache::open(folder.path(), 7, 5).unwrap();
+            let mut cache = opened(folder.path(), 7, 5).unwrap();
             assert!(cache.holds(2) && !cache.holds(3), "cut by {cut}");
             cache.add(3, &features(3)).unwrap();
             drop(cache);
@@ -276,15 +299,32 @@ mod tests {
         let mut changed = whole.clone();
         changed[HEADER as usize + 30 + 25] ^= 1;
         fs::write(&file, &changed).unwrap();
-        let cache = Cache::open(folder.path(), 7, 5).unwrap();
+        let cache = opened(folder.path(), 7, 5).unwrap();
         assert!(cache.holds(0) && !cache.holds(1) && !cache.holds(2));
     }
 
     #[test]
     fn a_file_of_another_network_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        drop(Cache::open(folder.path(), 7, 5).unwrap());
-        let error = Cache::open(folder.path(), 7, 6).unwrap_err().to_string();
+        drop(opened(folder.path(), 7, 5).unwrap());
+        let error = opened(folder.path(), 7, 6).unwrap_err().to_string();
         assert!(error.contains("no features of this network"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_used_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "x").unwrap();
+        let mut told = String::new();
+        let mut cache = Cache::open(&file, 7, 5, |note| told = note.to_owned()).unwrap();
+        assert!(
+            told.contains("encoder.cache") && told.contains("file"),
+            "{told}"
+        );
+        cache.add(3, &features(3)).unwrap();
+        cache.release().unwrap();
+        assert_eq!(got(&cache, 3), features(3));
+        assert_eq!(fs::read(&file).unwrap(), b"x");
     }
 }

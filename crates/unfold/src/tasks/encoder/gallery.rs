@@ -93,7 +93,7 @@ impl Gallery {
     /// added. `observer` is told how far it is.
     ///
     /// # Errors
-    /// When none can be read, one cannot and `strict` holds, or the file cannot be written.
+    /// When none can be read, one cannot and `strict` holds, or no file can be written.
     pub(in crate::tasks) fn of_features(
         encoder: &Encoder,
         params: &Params<f32>,
@@ -104,7 +104,10 @@ impl Gallery {
         let shape = encoder.shape();
         let folder = encoder.cache.clone().unwrap_or_else(cache::folder);
         let print = encoder.fingerprint(params);
-        let mut cache = Cache::open(&folder, print, shape[0] * shape[1])?;
+        // It may have to wait for another process that fills the file.
+        observer.stage(Stage::Seeing, None);
+        let note = |note: &str| observer.note(note);
+        let mut cache = Cache::open(&folder, print, shape[0] * shape[1], note)?;
         let mut digests = set.digests(strict)?;
         let len = set.len();
         let mut damaged = BTreeMap::new();

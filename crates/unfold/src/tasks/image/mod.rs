@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::nn::network::{FrozenNetwork, LayerConfig, LayerKind, WeightInit};
 use crate::nn::{self, Params, Pass};
 use crate::random::{Key, Moment};
-use crate::tasks::damage::damage_notes;
+use crate::tasks::damage::{damage_notes, listed};
 use crate::tasks::files::{Card as _, hash};
 use crate::tasks::loss::Loss;
 use crate::tasks::{Recipe as _, RunOptions};
@@ -169,16 +169,24 @@ pub fn train(
         observer,
     )?;
     training.reestimate(&mut params, recipe)?;
+    let mut lost = damaged;
+    lost.extend(training.batcher.album().damaged());
+    lost.extend(
+        training
+            .valid
+            .iter()
+            .flat_map(|valid| valid.album().damaged()),
+    );
     drop(training);
     model.params = params;
     model.save(&folder.model())?;
     let data_wait_share = Some(outcome.data_wait_share);
     let began = outcome.began(began);
     outcome.ended()?;
-    let report = ImageReport {
-        data_wait_share,
-        ..model.report(&measured, split, began, observer)?
-    };
+    let mut report = model.report(&measured, split, began, observer)?;
+    report.data_wait_share = data_wait_share;
+    lost.extend(measured.album().damaged());
+    report.damaged = listed(&lost);
     folder.log("report", &report)?;
     Ok(report)
 }

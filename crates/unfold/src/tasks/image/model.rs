@@ -111,7 +111,7 @@ pub struct ImageReport {
     pub loss: f64,
     /// How many pictures were measured.
     pub examples: usize,
-    /// Pictures that could not be read: where each is and what is wrong with it.
+    /// Pictures that could not be read, after a training those of all parts: where each is and what is wrong with it.
     pub damaged: Vec<String>,
     /// Seconds: of training and testing, or of testing alone.
     pub seconds: f64,

@@ -131,8 +131,8 @@ pub struct ParameterConfig {
     /// A trained image model to begin with: a run or its `model.safetensors`, or the weights of a network as PyTorch names
     /// them. Its last layer is replaced.
     pub from: Option<PathBuf>,
-    /// Parameters that stay as they are, by name, where `*` stands for any text; `backbone` is all but the last layer. Where the
-    /// weight of a normalisation is among them, its running statistics stay too.
+    /// Parameters that stay as they are, by name, where `*` stands for any text; `backbone` is all but the last layer. Where weight
+    /// and bias of a normalisation are among them, its running statistics stay too.
     pub freeze: Vec<String>,
     /// What the learning rate of parameters is multiplied by, by name, as in `freeze`; the last that matches counts,
     /// in the order in which they are written.
@@ -268,7 +268,20 @@ impl ParameterConfig {
             }
             Ok(found)
         };
+        let learn: Vec<String> = params
+            .entries()
+            .filter(|entry| entry.trainable)
+            .map(|entry| entry.name.clone())
+            .collect();
         for pattern in &self.freeze {
+            if pattern != BACKBONE && !learn.iter().any(|name| matches(pattern, name)) {
+                named(pattern, params)?;
+                return Err(Error::recipe(
+                    format!("parameters.freeze: `{pattern}`"),
+                    "these are statistics, which do not learn in any case",
+                    "name weight and bias of their layer: then the statistics stay too",
+                ));
+            }
             for id in named(pattern, params)? {
                 params.set_trainable(id, false);
             }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::{Sentences, encode};
 use crate::data::{
-    AugmentConfig, CaptionData, CaptionSet, CaptionSource, Vocabulary, read_captions,
-    read_captions_split,
+    AugmentConfig, CaptionData, CaptionSet, CaptionSource, CaptionSplit, Damage, Vocabulary,
+    read_captions, read_captions_split,
 };
 use crate::error::Result;
 use crate::nn::Params;
@@ -28,6 +28,8 @@ pub(in crate::tasks) struct Parts {
     pub(in crate::tasks) test: Option<Part>,
     /// What was done to the data, as sentences for a person to read.
     pub(in crate::tasks) notes: Vec<String>,
+    /// Pictures of all parts that cannot be read.
+    pub(in crate::tasks) damaged: Vec<Damage>,
 }
 
 /// How pictures are seen and captions are read.
@@ -72,12 +74,13 @@ impl Preparation<'_> {
             valid,
             test,
             mut notes,
-            damaged,
+            damaged: mut lost,
         } = data;
-        notes.extend(damage_notes(&damaged, "the data"));
+        notes.extend(damage_notes(&lost, "the data"));
         let mut note = |part: &Part, name: &str| {
             let damaged: Vec<_> = part.gallery.damaged().cloned().collect();
             notes.extend(damage_notes(&damaged, &format!("the {name} part")));
+            lost.extend(damaged);
             let (captions, gallery) = (part.set.captions.iter().enumerate(), &part.gallery);
             let shown = captions.filter(|(picture, _)| gallery.shows(*picture));
             let given: usize = shown.map(|(_, captions)| captions.len()).sum();
@@ -106,6 +109,7 @@ impl Preparation<'_> {
             valid,
             test,
             notes,
+            damaged: lost,
         })
     }
 
@@ -121,7 +125,7 @@ impl Preparation<'_> {
 
 /// What a model that was trained on pictures of this fingerprint is measured on, and what that is called: the test split that
 /// the training would use where `data` is the very data that it was trained on, else the test part of the data, or all of it.
-/// `observer` is told what was done to the data.
+/// `observer` is told what was done to the data. Gives also the pictures whose first bytes are no picture's.
 ///
 /// # Errors
 /// When the data cannot be read.
@@ -131,19 +135,27 @@ pub(in crate::tasks) fn held_out(
     seed: u64,
     trained_on: u64,
     observer: &mut dyn Observer,
-) -> Result<(&'static str, CaptionSet)> {
-    let (split, set, notes) = match read_captions(data, source, seed) {
+) -> Result<(&'static str, CaptionSet, Vec<Damage>)> {
+    let (split, found) = match read_captions(data, source, seed) {
         Ok(CaptionData {
             train,
-            test: Some(test),
+            test: Some(set),
             notes,
             ..
-        }) if train.pictures.fingerprint() == trained_on => ("test", test, notes),
-        _ => {
-            let (set, notes) = read_captions_split(data, source)?;
-            ("given", set, notes)
+        }) if train.pictures.fingerprint() == trained_on => {
+            // What the whole data lacks was told in training.
+            let damaged = Vec::new();
+            (
+                "test",
+                CaptionSplit {
+                    set,
+                    notes,
+                    damaged,
+                },
+            )
         }
+        _ => ("given", read_captions_split(data, source)?),
     };
-    notes.iter().for_each(|note| observer.note(note));
-    Ok((split, set))
+    found.notes.iter().for_each(|note| observer.note(note));
+    Ok((split, found.set, found.damaged))
 }

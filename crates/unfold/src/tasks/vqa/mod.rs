@@ -29,7 +29,7 @@ use crate::error::{Error, Result};
 use crate::metrics::normalise_answer;
 use crate::nn::{Params, Pass};
 use crate::random::{Key, Moment};
-use crate::tasks::damage::damage_notes;
+use crate::tasks::damage::{damage_notes, listed};
 use crate::tasks::encoder::{Encoder, Features, Gallery};
 use crate::tasks::files::{Card as _, hash};
 use crate::tasks::words;
@@ -104,6 +104,7 @@ pub fn train(
         network,
         counter,
     };
+    let mut lost = damaged;
     let mut seen = |set: &QuestionSet, part: &str, learns: bool| -> Result<Option<Gallery>> {
         let gallery = match &model.encoder {
             Some(encoder) if learns && recipe.encoder.learns() => Some(Gallery::of_pixels(
@@ -117,6 +118,7 @@ pub fn train(
         let damaged = gallery.iter().flat_map(Gallery::damaged).cloned();
         let damaged: Vec<_> = damaged.collect();
         notes.extend(damage_notes(&damaged, &format!("the {part} part")));
+        lost.extend(damaged);
         Ok(gallery)
     };
     let gallery = seen(&train, "training", true)?;
@@ -211,10 +213,11 @@ pub fn train(
     model.save(&folder.model())?;
     let began = outcome.began(began);
     outcome.ended()?;
-    let report = match &test {
+    let mut report = match &test {
         Some((gallery, set)) => model.report(set, gallery.as_ref(), "test", began, observer)?,
         None => model.report(&train, gallery.as_ref(), "train", began, observer)?,
     };
+    report.damaged = listed(&lost);
     folder.log("report", &report)?;
     Ok(report)
 }

@@ -11,14 +11,15 @@ use super::neighbours::Neighbours;
 use super::network::{Answers, Network, Seen, mean};
 use super::questions::{Batch, Questions};
 use crate::data::{
-    Picture, PictureForm, QuestionData, QuestionSet, QuestionSource, Vocabulary, question_words,
-    read_questions, read_questions_split, without_picture,
+    Picture, PictureForm, QuestionData, QuestionSet, QuestionSource, QuestionSplit, Vocabulary,
+    question_words, read_questions, read_questions_split, without_picture,
 };
 use crate::error::{Error, Result};
 use crate::metrics::{Answered, VqaScores};
 use crate::nn::{Params, Pass};
 use crate::ops::{CrossEntropy, IGNORE};
 use crate::tasks::Prediction;
+use crate::tasks::damage::listed;
 use crate::tasks::encoder::{Encoder, EncoderCard, Gallery, Sight};
 use crate::tasks::files::{self, Card as _};
 use crate::tensor::Tensor;
@@ -123,7 +124,7 @@ pub struct VqaReport {
     pub out_of_reach: usize,
     /// How many of them have no word that the model knows.
     pub unknown: usize,
-    /// Pictures that could not be read: where each is and what is wrong with it.
+    /// Pictures that could not be read, after a training those of all parts: where each is and what is wrong with it.
     pub damaged: Vec<String>,
     /// Seconds: of training and testing, or of testing alone.
     pub seconds: f64,
@@ -259,21 +260,34 @@ impl VqaModel {
         observer.stage(Stage::Reading, None);
         let path = Path::new(data);
         let whole = read_questions(path, &self.card.source, self.card.seed);
-        let (split, set, notes) = match whole {
+        let (split, found) = match whole {
             Ok(QuestionData {
                 train,
-                test: Some(test),
+                test: Some(set),
                 notes,
                 ..
-            }) if fingerprint(&train) == self.card.trained_on => ("test", test, notes),
-            _ => {
-                let (set, notes) = read_questions_split(path, &self.card.source)?;
-                ("given", set, notes)
+            }) if fingerprint(&train) == self.card.trained_on => {
+                // What the whole data lacks was told in training.
+                let damaged = Vec::new();
+                let split = QuestionSplit {
+                    set,
+                    notes,
+                    damaged,
+                };
+                ("test", split)
             }
+            _ => ("given", read_questions_split(path, &self.card.source)?),
         };
+        let QuestionSplit {
+            set,
+            notes,
+            damaged,
+        } = found;
         notes.iter().for_each(|note| observer.note(note));
         let gallery = self.gallery(&set, observer)?;
-        self.report(&set, gallery.as_ref(), split, began, observer)
+        let mut report = self.report(&set, gallery.as_ref(), split, began, observer)?;
+        report.damaged.splice(0..0, listed(&damaged));
+        Ok(report)
     }
 
     /// The pictures of a set, to be seen by the encoder as it is; nothing where the model does not look.
@@ -472,7 +486,6 @@ impl VqaModel {
         let (answers, loss) = self.answer_all(&self.params, &questions, gallery, &mut watch)?;
         let reached = questions.rightest().count();
         let counter_examples = self.counter_scores(set, &questions, gallery, &mut watch)?;
-        let damaged = gallery.into_iter().flat_map(Gallery::damaged);
         Ok(VqaReport {
             task: Card::TASK,
             split: split.to_string(),
@@ -482,7 +495,7 @@ impl VqaModel {
             examples: questions.len(),
             out_of_reach: questions.len() - reached,
             unknown: questions.unknown(),
-            damaged: damaged.map(ToString::to_string).collect(),
+            damaged: listed(gallery.into_iter().flat_map(Gallery::damaged)),
             seconds: began.elapsed().as_secs_f64(),
         })
     }
