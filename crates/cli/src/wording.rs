@@ -21,9 +21,16 @@ pub(crate) fn counted(value: u64, what: &str) -> String {
     format!("{} {what}{ending}", count(value))
 }
 
-/// A token with marks for its white space, which the font of the pictures has.
+/// A token with marks for white space and control characters, which the font of the pictures has.
 pub(crate) fn visible(token: &str) -> String {
-    token.replace('\n', "↵").replace(' ', "·")
+    let letter = |letter: char| match letter {
+        '\n' => '↵',
+        ' ' => '·',
+        '\t' => '→',
+        _ if letter.is_control() => '\u{fffd}',
+        _ => letter,
+    };
+    token.chars().map(letter).collect()
 }
 
 /// A perplexity; one beyond all use with its power of ten.
@@ -74,7 +81,7 @@ mod tests {
             [counted(1, "epoch"), counted(1200, "step")],
             ["1 epoch", "1,200 steps"]
         );
-        assert_eq!(visible(" a\n"), "·a↵");
+        assert_eq!(visible(" a\n\t\x1b"), "·a↵→\u{fffd}");
         assert_eq!(percent(0.98765), "98.77 %");
         assert_eq!(
             [perplexity(114.456), perplexity(1.5724e12)],

@@ -65,6 +65,10 @@ fn one_class_only() {
     write(&folder, "set/ham/2.txt", "text");
     let set = folder.path().join("set");
     refused(read(&set), &set, &["only one class, `ham`"]);
+    // A model that knows it can be measured on it.
+    let known = ["ham".to_owned(), "spam".to_owned()];
+    let measured = read_text_split(&set, &TextSource::default(), &known).expect("readable");
+    assert_eq!(measured.len(), 2);
     let path = write(&folder, "a.csv", "text,label\nx,ham\ny,ham\n");
     refused(
         read(&path),

@@ -44,7 +44,10 @@ pub(super) fn collect(mut files: Files, source: &TextSource) -> Result<Collectio
         .transpose()?;
     let tree = Tree::of(&files);
     let classes = tree.classes();
-    if format.is_none() && !files.single && (folders_wanted || classes.len() > 1) {
+    // One class is too few to learn from, but a model may be measured on it.
+    let plain = || files.files.iter().all(|file| Format::of(file).is_none());
+    let folders = folders_wanted || classes.len() > 1 || classes.len() == 1 && plain();
+    if format.is_none() && !files.single && folders {
         return class_folders(&files, &tree, &charset, source);
     }
     let class = classes.first().map(|&class| class.to_owned());

@@ -10,7 +10,7 @@ use crate::ops::CrossEntropy;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LossConfig {
-    /// How a wrong answer is measured.
+    /// How a wrong answer is measured in training; validation and test always tell the cross-entropy.
     pub kind: LossKind,
     /// The share of the target's probability spread evenly over all classes.
     pub label_smoothing: f64,
