@@ -145,10 +145,30 @@ fn running_statistics_survive_an_interruption() {
     let (whole, norm, params) = train("whole".as_ref(), false, &mut Quiet).unwrap();
     let variance = params.get(norm.running_variance());
     assert!(variance.iter().all(|&v| v != 1.0), "{variance:?}");
-    assert!(train("parts".as_ref(), false, &mut StopAfter(3)).is_err());
-    assert!(train("parts".as_ref(), true, &mut StopAfter(4)).is_err());
-    let (parts, ..) = train("parts".as_ref(), true, &mut Quiet).unwrap();
-    assert!(parts == whole, "other bits after resuming");
+    let measured = |name: &str| -> Vec<String> {
+        let lines = std::fs::read_to_string(folder.path().join(name).join("metrics.jsonl"));
+        let lines = lines.unwrap();
+        let epochs = lines.lines().filter(|line| line.contains("valid_loss"));
+        let value = |line: &str, key: &str| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line[key].to_string()
+        };
+        let keys = ["epoch", "step", "train_loss", "valid_loss", "best"];
+        epochs
+            .map(|line| keys.map(|key| value(line, key)).join(" "))
+            .collect()
+    };
+    assert_eq!(measured("whole").len(), 4);
+    // In the middle of an epoch, after its last step, and after the last one of all.
+    for stops in [[3, 4], [4, 8], [1, 15]] {
+        let name = format!("parts-{}", stops[0]);
+        let [first, second] = stops;
+        assert!(train(name.as_ref(), false, &mut StopAfter(first)).is_err());
+        assert!(train(name.as_ref(), true, &mut StopAfter(second)).is_err());
+        let (parts, ..) = train(name.as_ref(), true, &mut Quiet).unwrap();
+        assert!(parts == whole, "other bits after resuming: {stops:?}");
+        assert_eq!(measured(&name), measured("whole"), "{stops:?}");
+    }
     for threads in [1, 3] {
         set_threads(threads);
         let name = format!("threads-{threads}");

@@ -16,39 +16,43 @@ use crate::output;
 use crate::plan::Eval;
 use crate::progress::with_reporter;
 use crate::report;
+use crate::tell::tell;
 
 /// Measures a model on data, or predictions against what people said.
 pub(super) fn eval(plan: &Eval) -> Result<()> {
     let Some(task) = plan.task else {
         let report = score(&plan.run, Path::new(&plan.data))?;
-        return tell(plan, &report, || report::of_score(&report));
+        for note in report.notes() {
+            tell!("note: {note}");
+        }
+        return told(plan, &report, || report::of_score(&report));
     };
     match task {
         TaskKind::Text => {
             let report = TextModel::load(&plan.run)?.evaluate(&plan.data)?;
-            tell(plan, &report, || report::of_text(&report))
+            told(plan, &report, || report::of_text(&report))
         }
         TaskKind::Image => {
             let model = ImageModel::load(&plan.run)?;
             let report = with_reporter(|reporter| model.evaluate(&plan.data, reporter))?;
-            tell(plan, &report, || report::of_image(&report))
+            told(plan, &report, || report::of_image(&report))
         }
         TaskKind::Vqa => {
             let model = VqaModel::load(&plan.run)?;
             let report = with_reporter(|reporter| model.evaluate(&plan.data, reporter))?;
-            tell(plan, &report, || report::of_vqa(&report))
+            told(plan, &report, || report::of_vqa(&report))
         }
         TaskKind::Caption => {
             let model = CaptionModel::load(&plan.run)?;
             let answer = plan.search.of(&model);
             let model = model.with_answer(answer)?;
             let report = with_reporter(|reporter| model.evaluate(&plan.data, reporter))?;
-            tell(plan, &report, || report::of_caption(&report))
+            told(plan, &report, || report::of_caption(&report))
         }
         TaskKind::Align => {
             let model = AlignModel::load(&plan.run)?;
             let report = with_reporter(|reporter| model.evaluate(&plan.data, reporter))?;
-            tell(plan, &report, || report::of_align(&report))
+            told(plan, &report, || report::of_align(&report))
         }
         TaskKind::Language => {
             let mut model = LanguageModel::load(&plan.run)?;
@@ -56,12 +60,12 @@ pub(super) fn eval(plan: &Eval) -> Result<()> {
                 model = model.into_int8();
             }
             let report = with_reporter(|reporter| model.evaluate(&plan.data, reporter))?;
-            tell(plan, &report, || report::of_language(&report))
+            told(plan, &report, || report::of_language(&report))
         }
     }
 }
 
-fn tell(plan: &Eval, report: &impl Serialize, table: impl Fn() -> String) -> Result<()> {
+fn told(plan: &Eval, report: &impl Serialize, table: impl Fn() -> String) -> Result<()> {
     match plan.json {
         true => output::print(&report::json(report)?),
         false => output::print(&table()),

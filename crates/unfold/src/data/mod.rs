@@ -55,6 +55,7 @@ pub use captions::{
 };
 pub use codec::Codec;
 pub use corpus::{Corpus, CorpusPart, CorpusSource, Ends, Watch};
+pub use dataset::read_all_pictures;
 pub use detokenize::Detokenizer;
 pub use encoder::{Encoder, Reader};
 pub(crate) use glob::matches;

@@ -23,6 +23,16 @@ pub enum ScoreReport {
     Vqa(VqaScoreReport),
 }
 
+impl ScoreReport {
+    /// What was done to the references, as sentences for a person to read.
+    pub fn notes(&self) -> &[String] {
+        match self {
+            ScoreReport::Caption(report) => &report.notes,
+            ScoreReport::Vqa(report) => &report.notes,
+        }
+    }
+}
+
 /// How good captions are.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CaptionScoreReport {
@@ -37,6 +47,9 @@ pub struct CaptionScoreReport {
     pub examples: usize,
     /// How long it took.
     pub seconds: f64,
+    /// What was done to the references, as sentences for a person to read.
+    #[serde(skip)]
+    pub notes: Vec<String>,
 }
 
 /// How good answers are.
@@ -53,6 +66,9 @@ pub struct VqaScoreReport {
     pub examples: usize,
     /// How long it took.
     pub seconds: f64,
+    /// What was done to the references, as sentences for a person to read.
+    #[serde(skip)]
+    pub notes: Vec<String>,
 }
 
 const GIVEN: &str = "given";
@@ -72,23 +88,27 @@ pub fn score(predictions: &Path, references: &Path) -> Result<ScoreReport> {
     let place = predictions.display().to_string();
     match read_predictions(predictions)? {
         Predictions::Captions(captions) => {
-            let (scores, examples) = captions_scored(&place, captions, references)?;
+            let mut notes = Vec::new();
+            let (scores, examples) = captions_scored(&place, captions, references, &mut notes)?;
             Ok(ScoreReport::Caption(CaptionScoreReport {
                 task: "caption",
                 split: GIVEN,
                 scores,
                 examples,
                 seconds: began.elapsed().as_secs_f64(),
+                notes,
             }))
         }
         Predictions::Answers(answers) => {
-            let (scores, examples) = answers_scored(&place, answers, references)?;
+            let mut notes = Vec::new();
+            let (scores, examples) = answers_scored(&place, answers, references, &mut notes)?;
             Ok(ScoreReport::Vqa(VqaScoreReport {
                 task: "vqa",
                 split: GIVEN,
                 scores,
                 examples,
                 seconds: began.elapsed().as_secs_f64(),
+                notes,
             }))
         }
     }
@@ -98,18 +118,26 @@ fn captions_scored(
     place: &str,
     predictions: Vec<Predicted>,
     references: &Path,
+    notes: &mut Vec<String>,
 ) -> Result<(CaptionScores, usize)> {
-    let references = caption_references(references)?;
+    let references = caption_references(references, notes)?;
     let names = references.iter().map(|reference| &reference.name);
     let ids = references.iter().map(|reference| reference.id.as_ref());
     let mut known: HashMap<&str, usize> = HashMap::new();
+    // Of each file's name, in whatever folder, its picture if there is one alone.
+    let mut files: HashMap<&str, Option<usize>> = HashMap::new();
     for (number, (name, id)) in names.zip(ids).enumerate() {
         for called in [Some(name), id].into_iter().flatten() {
             known.entry(called.as_str()).or_insert(number);
         }
+        let same = files.entry(file_name(name)).or_insert(Some(number));
+        *same = same.filter(|first| *first == number);
     }
     let name = |number: usize| references[number].name.clone();
-    let find = |id: &str| known.get(id).copied();
+    let find = |id: &str| {
+        let whole = known.get(id).copied();
+        whole.or_else(|| *files.get(file_name(id))?)
+    };
     let paired = pair(place, "picture", predictions, references.len(), find, name)?;
     let words = |texts: &[String]| texts.iter().map(|text| caption_words(text)).collect();
     let wanted: Vec<Vec<Vec<String>>> = references.iter().map(|r| words(&r.captions)).collect();
@@ -128,8 +156,9 @@ fn answers_scored(
     place: &str,
     predictions: Vec<Predicted>,
     references: &Path,
+    notes: &mut Vec<String>,
 ) -> Result<(VqaScores, usize)> {
-    let questions = question_references(references)?;
+    let questions = question_references(references, notes)?;
     let ids = questions.iter().enumerate();
     let known: HashMap<u64, usize> = ids
         .map(|(number, question)| (question.id, number))
@@ -149,6 +178,11 @@ fn answers_scored(
     Ok((VqaScores::of(answered), questions.len()))
 }
 
+/// What stands after the folders in a picture's name.
+fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
 /// The predictions in the order of the references.
 ///
 /// # Errors
@@ -165,7 +199,7 @@ fn pair(
     for Predicted { place, id, text } in predictions {
         let Some(number) = find(&id) else {
             let problem = format!("the references know no {noun} {id}");
-            let remedy = "give the references that the predictions were made for";
+            let remedy = "give the references that the predictions were made for: of data with a test part those of that part";
             return Err(Error::data(place, problem, remedy));
         };
         if paired[number].replace(text).is_some() {

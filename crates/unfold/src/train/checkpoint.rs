@@ -15,6 +15,8 @@ use crate::tensors;
 pub struct Checkpoint {
     /// Steps done.
     pub step: usize,
+    /// Epochs done, their validation included: the steps of one more may all be done.
+    pub epochs: usize,
     /// Seconds that they took.
     pub seconds: f64,
     /// Sum of the losses of this epoch's steps so far.
@@ -52,6 +54,7 @@ pub struct Best {
 struct Header {
     fingerprint: u64,
     step: usize,
+    epochs: usize,
     loss_sum: u64,
     stale: usize,
     scheduler: Vec<u64>,
@@ -81,6 +84,7 @@ impl Checkpoint {
         let header = Header {
             fingerprint,
             step: self.step,
+            epochs: self.epochs,
             loss_sum: self.loss_sum.to_bits(),
             stale: self.stale,
             scheduler: self.scheduler.iter().map(|v| v.to_bits()).collect(),
@@ -160,6 +164,7 @@ impl Checkpoint {
         });
         Ok(Some(Checkpoint {
             step: header.step,
+            epochs: header.epochs,
             seconds: header.seconds,
             loss_sum: f64::from_bits(header.loss_sum),
             stale: header.stale,

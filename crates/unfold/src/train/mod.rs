@@ -328,10 +328,10 @@ pub fn fit<T: Task>(
             earlier = state.seconds;
             training.restore(state, params)?;
         }
-        run.rewind(training.state.step)?;
+        run.rewind(training.state.step, training.state.epochs)?;
     }
     let mut diverged = None;
-    while diverged.is_none() && training.state.step < total && !training.exhausted() {
+    while diverged.is_none() && training.goes_on() {
         match (training.epoch(params, run, observer), &training.state.best) {
             (Err(error), Some(best)) if error.kind() == ErrorKind::Training => {
                 let kept = format!(
@@ -352,7 +352,7 @@ pub fn fit<T: Task>(
     let best = training.state.best.as_ref();
     Ok(Outcome {
         steps: training.state.step,
-        best_epoch: best.map_or(training.state.step / per_epoch.max(1), |best| best.epoch),
+        best_epoch: best.map_or(training.state.epochs, |best| best.epoch),
         best: best.map(|best| best.evaluation),
         data_wait_share: training.stepping.wait_share(),
         earlier: Duration::try_from_secs_f64(earlier).unwrap_or_default(),
@@ -392,23 +392,24 @@ struct Training<'a, T> {
 }
 
 impl<T: Task> Training<'_, T> {
-    /// Whether early stopping has had enough.
-    fn exhausted(&self) -> bool {
-        self.config.patience > 0 && self.state.stale >= self.config.patience
+    /// Whether there is an epoch left, and early stopping has not had enough.
+    fn goes_on(&self) -> bool {
+        let enough = self.config.patience > 0 && self.state.stale >= self.config.patience;
+        self.state.epochs * self.per_epoch < self.total && !enough
     }
 
-    /// The rest of the epoch that `state.step` is in.
+    /// The rest of the first epoch that is not done.
     fn epoch(
         &mut self,
         params: &mut Params<f32>,
         run: &mut RunFolder,
         observer: &mut dyn Observer,
     ) -> Result<()> {
-        let epoch = self.state.step / self.per_epoch;
+        let epoch = self.state.epochs;
         let (task, key) = (self.task, self.key);
         let order = task.order(key.named("order").child(epoch as u64));
         assert_eq!(order.len(), self.per_epoch, "batches of an epoch");
-        let rest = &order[self.state.step % self.per_epoch..];
+        let rest = &order[self.state.step - epoch * self.per_epoch..];
         let (first, began) = (self.state.step, Instant::now());
         let mut stopwatch = Stopwatch::default();
         std::thread::scope(|scope| {
@@ -529,6 +530,7 @@ impl<T: Task> Training<'_, T> {
             let problem = format!("the validation loss is {loss}");
             return Err(Error::training(place, problem, SLOWER));
         }
+        self.state.epochs += 1;
         self.state.loss_sum = 0.0;
         self.state.carried.clear();
         let (mut best, mut averaging) = (false, false);

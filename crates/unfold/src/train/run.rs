@@ -135,17 +135,24 @@ impl RunFolder {
         self.log("epoch", end)
     }
 
-    /// Drops measurements from after `step`, which a resumed training will make again.
-    pub(super) fn rewind(&mut self, step: usize) -> Result<()> {
+    /// Drops measurements that a resumed training will make again: from after `step`, and of epochs after the first `epochs`.
+    pub(super) fn rewind(&mut self, step: usize, epochs: usize) -> Result<()> {
         let path = self.metrics();
         let file = File::open(&path).map_err(|e| Error::io(&path, "read", &e))?;
-        let earlier = |line: &String| {
-            let value: Option<serde_json::Value> = serde_json::from_str(line).ok();
-            let at = value.and_then(|v| v.get("step")?.as_u64());
-            at.is_some_and(|at| at <= step as u64)
+        let read = |line: String| {
+            let value = serde_json::from_str::<serde_json::Value>(&line).ok()?;
+            Some((line, value))
         };
+        let number = |value: &serde_json::Value, key: &str| value.get(key)?.as_u64();
         let lines = BufReader::new(file).lines().map_while(|line| line.ok());
-        let kept: String = lines.filter(earlier).map(|line| line + "\n").collect();
+        let kept = lines
+            .filter_map(read)
+            .take_while(|(_, value)| {
+                value["event"] != "epoch" || number(value, "epoch") <= Some(epochs as u64)
+            })
+            .filter(|(_, value)| number(value, "step").is_some_and(|at| at <= step as u64))
+            .map(|(line, _)| line + "\n");
+        let kept: String = kept.collect();
         write_atomic(&path, kept.as_bytes())?;
         let reopened = OpenOptions::new().append(true).open(&path);
         self.metrics = reopened.map_err(|e| Error::io(&path, "open", &e))?;

@@ -549,6 +549,41 @@ fn questions_of_damaged_pictures() {
 }
 
 #[test]
+fn a_name_that_fits_several_pictures_is_told() {
+    let folder = folder();
+    pictures(&folder, "a/", 3);
+    write(&folder, "b/2.png", picture(2));
+    let table = "image,caption\n0.png,x\n1.png,y\n2.png,z\n2.png,w\n";
+    write(&folder, "captions.csv", table);
+    let source = CaptionSource {
+        test_fraction: 0.0,
+        valid_fraction: 0.0,
+        ..CaptionSource::default()
+    };
+    let data = read_captions(folder.path(), &source, 1).expect("readable");
+    let told = "1 picture of a name that fits several left out (first: 2.png: a/2.png or b/2.png)";
+    noted(&data.notes, told);
+}
+
+/// Questions are no captions, whatever lies beside the pictures.
+#[test]
+fn questions_are_not_taken_for_captions() {
+    let folder = folder();
+    pictures(&folder, "", 2);
+    for part in ["train2014", "val2014"] {
+        let name = format!("v2_OpenEnded_mscoco_{part}_questions.json");
+        let question =
+            "{\"questions\": [{\"question_id\": 1, \"image_id\": 1, \"question\": \"what?\"}]}";
+        write(&folder, &name, question);
+    }
+    says(
+        captions(folder.path()),
+        folder.path(),
+        &["no captions were found"],
+    );
+}
+
+#[test]
 fn an_object_a_line_under_another_name() {
     let folder = folder();
     let row = |n: u8| format!("{{\"image\": \"{n}.png\", \"caption\": \"a thing\"}}\n");

@@ -6,7 +6,7 @@ use serde_json::json;
 use unfold::tasks::{CaptionScoreReport, ScoreReport, VqaScoreReport, score};
 
 use crate::data_support::{folder, write};
-use crate::says;
+use crate::{noted, says};
 
 fn caption(predictions: &Path, references: &Path) -> CaptionScoreReport {
     match score(predictions, references).unwrap_or_else(|error| panic!("{error}")) {
@@ -99,6 +99,74 @@ fn answers_are_scored_by_type() {
     assert_eq!(report.scores.by_answer_type.get("other"), Some(&0.5));
     assert_eq!(report.scores.by_answer_type.get("number"), Some(&0.9));
     assert_eq!(report.scores.by_question_type.get("what"), Some(&0.6333));
+}
+
+/// Karpathy's JSON calls a picture by folder, file and COCO's number.
+#[test]
+fn pictures_are_known_by_number_and_by_file() {
+    let folder = folder();
+    let image = |id: u64, split: &str| {
+        json!({"filepath": "val2014", "filename": format!("COCO_{id}.jpg"), "cocoid": id, "split": split,
+               "sentences": [{"raw": "a dog runs on the sand"}, {"raw": ""}]})
+    };
+    let images = json!({"images": [image(41, "test"), image(42, "test"), image(43, "train")]});
+    let references = write(&folder, "dataset_coco.json", images.to_string());
+    let ids = [
+        ["41", "42"],
+        ["COCO_41.jpg", "COCO_42.jpg"],
+        ["photos/COCO_41.jpg", "val2014/COCO_42.jpg"],
+    ];
+    for [first, second] in ids {
+        let said = |id: &str| json!({"image_id": id, "caption": "a dog runs on the sand"});
+        let results = json!([said(first), said(second)]).to_string();
+        let report = caption(&write(&folder, "results.json", results), &references);
+        assert!(report.scores.bleu4 > 0.99, "{first}: {report:?}");
+        let blank = "2 captions without a word left out (first: val2014/COCO_41.jpg)";
+        noted(&report.notes, blank);
+    }
+}
+
+#[test]
+fn what_references_lack_is_told() {
+    let folder = folder();
+    let few = json!([{"answer": "red"}, {"answer": "red"}, {"answer": "red"}]);
+    let annotations = json!({"annotations": [
+        {"question_id": 1, "answers": few}, {"question_id": 2, "answers": few}, {"question_id": 2, "answers": few}
+    ]});
+    let references = write(
+        &folder,
+        "v2_val2014_annotations.json",
+        annotations.to_string(),
+    );
+    let results =
+        json!([{"question_id": 1, "answer": "red"}, {"question_id": 2, "answer": "blue"}]);
+    let results = write(&folder, "results.json", results.to_string());
+    let report = vqa(&results, &references);
+    noted(
+        &report.notes,
+        "3 questions with fewer than ten answers (first: 1)",
+    );
+    noted(&report.notes, "1 question given more than once");
+    // A file of questions finds the answers beside it.
+    let question = |id: u64| json!({"question_id": id, "image_id": 7, "question": "what colour?"});
+    let questions = json!({"questions": [question(1), question(2)]});
+    let questions = write(&folder, "v2_val2014_questions.json", questions.to_string());
+    assert_eq!(vqa(&results, &questions).scores, report.scores);
+    // Rows of a table are known by their own numbers, others by their places, whatever is left out.
+    let table = "question_id,question,answer,image\n1,what?,red,a.jpg\n2,what?,,a.jpg\n5,what?,blue,a.jpg\n";
+    let table = write(&folder, "table.csv", table);
+    let said = |ids: [u64; 2]| {
+        let results = ids.map(|id| json!({"question_id": id, "answer": "red"}));
+        write(&folder, "said.json", json!(results).to_string())
+    };
+    let report = vqa(&said([1, 5]), &table);
+    assert_eq!(report.scores.accuracy, 0.5);
+    noted(&report.notes, "1 row without a question, answer or picture");
+    let triples = json!([["what?", "red", 1], ["what?", " ", 1], ["what?", "blue", 2]]);
+    let triples = write(&folder, "triples.json", triples.to_string());
+    let report = vqa(&said([1, 3]), &triples);
+    assert_eq!(report.scores.accuracy, 0.5);
+    noted(&report.notes, "1 question without an answer left out");
 }
 
 #[test]

@@ -23,6 +23,7 @@ struct Document {
 #[derive(Deserialize)]
 struct Image {
     id: Option<Id>,
+    cocoid: Option<Id>,
     file_name: Option<String>,
     filename: Option<String>,
     filepath: Option<String>,
@@ -119,7 +120,7 @@ fn karpathy(text: &Text, images: Vec<Image>, unsplit: &mut Vec<String>) -> Resul
         let folder = image.filepath.filter(|folder| !folder.is_empty());
         Ok(Described {
             name: folder.map_or(name.clone(), |folder| format!("{folder}/{name}")),
-            id: None,
+            id: image.cocoid.map(|id| id.0),
             part: match image.split.as_deref() {
                 None => None,
                 // Karpathy trains on what is left of COCO's validation part too.

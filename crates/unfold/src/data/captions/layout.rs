@@ -90,6 +90,20 @@ pub(super) fn collect(
     Ok(all)
 }
 
+/// Leaves out captions without a word, and pictures without any other; a note says how many there were.
+pub(super) fn leave_blank(all: &mut Vec<Described>) -> Option<String> {
+    let mut blank = Vec::new();
+    for described in all.iter_mut() {
+        let captions = &mut described.captions;
+        let before = captions.len();
+        captions.retain(|caption| !caption.trim().is_empty());
+        let lost = before - captions.len();
+        blank.extend(std::iter::repeat_n(described.name.clone(), lost));
+    }
+    all.retain(|described| !described.captions.is_empty());
+    tally(&blank, "caption", "without a word left out")
+}
+
 /// Whether DATA has captions, as far as is seen without reading them.
 pub(super) fn has_captions(dataset: &Dataset, source: &CaptionSource) -> bool {
     let named = source.captions.is_some() || dataset.lone.is_some();
@@ -157,6 +171,10 @@ fn holds_captions(candidate: &Candidate) -> Holds {
     let is_table = matches!(Format::by_name(name), Some(format) if format != Format::Parquet);
     let document = matches!(candidate.head.trim_ascii_start().first(), Some(b'{' | b'['));
     let called_so = name.contains("caption") || name.starts_with("dataset");
+    let asks = |key: &[u8]| candidate.head.windows(key.len()).any(|part| part == key);
+    if document && (asks(b"\"question_id\"") || asks(b"\"questions\"")) {
+        return Holds::Others;
+    }
     if !document && begins(&candidate.head, [&PICTURE, &CAPTION])
         || called_so && (document || is_table)
     {

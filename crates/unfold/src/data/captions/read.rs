@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::layout::{Described, collect, has_captions};
+use super::layout::{Described, collect, has_captions, leave_blank};
 use super::source::CaptionSource;
 use crate::data::dataset::{Dataset, Gallery, Shared, manifest, measured, share, tally};
 use crate::data::parts::{self, Part};
@@ -165,17 +165,7 @@ impl Collection {
                 read => read?,
             },
         };
-        let mut blank = Vec::new();
-        for described in &mut all {
-            let before = described.captions.len();
-            described
-                .captions
-                .retain(|caption| !caption.trim().is_empty());
-            let lost = before - described.captions.len();
-            blank.extend(std::iter::repeat_n(described.name.clone(), lost));
-        }
-        notes.extend(tally(&blank, "caption", "without a word left out"));
-        all.retain(|described| !described.captions.is_empty());
+        notes.extend(leave_blank(&mut all));
         let name = dataset.name.clone();
         let pictures = dataset.pictures(source.pictures.as_deref())?;
         let Some(pictures) = pictures else {
@@ -237,7 +227,7 @@ impl Collection {
                 outside.push(name);
             } else if let Some(&item) = known.get(&picture) {
                 let item: &mut Item = &mut self.items[item];
-                if item.part != part {
+                if item.part != part && !in_two.contains(&name) {
                     in_two.push(name);
                 }
                 item.captions.extend(captions);
@@ -253,6 +243,8 @@ impl Collection {
         }
         let missing = "with captions but not there left out";
         self.notes.extend(tally(&found.missing, "picture", missing));
+        let several = "of a name that fits several left out";
+        self.notes.extend(tally(&found.several, "picture", several));
         if !bare {
             let others = (0..self.gallery.len()).filter(|&picture| !used[picture]);
             let others: Vec<&str> = others.map(|picture| self.gallery.path(picture)).collect();
@@ -264,7 +256,8 @@ impl Collection {
         let twice = "in several parts of the split, of which the first counts";
         self.notes.extend(tally(&in_two, "picture", twice));
         if self.items.is_empty() && !bare {
-            let first = found.missing.first().or(outside.first());
+            let first = found.missing.first().or(found.several.first());
+            let first = first.or(outside.first());
             let first = first
                 .map(|first| format!(" (first: {first})"))
                 .unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::layout::collect;
+use super::layout::{collect, leave_blank};
 use super::source::CaptionSource;
 use crate::data::dataset::{Dataset, manifest};
 use crate::data::parts::Part;
@@ -23,22 +23,21 @@ pub(crate) struct CaptionReference {
 ///
 /// # Errors
 /// When the data cannot be read.
-pub(crate) fn caption_references(path: &Path) -> Result<Vec<CaptionReference>> {
+pub(crate) fn caption_references(
+    path: &Path,
+    notes: &mut Vec<String>,
+) -> Result<Vec<CaptionReference>> {
     let dataset = Dataset::open(path, true)?;
     let source = manifest::<CaptionSource>(&dataset)?.unwrap_or_default();
-    let mut all = collect(&dataset, &source, &mut Vec::new())?;
+    notes.extend_from_slice(dataset.notes());
+    let mut all = collect(&dataset, &source, notes)?;
     if all
         .iter()
         .any(|described| described.part == Some(Part::Test))
     {
         all.retain(|described| described.part == Some(Part::Test));
     }
-    all.retain_mut(|described| {
-        described
-            .captions
-            .retain(|caption| !caption.trim().is_empty());
-        !described.captions.is_empty()
-    });
+    notes.extend(leave_blank(&mut all));
     let reference = |described: super::layout::Described| CaptionReference {
         name: described.name,
         id: described.id,

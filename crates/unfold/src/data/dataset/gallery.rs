@@ -20,6 +20,8 @@ pub(in crate::data) struct Found {
     pub(in crate::data) pictures: Vec<Option<usize>>,
     /// The names that led to nothing, as often as they were asked for.
     pub(in crate::data) missing: Vec<String>,
+    /// Those that fit several pictures, once each, with two of these.
+    pub(in crate::data) several: Vec<String>,
     /// What should be a picture but is none, once each.
     pub(in crate::data) damaged: Vec<Damage>,
 }
@@ -48,7 +50,9 @@ impl Gallery {
         for (name, text) in names {
             let text = if self.beside { text } else { "" };
             let looked_up = match self.files.look_up(name, text) {
-                LookedUp::Nothing => self.by_number(name, text),
+                found @ (LookedUp::Nothing | LookedUp::Several(_)) => {
+                    self.by_number(name, text).unwrap_or(found)
+                }
                 found => found,
             };
             let picture = match looked_up {
@@ -56,6 +60,13 @@ impl Gallery {
                 LookedUp::Damaged(damage) => {
                     if !found.damaged.contains(damage) {
                         found.damaged.push(damage.clone());
+                    }
+                    None
+                }
+                LookedUp::Several([a, b]) => {
+                    let told = format!("{name}: {a} or {b}");
+                    if !found.several.contains(&told) {
+                        found.several.push(told);
                     }
                     None
                 }
@@ -70,11 +81,8 @@ impl Gallery {
     }
 
     /// The one file whose name ends in a number, of those below the folder of the text if any are.
-    fn by_number(&self, name: &str, text: &str) -> LookedUp<'_> {
-        let number = name.parse().ok();
-        let Some(all) = number.and_then(|number: u64| self.numbered.get(&number)) else {
-            return LookedUp::Nothing;
-        };
+    fn by_number(&self, name: &str, text: &str) -> Option<LookedUp<'_>> {
+        let all = self.numbered.get(&name.parse().ok()?)?;
         let folder = text.rsplit_once('/').map_or("", |(folder, _)| folder);
         let below = |place: &&usize| {
             let rest = self.files.paths()[**place].strip_prefix(folder);
@@ -82,9 +90,9 @@ impl Gallery {
         };
         let near: Vec<&usize> = all.iter().filter(below).collect();
         match (&near[..], &all[..]) {
-            ([one], _) => self.files.numbered(**one),
-            ([], [one]) => self.files.numbered(*one),
-            _ => LookedUp::Nothing,
+            ([one], _) => Some(self.files.numbered(**one)),
+            ([], [one]) => Some(self.files.numbered(*one)),
+            _ => None,
         }
     }
 

@@ -19,7 +19,7 @@ pub(super) use table::{
 
 use super::files::{File, Files};
 use super::parts::{self, Part};
-use super::pictures::{PictureFiles, is_picture};
+use super::pictures::{PictureFiles, PictureSet, is_picture, note_damage};
 use super::rows::is_readme;
 use super::store::Place;
 use super::tree::{folder_of, passed_over};
@@ -252,6 +252,23 @@ impl Dataset {
         });
         Error::data(place, problem, remedy)
     }
+}
+
+/// All pictures of DATA, whatever is said about them; also what was passed over.
+///
+/// # Errors
+/// When it cannot be read, or holds no picture.
+pub fn read_all_pictures(path: &Path) -> Result<(PictureSet, Vec<String>)> {
+    let dataset = Dataset::open(path, false)?;
+    let (name, mut notes) = (dataset.name.clone(), dataset.notes().to_vec());
+    let Some(pictures) = dataset.pictures(None)? else {
+        let remedy = "name a folder or an archive of pictures";
+        return Err(Error::data(name, "holds no pictures", remedy));
+    };
+    let gallery = Gallery::new(pictures);
+    notes.extend(note_damage(gallery.damaged()));
+    let all: Vec<usize> = (0..gallery.len()).collect();
+    Ok((gallery.select(&all), notes))
 }
 
 /// The part of a split that a file's name says, else one of the folders it lies in: `train2014` too, and for lists of

@@ -1,5 +1,7 @@
 //! Tables about pictures: which column holds what.
 
+use std::collections::HashSet;
+
 use crate::data::classes;
 use crate::data::delimited::{read_csv, read_tsv};
 use crate::data::encoding::Charset;
@@ -69,6 +71,8 @@ pub(in crate::data) const NUMBER: Column = Column {
 pub(in crate::data) struct Rows<const N: usize> {
     /// Of each the part that a column `split` gives it, and what it has.
     pub(in crate::data) rows: Vec<(Option<Part>, [String; N])>,
+    /// Of each the number that a column for numbers of questions gives it, where it has one for all.
+    pub(in crate::data) numbers: Vec<Option<u64>>,
     /// The places of the others.
     pub(in crate::data) incomplete: Vec<String>,
 }
@@ -80,12 +84,14 @@ pub(in crate::data) struct Rows<const N: usize> {
 /// When it cannot be read, it is unclear which column is which, a row's part is unknown, or no row has everything.
 pub(in crate::data) fn table<const N: usize>(text: Text, wanted: [&Column; N]) -> Result<Rows<N>> {
     let table = read(text)?;
-    let (mut rows, mut incomplete) = (Vec::new(), Vec::new());
+    let (mut rows, mut numbers, mut incomplete) = (Vec::new(), Vec::new(), Vec::new());
     let cells = cells(&table, wanted)?;
     // A header in the table itself is no row.
     let first = table.rows.len() - cells.len();
     let split = split(&table);
-    for ((place, cells), row) in cells.into_iter().zip(&table.rows[first..]) {
+    let own = numbered(&table)?;
+    let own = own.into_iter().map(Some).chain(std::iter::repeat(None));
+    for (((place, cells), row), own) in cells.into_iter().zip(&table.rows[first..]).zip(own) {
         if cells.iter().any(String::is_empty) {
             incomplete.push(place);
         } else {
@@ -94,6 +100,7 @@ pub(in crate::data) fn table<const N: usize>(text: Text, wanted: [&Column; N]) -
             let part = part.filter(|part| !part.trim().is_empty());
             let part = part.map(|part| parts::of_cell(part, &place)).transpose()?;
             rows.push((part, cells));
+            numbers.push(own);
         }
     }
     if rows.is_empty() {
@@ -102,7 +109,26 @@ pub(in crate::data) fn table<const N: usize>(text: Text, wanted: [&Column; N]) -
         let remedy = "fetch or write the file again";
         return Err(Error::data(table.place, problem, remedy));
     }
-    Ok(Rows { rows, incomplete })
+    Ok(Rows {
+        rows,
+        numbers,
+        incomplete,
+    })
+}
+
+/// The numbers of all rows, where a column gives each one of its own; else nothing.
+fn numbered(table: &Table) -> Result<Vec<u64>> {
+    if !names(table, &NUMBER) {
+        return Ok(Vec::new());
+    }
+    let cells = cells(table, [&NUMBER])?.into_iter();
+    let numbers: Option<Vec<u64>> = cells.map(|(_, [cell])| cell.parse().ok()).collect();
+    let numbers = numbers.unwrap_or_default();
+    let different: HashSet<&u64> = numbers.iter().collect();
+    match different.len() == numbers.len() {
+        true => Ok(numbers),
+        false => Ok(Vec::new()),
+    }
 }
 
 /// The column that gives rows their parts.

@@ -31,7 +31,8 @@ pub struct PictureFiles {
 pub(in crate::data) enum LookedUp<'a> {
     Picture(usize),
     Damaged(&'a Damage),
-    /// To nothing, or to several files.
+    /// To several files, of which these are two.
+    Several([&'a str; 2]),
     Nothing,
 }
 
@@ -181,8 +182,11 @@ impl PictureFiles {
 
     /// What a table at `table` calls `name`: a path as seen from the table's folder, or as for [`find`](Self::find).
     pub(in crate::data) fn look_up(&self, name: &str, table: &str) -> LookedUp<'_> {
-        let found = self.names.find(name, table);
-        found.map_or(LookedUp::Nothing, |number| self.numbered(number))
+        match self.names.all_called(name, table)[..] {
+            [] => LookedUp::Nothing,
+            [one] => self.numbered(one),
+            [a, b, ..] => LookedUp::Several([a, b].map(|number| &self.paths()[number][..])),
+        }
     }
 
     /// What is at a place among [`paths`](Self::paths).

@@ -87,7 +87,8 @@ impl Challenge {
     /// without a question are left out.
     pub(super) fn join(self, text_needed: bool, notes: &mut Vec<String>) -> Vec<Asked> {
         let mut questions = self.questions;
-        if !text_needed && questions.is_empty() {
+        let asked_here = !questions.is_empty();
+        if !text_needed && !asked_here {
             let unasked = |annotation: &Annotation| Asked {
                 id: Some(annotation.question_id),
                 ..Asked::default()
@@ -111,7 +112,7 @@ impl Challenge {
         let mut seen = HashSet::with_capacity(questions.len());
         questions.retain(|asked| {
             let first = asked.id.is_none_or(|id| seen.insert(id));
-            if !first {
+            if !first && asked_here {
                 again.push(asked.name());
             }
             first

@@ -90,7 +90,7 @@ pub(super) fn collect(
             Some(Form::Pairs) | None => all.extend(pairs::read(part, &text)?),
         }
     }
-    if text_needed && challenge.lacks_answers() {
+    if challenge.lacks_answers() {
         // Questions that were named, and answers that lie beside them.
         let candidates = dataset.candidates();
         for candidate in candidates
@@ -101,14 +101,20 @@ pub(super) fn collect(
         }
     }
     all.extend(challenge.join(text_needed, notes));
-    let mut unanswered = Vec::new();
+    for (number, asked) in all.iter_mut().enumerate() {
+        asked.id.get_or_insert(number as u64 + 1);
+    }
+    let (mut unanswered, mut unasked) = (Vec::new(), Vec::new());
     all.retain(|asked| {
         let blank = |text: &String| text.trim().is_empty();
-        let lacks = asked.answers.iter().all(blank) || text_needed && blank(&asked.text);
-        if lacks {
+        if text_needed && blank(&asked.text) {
+            unasked.push(asked.name());
+        } else if asked.answers.iter().all(blank) {
             unanswered.push(asked.name());
+        } else {
+            return true;
         }
-        !lacks
+        false
     });
     if let (true, Some(first)) = (all.is_empty(), unanswered.first()) {
         let problem = format!("none of the questions has an answer (first: {first})");
@@ -116,9 +122,7 @@ pub(super) fn collect(
         return Err(Error::data(&dataset.name, problem, remedy));
     }
     notes.extend(tally(&unanswered, "question", "without an answer left out"));
-    for (number, asked) in all.iter_mut().enumerate() {
-        asked.id.get_or_insert(number as u64 + 1);
-    }
+    notes.extend(tally(&unasked, "question", "without a word left out"));
     Ok(all)
 }
 
@@ -127,7 +131,12 @@ fn find(dataset: &Dataset, notes: &mut Vec<String>) -> Result<Vec<(Option<Part>,
     let candidates = dataset.candidates();
     let known = |candidate| Some((candidate, surely(candidate)?));
     let mut found: Vec<(&Candidate, Form)> = candidates.iter().filter_map(known).collect();
-    notes.extend(leave_unanswered(&mut found));
+    let left = leave_unanswered(&mut found);
+    notes.extend(tally(
+        &left,
+        "file",
+        "of questions without annotations left out",
+    ));
     let paths: Vec<&str> = found
         .iter()
         .map(|(candidate, _)| candidate.path.as_str())
@@ -154,20 +163,21 @@ fn find(dataset: &Dataset, notes: &mut Vec<String>) -> Result<Vec<(Option<Part>,
         return Err(Error::data(&dataset.name, problem, remedy));
     }
     let others = candidates.iter().map(|candidate| candidate.path.as_str());
-    let others: Vec<&str> = others.filter(|path| !paths.contains(path)).collect();
+    let others = others.filter(|path| !paths.contains(path) && !left.iter().any(|l| l == path));
+    let others: Vec<&str> = others.collect();
     notes.extend(dataset.passed_over(&others, "without questions"));
     let read = |path: &&str| Ok((part(path), dataset.text(path, "questions")?));
     paths.iter().map(read).collect()
 }
 
-/// Leaves out the files of questions of parts that have no annotations, where others have: the answers to the test questions of the
-/// VQA challenge are not published. A note says so.
-fn leave_unanswered(found: &mut Vec<(&Candidate, Form)>) -> Option<String> {
+/// Leaves out the files of questions of parts that have no annotations, where others have, and gives their paths: the answers to
+/// the test questions of the VQA challenge are not published.
+fn leave_unanswered(found: &mut Vec<(&Candidate, Form)>) -> Vec<String> {
     let part = |(candidate, _): &(&Candidate, Form)| part_of(&candidate.path, false);
     let annotations = found.iter().filter(|(c, _)| is_annotation(&c.path));
     let answered: BTreeSet<Option<Part>> = annotations.map(part).collect();
     if answered.is_empty() || answered.contains(&None) {
-        return None;
+        return Vec::new();
     }
     let unanswered = |one: &(&Candidate, Form)| {
         one.1 == Form::Challenge && part(one).is_some() && !answered.contains(&part(one))
@@ -175,7 +185,7 @@ fn leave_unanswered(found: &mut Vec<(&Candidate, Form)>) -> Option<String> {
     let paths = found.iter().filter(|one| unanswered(one));
     let paths: Vec<String> = paths.map(|(c, _)| c.path.clone()).collect();
     found.retain(|one| !unanswered(one));
-    tally(&paths, "file", "of questions without annotations left out")
+    paths
 }
 
 /// The form of a file that nobody named: JSON may hold anything, so its name must speak of questions.
@@ -225,13 +235,22 @@ fn rows(part: Option<Part>, text: Text, notes: &mut Vec<String>) -> Result<Vec<A
         "row",
         "without a question, answer or picture passed over",
     ));
-    let asked = |(own, [question, answer, picture]): (Option<Part>, [String; 3])| Asked {
-        part: own.or(part),
-        picture: Some(picture),
-        text: question,
-        answers: vec![answer],
-        file: file.clone(),
-        ..Asked::default()
+    let asked = |(row, id): ((Option<Part>, [String; 3]), Option<u64>)| {
+        let (own, [question, answer, picture]) = row;
+        Asked {
+            part: own.or(part),
+            id,
+            picture: Some(picture),
+            text: question,
+            answers: vec![answer],
+            file: file.clone(),
+            ..Asked::default()
+        }
     };
-    Ok(found.rows.into_iter().map(asked).collect())
+    Ok(found
+        .rows
+        .into_iter()
+        .zip(found.numbers)
+        .map(asked)
+        .collect())
 }

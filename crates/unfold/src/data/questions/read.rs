@@ -194,6 +194,8 @@ impl Collection {
                 let found = gallery.find(names.iter().map(String::as_str).zip(files));
                 let what = "whose picture is not there left out";
                 self.notes.extend(tally(&found.missing, "question", what));
+                let several = "of a name that fits several left out, with its questions";
+                self.notes.extend(tally(&found.several, "picture", several));
                 let mut used = vec![false; gallery.len()];
                 found
                     .pictures

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use half::bf16;
 use serde::Deserialize;
@@ -21,6 +22,9 @@ const MAGIC: &[u8; 16] = b"unfold features1";
 const HEADER: u64 = 32;
 /// Digest and checksum.
 const BEFORE: usize = 20;
+
+/// The folder that was told last to be of no use.
+static TOLD: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// The features of pictures under one encoder.
 #[derive(Debug)]
@@ -50,11 +54,16 @@ impl Cache {
         let (path, file) = match lasting(folder, &path) {
             Ok(file) => (path, file),
             Err(error) => {
-                note(&format!(
-                    "{}: {error}: the features of pictures cannot be kept there and are computed for this time alone; \
-                     name another folder with encoder.cache",
-                    folder.display()
-                ));
+                // Once, though every part of the data is looked at by itself.
+                let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+                if told.as_deref() != Some(folder) {
+                    note(&format!(
+                        "{}: {error}: the features of pictures cannot be kept there and are computed for this time \
+                         alone; name another folder with encoder.cache",
+                        folder.display()
+                    ));
+                    *told = Some(folder.to_owned());
+                }
                 let path = std::env::temp_dir();
                 let file = tempfile::tempfile().map_err(|e| Error::io(&path, "write", &e))?;
                 (path, file)

@@ -346,8 +346,7 @@ impl ImageModel {
             && pictures.train.fingerprint() == self.card.trained_on
             && let Some(test) = pictures.test
         {
-            // What the whole data lacks was told in training.
-            return Ok(("test", self.batcher(test)?, Vec::new()));
+            return Ok(("test", self.batcher(test)?, pictures.damaged));
         }
         let PictureSplit { set, damaged, .. } =
             read_pictures_split(path, &self.card.source, self.labels())?;

@@ -141,19 +141,16 @@ pub(in crate::tasks) fn held_out(
             train,
             test: Some(set),
             notes,
+            damaged,
             ..
-        }) if train.pictures.fingerprint() == trained_on => {
-            // What the whole data lacks was told in training.
-            let damaged = Vec::new();
-            (
-                "test",
-                CaptionSplit {
-                    set,
-                    notes,
-                    damaged,
-                },
-            )
-        }
+        }) if train.pictures.fingerprint() == trained_on => (
+            "test",
+            CaptionSplit {
+                set,
+                notes,
+                damaged,
+            },
+        ),
         _ => ("given", read_captions_split(data, source)?),
     };
     found.notes.iter().for_each(|note| observer.note(note));

@@ -265,10 +265,9 @@ impl VqaModel {
                 train,
                 test: Some(set),
                 notes,
+                damaged,
                 ..
             }) if fingerprint(&train) == self.card.trained_on => {
-                // What the whole data lacks was told in training.
-                let damaged = Vec::new();
                 let split = QuestionSplit {
                     set,
                     notes,
