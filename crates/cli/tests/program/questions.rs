@@ -229,13 +229,9 @@ fn counter_examples_are_learned_and_found() {
     let said = desk
         .unfold(&[&ask[..], &["--among", "some"]].concat())
         .ended(0)
-        .complained(&["note: 1 damaged", "cut.bmp", "none of the pictures"])
-        .complained(&["2 pictures with captions but not there left out", "item"]);
-    // Nor do tables about other things keep pictures from being found.
-    desk.write("some/prices.json", "[1, 2]");
-    desk.unfold(&[&ask[..], &["--among", "some"]].concat())
-        .ended(0)
-        .complained(&["no captions are read", "some", "pictures alone"]);
+        .complained(&["note: 1 damaged", "cut.bmp", "none of the pictures"]);
+    // Pictures alone are looked for, whatever tables lie beside them.
+    assert!(!said.err.contains("captions"), "{}", said.err);
     assert_eq!(said.out.lines().count(), 1, "{said:?}");
     let never = "train vqa photos --set counter_examples.neighbours=12 --out never --set";
     desk.unfold(&line(never, &["model.kind=language"]))
