@@ -409,4 +409,11 @@ fn pictures_without_captions_are_there_to_be_found() {
     let bare = read(&both.path().join("pictures"));
     assert_eq!(bare.pictures.len(), usize::from(COUNT) + 1);
     assert!(bare.captions.iter().all(Vec::is_empty));
+    // Tables about other things keep no picture from being found.
+    write(&both, "pictures/prices.json", "[1, 2]");
+    let source = CaptionSource::default();
+    let (bare, notes) =
+        read_pictures_and_captions(&both.path().join("pictures"), &source).expect("readable");
+    assert_eq!(bare.pictures.len(), usize::from(COUNT) + 1);
+    noted(&notes, "no captions are read");
 }
