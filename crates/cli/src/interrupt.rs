@@ -27,7 +27,7 @@ impl Default for State {
         State {
             training: AtomicBool::new(false),
             asked: AtomicBool::new(false),
-            outside: Mutex::new("stopped before the first step: there is nothing to save"),
+            outside: Mutex::new("stopped before the first step: nothing was learned"),
         }
     }
 }

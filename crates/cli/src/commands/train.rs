@@ -182,7 +182,7 @@ impl Observer for Watch {
                 "stopped: the model is trained and saved, but not measured; `unfold eval` does that",
             ),
             Stage::Seeing if !self.began => self.interrupt.outside(
-                "stopped before the first step: there is no run yet, but the features of pictures computed so far are kept",
+                "stopped before the first step: nothing was learned, but the features of pictures computed so far are kept",
             ),
             _ => {}
         }

@@ -19,8 +19,8 @@ const LABEL_SIZE: f32 = 11.0;
 /// Names longer than this are cut; all of the name stays in the model and the JSON.
 const LABEL_ROOM: f32 = 150.0;
 const SIDE_WIDTH: f32 = 62.0;
-/// Rows lower than this have no room for a name.
-const SMALLEST_NAMED: f32 = 10.0;
+/// Cells smaller than this have no room for names: those of columns rise at an angle, and lines of text lie 0.7 cells apart.
+const SMALLEST_NAMED: f32 = 16.0;
 
 struct Layout {
     left: f32,
@@ -41,7 +41,7 @@ impl Layout {
             7..=12 => 52.0,
             13..=24 => 40.0,
             25..=40 => 26.0,
-            41..=200 => (1000.0 / classes as f32).max(SMALLEST_NAMED),
+            41..=150 => (1000.0 / classes as f32).max(SMALLEST_NAMED),
             _ => (2000.0 / classes as f32).max(3.0),
         };
         let widest = labels

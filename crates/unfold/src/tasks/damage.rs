@@ -1,17 +1,14 @@
 //! What a training or a search says about pictures that cannot be read.
 
+use std::collections::HashSet;
+
 use crate::data::Damage;
 
 /// Each of the damaged pictures, once, for a report.
 pub(super) fn listed<'a>(damaged: impl IntoIterator<Item = &'a Damage>) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    for picture in damaged {
-        let told = picture.to_string();
-        if !all.contains(&told) {
-            all.push(told);
-        }
-    }
-    all
+    let mut told = HashSet::new();
+    let new = damaged.into_iter().filter(|damage| told.insert(*damage));
+    new.map(Damage::to_string).collect()
 }
 
 /// What damaged pictures are told as.

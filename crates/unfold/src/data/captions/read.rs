@@ -1,6 +1,6 @@
 //! From DATA to pictures with captions, split for training.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use super::layout::{Described, collect, has_captions, leave_blank};
@@ -207,7 +207,7 @@ impl Collection {
         let split = all
             .iter()
             .any(|described| described.part == Some(Part::Train));
-        let (mut outside, mut in_two) = (Vec::new(), Vec::new());
+        let (mut outside, mut in_two) = (Vec::new(), BTreeSet::new());
         let mut used = vec![false; self.gallery.len()];
         let mut known: HashMap<usize, usize> = HashMap::new();
         let count = all.len();
@@ -227,8 +227,8 @@ impl Collection {
                 outside.push(name);
             } else if let Some(&item) = known.get(&picture) {
                 let item: &mut Item = &mut self.items[item];
-                if item.part != part && !in_two.contains(&name) {
-                    in_two.push(name);
+                if item.part != part {
+                    in_two.insert(name);
                 }
                 item.captions.extend(captions);
             } else {
@@ -254,6 +254,7 @@ impl Collection {
         self.notes
             .extend(tally(&outside, "picture", "outside the split left out"));
         let twice = "in several parts of the split, of which the first counts";
+        let in_two: Vec<String> = in_two.into_iter().collect();
         self.notes.extend(tally(&in_two, "picture", twice));
         if self.items.is_empty() && !bare {
             let first = found.missing.first().or(found.several.first());

@@ -1,6 +1,6 @@
 //! Pictures by what text about them calls them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::data::pictures::{Damage, LookedUp, PictureFiles, PictureSet};
 
@@ -47,6 +47,8 @@ impl Gallery {
         names: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> Found {
         let mut found = Found::default();
+        // A name may be asked for as often as there are questions.
+        let (mut several, mut damaged) = (HashSet::new(), HashSet::new());
         for (name, text) in names {
             let text = if self.beside { text } else { "" };
             let looked_up = match self.files.look_up(name, text) {
@@ -58,15 +60,14 @@ impl Gallery {
             let picture = match looked_up {
                 LookedUp::Picture(picture) => Some(picture),
                 LookedUp::Damaged(damage) => {
-                    if !found.damaged.contains(damage) {
+                    if damaged.insert(&damage.place) {
                         found.damaged.push(damage.clone());
                     }
                     None
                 }
                 LookedUp::Several([a, b]) => {
-                    let told = format!("{name}: {a} or {b}");
-                    if !found.several.contains(&told) {
-                        found.several.push(told);
+                    if several.insert((name, a)) {
+                        found.several.push(format!("{name}: {a} or {b}"));
                     }
                     None
                 }

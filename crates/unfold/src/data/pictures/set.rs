@@ -78,7 +78,7 @@ pub struct PictureSet {
 }
 
 /// A picture that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Damage {
     /// The picture.
     pub place: String,
