@@ -31,9 +31,9 @@ const IN: usize = 6;
 const PLACES: usize = IN * IN;
 /// Elements that the tiles worked on together fill, and fewest such tiles: the weight is read once for them.
 const ELEMENTS: usize = 1 << 20;
-const TILES: usize = 192;
+const TILES: usize = 96;
 /// Fewest channels in and out, and fewest tiles, for which it pays.
-const CHANNELS: usize = 32;
+const CHANNELS: usize = 16;
 const ENOUGH: usize = 16;
 /// Between planes, so that they do not fall on the same lines of a cache.
 const APART: usize = 16;
@@ -48,9 +48,9 @@ struct Line<'a, E> {
     zeros: &'a [E],
 }
 
-impl<'a, E> Line<'a, E> {
+impl<E> Line<'_, E> {
     /// The channels at each pixel of a tile: zeros outside the picture.
-    fn tile<const SIDE: usize>(&self, tile: usize) -> [[&'a [E]; SIDE]; SIDE] {
+    fn tile<const SIDE: usize>(&self, tile: usize) -> [[*const E; SIDE]; SIDE] {
         let inside = |axis: usize, at: isize| {
             let at = usize::try_from(self.corner[axis] + at).ok();
             at.filter(|&at| at < self.size[axis])
@@ -62,7 +62,7 @@ impl<'a, E> Line<'a, E> {
                 _ => self.zeros,
             }
         };
-        std::array::from_fn(|y| std::array::from_fn(|x| &pixel(y, x)[..self.channels]))
+        std::array::from_fn(|y| std::array::from_fn(|x| pixel(y, x)[..self.channels].as_ptr()))
     }
 }
 
@@ -78,24 +78,51 @@ impl<E: Float, T: Axis<SIDE, IN>, const SIDE: usize> Kernel<E> for Spread<'_, E,
     type Out = ();
     #[inline(always)]
     fn run<V: Vector<Elem = E>>(self) {
-        let Spread { line, mut to, .. } = self;
-        let channels = line.channels;
-        for tile in 0..to[0].len() / channels {
-            let from = line.tile::<SIDE>(tile);
-            for at in places::<V>(channels) {
-                let mut x = [[V::splat(E::ZERO); SIDE]; SIDE];
-                for (x, from) in x.iter_mut().zip(&from) {
-                    for (x, from) in x.iter_mut().zip(from) {
-                        *x = V::read(&from[at.clone()]);
-                    }
+        let (channels, len) = (self.line.channels, self.to[0].len());
+        assert!(self.to.iter().all(|to| to.len() == len));
+        let to = self.to.map(|to| to.as_mut_ptr());
+        for tile in 0..len / channels {
+            let from = self.line.tile::<SIDE>(tile);
+            let whole = channels / V::LANES * V::LANES;
+            // SAFETY: `from` has so many channels, `to` as many for each tile.
+            unsafe {
+                for at in (0..whole).step_by(V::LANES) {
+                    Self::some::<V, true>(&from, at, V::LANES, &to, tile * channels + at);
                 }
-                let y = both::<T, V, SIDE, IN>(&x);
-                let at = tile * channels + at.start..tile * channels + at.end;
-                for (y, to) in y.iter().zip(to.chunks_exact_mut(IN)) {
-                    for (y, to) in y.iter().zip(to) {
-                        y.write(&mut to[at.clone()]);
-                    }
+                if whole < channels {
+                    let rest = channels - whole;
+                    Self::some::<V, false>(&from, whole, rest, &to, tile * channels + whole);
                 }
+            }
+        }
+    }
+}
+
+impl<E: Float, T: Axis<SIDE, IN>, const SIDE: usize> Spread<'_, E, T, SIDE> {
+    /// `n` channels from `at` on of a tile's pixels, to the elements from `place` on of each plane.
+    ///
+    /// # Safety
+    /// The pixels and planes have these elements, a vector of them where it is `WHOLE`.
+    #[inline(always)]
+    unsafe fn some<V: Vector<Elem = E>, const WHOLE: bool>(
+        from: &[[*const E; SIDE]; SIDE],
+        at: usize,
+        n: usize,
+        to: &[*mut E; PLACES],
+        place: usize,
+    ) {
+        let mut x = [[V::splat(E::ZERO); SIDE]; SIDE];
+        for (x, from) in x.iter_mut().zip(from) {
+            for (x, from) in x.iter_mut().zip(from) {
+                // SAFETY: by the caller's promise.
+                *x = unsafe { V::load_some::<WHOLE>(from.add(at), n) };
+            }
+        }
+        let y = both::<T, V, SIDE, IN>(&x);
+        for (y, to) in y.iter().zip(to.chunks_exact(IN)) {
+            for (y, to) in y.iter().zip(to) {
+                // SAFETY: by the caller's promise.
+                unsafe { y.store_some::<WHOLE>(to.add(place), n) };
             }
         }
     }
@@ -116,38 +143,60 @@ struct Gather<'a, E> {
 impl<E: Float> Kernel<E> for Gather<'_, E> {
     type Out = ();
     #[inline(always)]
-    fn run<V: Vector<Elem = E>>(self) {
-        let Gather {
-            from,
-            bias,
-            finish,
-            to,
-            width,
-            channels,
-        } = self;
-        let row = width * channels;
-        for tile in 0..from[0].len() / channels {
-            for at in places::<V>(channels) {
-                let mut m = [[V::splat(E::ZERO); IN]; IN];
-                for (m, from) in m.iter_mut().zip(from.chunks_exact(IN)) {
-                    for (m, from) in m.iter_mut().zip(from) {
-                        *m = V::read(&from[tile * channels..][at.clone()]);
-                    }
+    fn run<V: Vector<Elem = E>>(mut self) {
+        let (channels, len) = (self.channels, self.from[0].len());
+        assert!(self.from.iter().all(|from| from.len() == len));
+        let from = self.from.map(<[E]>::as_ptr);
+        for tile in 0..len / channels {
+            let whole = channels / V::LANES * V::LANES;
+            // SAFETY: the planes have so many channels for each tile.
+            unsafe {
+                for at in (0..whole).step_by(V::LANES) {
+                    self.some::<V, true>(&from, tile, at..at + V::LANES);
                 }
-                let bias = match bias {
-                    Some(bias) => V::read(&bias[at.clone()]),
-                    None => V::splat(E::ZERO),
+                if whole < channels {
+                    self.some::<V, false>(&from, tile, whole..channels);
+                }
+            }
+        }
+    }
+}
+
+impl<E: Float> Gather<'_, E> {
+    /// Some channels of a tile.
+    ///
+    /// # Safety
+    /// The planes `from` have these elements, a vector of them where it is `WHOLE`.
+    #[inline(always)]
+    unsafe fn some<V: Vector<Elem = E>, const WHOLE: bool>(
+        &mut self,
+        from: &[*const E; PLACES],
+        tile: usize,
+        at: Range<usize>,
+    ) {
+        let (channels, row) = (self.channels, self.width * self.channels);
+        let mut m = [[V::splat(E::ZERO); IN]; IN];
+        for (m, from) in m.iter_mut().zip(from.chunks_exact(IN)) {
+            for (m, from) in m.iter_mut().zip(from) {
+                // SAFETY: by the caller's promise.
+                *m = unsafe {
+                    V::load_some::<WHOLE>(from.add(tile * channels + at.start), at.len())
                 };
-                let y = both::<Outputs, V, IN, OUT>(&m);
-                for (i, (y, to)) in y.iter().zip(to.chunks_exact_mut(row)).enumerate() {
-                    let first = tile * OUT * channels;
-                    let to = to[first..].chunks_exact_mut(channels);
-                    for (j, (y, to)) in y.iter().zip(to).enumerate() {
-                        let place = i * row + first + j * channels;
-                        let place = place + at.start..place + at.end;
-                        finish.apply(y.add(bias), place).write(&mut to[at.clone()]);
-                    }
-                }
+            }
+        }
+        let bias = match self.bias {
+            Some(bias) => V::read(&bias[at.clone()]),
+            None => V::splat(E::ZERO),
+        };
+        let y = both::<Outputs, V, IN, OUT>(&m);
+        for (i, (y, to)) in y.iter().zip(self.to.chunks_exact_mut(row)).enumerate() {
+            let first = tile * OUT * channels;
+            let to = to[first..].chunks_exact_mut(channels);
+            for (j, (y, to)) in y.iter().zip(to).enumerate() {
+                let place = i * row + first + j * channels;
+                let place = place + at.start..place + at.end;
+                let y = self.finish.apply(y.add(bias), place);
+                y.write(&mut to[at.clone()]);
             }
         }
     }
