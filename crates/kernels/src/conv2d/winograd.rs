@@ -19,7 +19,7 @@ use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::gemm::{Finish, Panels, Pieces, Places, columns_product, rows_product};
 use crate::shared::Shared;
-use crate::simd::{Kernel, Vector, places};
+use crate::simd::{Kernel, MAX_LANES, Vector, places};
 use crate::threads::{alone, parallel, rows_per_task, threads};
 use crate::transpose::transpose;
 
@@ -32,11 +32,18 @@ const PLACES: usize = IN * IN;
 /// Elements that the tiles worked on together fill, and fewest such tiles: the weight is read once for them.
 const ELEMENTS: usize = 1 << 20;
 const TILES: usize = 96;
-/// Fewest channels in and out, and fewest tiles, for which it pays.
-const CHANNELS: usize = 16;
+/// Fewest channels in and out, and fewest tiles, for which it pays; no vector has more lanes.
+const CHANNELS: usize = MAX_LANES;
 const ENOUGH: usize = 16;
 /// Between planes, so that they do not fall on the same lines of a cache.
 const APART: usize = 16;
+
+/// Where the vectors of `n` channels begin. All are whole, for which the last may take channels that the one before it has: to
+/// ask at every vector how much is left took more time than all else that is done to it.
+fn starts<V: Vector>(n: usize) -> impl Iterator<Item = usize> {
+    let last = n - V::LANES;
+    (0..n).step_by(V::LANES).map(move |at| at.min(last))
+}
 
 /// Tiles side by side in a picture, `OUT` pixels from one to the next.
 struct Line<'a, E> {
@@ -79,50 +86,26 @@ impl<E: Float, T: Axis<SIDE, IN>, const SIDE: usize> Kernel<E> for Spread<'_, E,
     #[inline(always)]
     fn run<V: Vector<Elem = E>>(self) {
         let (channels, len) = (self.line.channels, self.to[0].len());
-        assert!(self.to.iter().all(|to| to.len() == len));
+        assert!(channels >= V::LANES && self.to.iter().all(|to| to.len() == len));
         let to = self.to.map(|to| to.as_mut_ptr());
         for tile in 0..len / channels {
             let from = self.line.tile::<SIDE>(tile);
-            let whole = channels / V::LANES * V::LANES;
-            // SAFETY: `from` has so many channels, `to` as many for each tile.
-            unsafe {
-                for at in (0..whole).step_by(V::LANES) {
-                    Self::some::<V, true>(&from, at, V::LANES, &to, tile * channels + at);
+            for at in starts::<V>(channels) {
+                let mut x = [[V::splat(E::ZERO); SIDE]; SIDE];
+                for (x, from) in x.iter_mut().zip(&from) {
+                    for (x, from) in x.iter_mut().zip(from) {
+                        // SAFETY: a vector of the pixel's channels.
+                        *x = unsafe { V::load(from.add(at)) };
+                    }
                 }
-                if whole < channels {
-                    let rest = channels - whole;
-                    Self::some::<V, false>(&from, whole, rest, &to, tile * channels + whole);
+                let y = both::<T, V, SIDE, IN>(&x);
+                let at = tile * channels + at;
+                for (y, to) in y.iter().zip(to.chunks_exact(IN)) {
+                    for (y, to) in y.iter().zip(to) {
+                        // SAFETY: a vector of the tile's channels, which each plane has.
+                        unsafe { y.store(to.add(at)) };
+                    }
                 }
-            }
-        }
-    }
-}
-
-impl<E: Float, T: Axis<SIDE, IN>, const SIDE: usize> Spread<'_, E, T, SIDE> {
-    /// `n` channels from `at` on of a tile's pixels, to the elements from `place` on of each plane.
-    ///
-    /// # Safety
-    /// The pixels and planes have these elements, a vector of them where it is `WHOLE`.
-    #[inline(always)]
-    unsafe fn some<V: Vector<Elem = E>, const WHOLE: bool>(
-        from: &[[*const E; SIDE]; SIDE],
-        at: usize,
-        n: usize,
-        to: &[*mut E; PLACES],
-        place: usize,
-    ) {
-        let mut x = [[V::splat(E::ZERO); SIDE]; SIDE];
-        for (x, from) in x.iter_mut().zip(from) {
-            for (x, from) in x.iter_mut().zip(from) {
-                // SAFETY: by the caller's promise.
-                *x = unsafe { V::load_some::<WHOLE>(from.add(at), n) };
-            }
-        }
-        let y = both::<T, V, SIDE, IN>(&x);
-        for (y, to) in y.iter().zip(to.chunks_exact(IN)) {
-            for (y, to) in y.iter().zip(to) {
-                // SAFETY: by the caller's promise.
-                unsafe { y.store_some::<WHOLE>(to.add(place), n) };
             }
         }
     }
@@ -143,60 +126,36 @@ struct Gather<'a, E> {
 impl<E: Float> Kernel<E> for Gather<'_, E> {
     type Out = ();
     #[inline(always)]
-    fn run<V: Vector<Elem = E>>(mut self) {
+    fn run<V: Vector<Elem = E>>(self) {
         let (channels, len) = (self.channels, self.from[0].len());
-        assert!(self.from.iter().all(|from| from.len() == len));
+        assert!(channels >= V::LANES && self.from.iter().all(|from| from.len() == len));
         let from = self.from.map(<[E]>::as_ptr);
+        let row = self.width * channels;
         for tile in 0..len / channels {
-            let whole = channels / V::LANES * V::LANES;
-            // SAFETY: the planes have so many channels for each tile.
-            unsafe {
-                for at in (0..whole).step_by(V::LANES) {
-                    self.some::<V, true>(&from, tile, at..at + V::LANES);
+            for at in starts::<V>(channels) {
+                let mut m = [[V::splat(E::ZERO); IN]; IN];
+                for (m, from) in m.iter_mut().zip(from.chunks_exact(IN)) {
+                    for (m, from) in m.iter_mut().zip(from) {
+                        // SAFETY: a vector of the tile's channels, which each plane has.
+                        *m = unsafe { V::load(from.add(tile * channels + at)) };
+                    }
                 }
-                if whole < channels {
-                    self.some::<V, false>(&from, tile, whole..channels);
-                }
-            }
-        }
-    }
-}
-
-impl<E: Float> Gather<'_, E> {
-    /// Some channels of a tile.
-    ///
-    /// # Safety
-    /// The planes `from` have these elements, a vector of them where it is `WHOLE`.
-    #[inline(always)]
-    unsafe fn some<V: Vector<Elem = E>, const WHOLE: bool>(
-        &mut self,
-        from: &[*const E; PLACES],
-        tile: usize,
-        at: Range<usize>,
-    ) {
-        let (channels, row) = (self.channels, self.width * self.channels);
-        let mut m = [[V::splat(E::ZERO); IN]; IN];
-        for (m, from) in m.iter_mut().zip(from.chunks_exact(IN)) {
-            for (m, from) in m.iter_mut().zip(from) {
-                // SAFETY: by the caller's promise.
-                *m = unsafe {
-                    V::load_some::<WHOLE>(from.add(tile * channels + at.start), at.len())
+                let at = at..at + V::LANES;
+                let bias = match self.bias {
+                    Some(bias) => V::read(&bias[at.clone()]),
+                    None => V::splat(E::ZERO),
                 };
-            }
-        }
-        let bias = match self.bias {
-            Some(bias) => V::read(&bias[at.clone()]),
-            None => V::splat(E::ZERO),
-        };
-        let y = both::<Outputs, V, IN, OUT>(&m);
-        for (i, (y, to)) in y.iter().zip(self.to.chunks_exact_mut(row)).enumerate() {
-            let first = tile * OUT * channels;
-            let to = to[first..].chunks_exact_mut(channels);
-            for (j, (y, to)) in y.iter().zip(to).enumerate() {
-                let place = i * row + first + j * channels;
-                let place = place + at.start..place + at.end;
-                let y = self.finish.apply(y.add(bias), place);
-                y.write(&mut to[at.clone()]);
+                let y = both::<Outputs, V, IN, OUT>(&m);
+                for (i, (y, to)) in y.iter().zip(self.to.chunks_exact_mut(row)).enumerate() {
+                    let first = tile * OUT * channels;
+                    let to = to[first..].chunks_exact_mut(channels);
+                    for (j, (y, to)) in y.iter().zip(to).enumerate() {
+                        let place = i * row + first + j * channels;
+                        let place = place + at.start..place + at.end;
+                        let y = self.finish.apply(y.add(bias), place);
+                        y.write(&mut to[at.clone()]);
+                    }
+                }
             }
         }
     }

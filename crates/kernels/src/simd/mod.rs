@@ -131,36 +131,6 @@ pub trait Vector: Copy + Send + Sync + 'static {
         }
         best
     }
-    /// [`Vector::load`] where the part is `WHOLE`, else [`Vector::load_part`].
-    ///
-    /// # Safety
-    /// As theirs.
-    #[inline(always)]
-    unsafe fn load_some<const WHOLE: bool>(p: *const Self::Elem, n: usize) -> Self {
-        // SAFETY: by the caller's promise.
-        unsafe {
-            if WHOLE {
-                Self::load(p)
-            } else {
-                Self::load_part(p, n)
-            }
-        }
-    }
-    /// [`Vector::store`] where the part is `WHOLE`, else [`Vector::store_part`].
-    ///
-    /// # Safety
-    /// As theirs.
-    #[inline(always)]
-    unsafe fn store_some<const WHOLE: bool>(self, p: *mut Self::Elem, n: usize) {
-        // SAFETY: by the caller's promise.
-        unsafe {
-            if WHOLE {
-                self.store(p)
-            } else {
-                self.store_part(p, n)
-            }
-        }
-    }
     /// Reads up to `LANES` elements from the front of `s`; the other lanes are zero.
     #[inline(always)]
     fn read(s: &[Self::Elem]) -> Self {
