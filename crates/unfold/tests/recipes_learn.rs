@@ -1,4 +1,5 @@
-//! The project's recipes begin to learn on the data that they are of: the loss of their first steps is finite and falls.
+//! The project's recipes begin to learn on the data that they are of: the loss of their first steps is finite, falls, and
+//! does not leap on the way.
 //!
 //! A setting that only a recipe uses can break where no other test sees it. The sets are read where they lie beside the
 //! project, and skipped where they do not. Recipes that first compute what a network makes of thousands of photographs
@@ -65,11 +66,14 @@ fn begins<R: Recipe, T>(
     let stopped = train(data.to_str().unwrap(), &recipe, &run, &mut seen).err();
     let Losses { losses, .. } = seen;
     assert_eq!(losses.len(), steps, "{name}: {stopped:?}");
-    let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
-    let (first, last) = (mean(&losses[..steps / 5]), mean(&losses[steps * 4 / 5..]));
-    println!("{name}: {first:.4}, {last:.4}");
+    // The first loss is that of the network as it was made.
+    let made = losses[0];
+    let worst = losses.iter().copied().fold(made, f64::max);
+    let end = &losses[steps * 4 / 5..];
+    let end = end.iter().sum::<f64>() / end.len() as f64;
+    println!("{name}: {made:.4} at first, {worst:.4} at worst, {end:.4} at the end");
     assert!(
-        losses.iter().all(|loss| loss.is_finite()) && last < first,
+        losses.iter().all(|loss| loss.is_finite()) && worst < 1.5 * made && end < made,
         "{name}: {losses:?}"
     );
 }
@@ -115,5 +119,5 @@ fn of_pictures() {
 #[test]
 fn of_questions() {
     let data = "vqa/easy-vqa.tar.gz";
-    begins::<VqaRecipe, _>("easy-vqa", data, 40, &[], vqa::train);
+    begins::<VqaRecipe, _>("easy-vqa", data, 150, &[], vqa::train);
 }
