@@ -44,11 +44,8 @@ impl Activation {
         let zero = V::splat(V::Elem::ZERO);
         match self {
             Activation::Identity => x,
-            Activation::Relu => zero.select_gt(x, zero, x),
-            Activation::Relu6 => {
-                let (x, six) = (zero.select_gt(x, zero, x), V::splat(six()));
-                x.select_gt(six, six, x)
-            }
+            Activation::Relu => zero.max(x),
+            Activation::Relu6 => V::splat(six()).min(zero.max(x)),
         }
     }
 

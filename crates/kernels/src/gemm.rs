@@ -16,6 +16,7 @@ use std::ops::Range;
 pub(crate) use self::panels::Panels;
 pub(crate) use self::pieces::{NOWHERE, Pieces, Places};
 use self::rows::Left;
+pub(crate) use self::rows::add_rows;
 use crate::activation::Activation;
 use crate::denormals::Flush;
 use crate::float::Float;

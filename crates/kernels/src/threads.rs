@@ -20,9 +20,18 @@ const SPINS: u32 = 2000;
 struct Job {
     run: *const (dyn Fn(usize) + Sync),
     tasks: usize,
-    next: AtomicUsize,
+    /// Of each part of the tasks the next one that nobody has taken.
+    next: [Next; PARTS],
+    parts: usize,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
+
+/// Most parts that the tasks of a job are cut into, one for each thread.
+const PARTS: usize = 16;
+
+/// In a cache line of its own.
+#[repr(align(64))]
+struct Next(AtomicUsize);
 
 struct State {
     job: Option<*const Job>,
@@ -126,10 +135,12 @@ fn run_on_pool(tasks: usize, threads: usize, f: &(dyn Fn(usize) + Sync)) {
     let run: *const (dyn Fn(usize) + Sync) = unsafe {
         std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(f)
     };
+    let parts = threads.min(PARTS);
     let job = Job {
         run,
         tasks,
-        next: AtomicUsize::new(0),
+        next: std::array::from_fn(|part| Next(AtomicUsize::new(tasks * part / parts))),
+        parts,
         panic: Mutex::new(None),
     };
     let asleep = {
@@ -137,7 +148,10 @@ fn run_on_pool(tasks: usize, threads: usize, f: &(dyn Fn(usize) + Sync)) {
         while state.workers < threads - 1 {
             let worker = std::thread::Builder::new()
                 .name("unfold-kernels".into())
-                .spawn(work);
+                .spawn({
+                    let place = state.workers + 1;
+                    move || work(place)
+                });
             if worker.is_err() {
                 break; // fewer threads do the same work
             }
@@ -154,7 +168,7 @@ fn run_on_pool(tasks: usize, threads: usize, f: &(dyn Fn(usize) + Sync)) {
         _ => WAKE.notify_all(),
     }
 
-    job.claim();
+    job.claim(0);
 
     // Withdraw the job, then wait for the workers that are in it.
     lock(&STATE).job = None;
@@ -180,28 +194,33 @@ fn run_on_pool(tasks: usize, threads: usize, f: &(dyn Fn(usize) + Sync)) {
 
 impl Job {
     /// Runs tasks until none is left. A panic ends the job early and is kept for the caller.
-    fn claim(&self) {
+    fn claim(&self, place: usize) {
         INSIDE.set(true);
         let result = catch_unwind(AssertUnwindSafe(|| {
-            loop {
-                let task = self.next.fetch_add(1, Ordering::Relaxed);
-                if task >= self.tasks {
-                    break;
+            for part in (0..self.parts).map(|part| (place + part) % self.parts) {
+                let end = self.tasks * (part + 1) / self.parts;
+                loop {
+                    let task = self.next[part].0.fetch_add(1, Ordering::Relaxed);
+                    if task >= end {
+                        break;
+                    }
+                    // SAFETY: the caller of the job waits until this function has returned.
+                    unsafe { (*self.run)(task) };
                 }
-                // SAFETY: the caller of the job waits until this function has returned.
-                unsafe { (*self.run)(task) };
             }
         }));
         INSIDE.set(false);
         if let Err(panic) = result {
-            self.next.store(self.tasks, Ordering::Relaxed);
+            for next in &self.next {
+                next.0.store(self.tasks, Ordering::Relaxed);
+            }
             lock(&self.panic).get_or_insert(panic);
         }
     }
 }
 
 /// The life of a worker.
-fn work() {
+fn work(place: usize) {
     std::mem::forget(Flush::start()); // for good
     let mut seen = 0;
     loop {
@@ -228,7 +247,7 @@ fn work() {
         };
         drop(state);
         // SAFETY: joined under the lock while the job was posted, so its caller waits for ACTIVE.
-        unsafe { (*job).claim() };
+        unsafe { (*job).claim(place) };
         if ACTIVE.fetch_sub(1, Ordering::SeqCst) == 1 && AWAITED.load(Ordering::SeqCst) {
             // Under the lock, so that the caller is either before its check or already waiting.
             let _state = lock(&STATE);

@@ -18,7 +18,7 @@ use crate::simd::{Kernel, Vector, places};
 use crate::threads::{parallel_if, parallel_rows, rows_per_task, threads};
 
 /// Channels of a task.
-const CHANNELS: usize = 64;
+const CHANNELS: usize = 128;
 /// Tasks wanted for each thread, so that all finish together.
 const EACH: usize = 4;
 /// Fewer multiply-adds run on the calling thread.
@@ -286,15 +286,14 @@ impl<E: Float> Kernel<E> for Correlate<'_, E> {
             let from = (0..count).find(inside).unwrap_or(count);
             let to = (from..count).find(|i| !inside(i)).unwrap_or(count);
             let fours = block.across.count / 4 * 4;
-            // The channels of a cache line after each other, while it is near.
-            for line in (start..end).step_by(2 * V::LANES) {
-                for i in from..to {
-                    let at = At {
-                        block,
-                        row: row(i),
-                        i,
-                    };
-                    for n in (0..fours).step_by(4) {
+            for i in from..to {
+                let at = At {
+                    block,
+                    row: row(i),
+                    i,
+                };
+                for n in (0..fours).step_by(4) {
+                    for line in (start..end).step_by(2 * V::LANES) {
                         if line + 2 * V::LANES <= end {
                             self.sums::<V, 4, 2>(at, n, line, V::LANES);
                         } else {

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::{Conv2d, Sizes};
 use crate::buffer::Buffer;
 use crate::float::Float;
-use crate::gemm::{Finish, Panels};
+use crate::gemm::{Finish, Panels, add_rows};
 use crate::shared::Shared;
 use crate::simd::{Kernel, Vector};
 use crate::threads::{parallel, threads};
@@ -33,16 +33,16 @@ pub(super) fn forward<E: Float>(
     let [kh, kw] = geometry.kernel;
     let width = (ow - 1) * geometry.stride[1] + geometry.reach(1);
     let line = width * c;
-    let row = |ky: usize| ky * geometry.dilation[0] * line;
-    let taps = (0..kh).flat_map(|ky| (0..kw).map(move |kx| (ky, kx)));
-    let offsets: Vec<usize> = taps
-        .flat_map(|(ky, kx)| {
-            let first = row(ky) + kx * geometry.dilation[1] * c;
-            first..first + c
-        })
-        .collect();
+    // What a kernel row sees is one piece where its taps lie side by side.
+    let (across, len) = match geometry.dilation[1] {
+        1 => (1, kw * c),
+        _ => (kw, c),
+    };
+    let [down, right] = [geometry.dilation[0] * line, geometry.dilation[1] * c];
+    let pieces = (0..kh).flat_map(|ky| (0..across).map(move |kx| ky * down + kx * right));
+    let pieces: Vec<usize> = pieces.collect();
     // So many rows that each task has something to do, and each thread a task.
-    let work = ow * offsets.len() * sizes.o;
+    let work = ow * pieces.len() * len * sizes.o;
     let parts = (EACH * threads()).div_ceil(sizes.batch);
     let high = oh.div_ceil(parts).max(TASK.div_ceil(work.max(1))).min(oh);
     let parts = oh.div_ceil(high);
@@ -56,7 +56,8 @@ pub(super) fn forward<E: Float>(
         for oy in rows {
             E::dispatch(Line {
                 band: &band[(oy - first) * geometry.stride[0] * line..],
-                offsets: &offsets,
+                pieces: &pieces,
+                len,
                 step: geometry.stride[1] * c,
                 w,
                 bias,
@@ -100,8 +101,9 @@ fn band<E: Float>(
 struct Line<'a, E: Float> {
     /// From what the first pixel's first tap sees on.
     band: &'a [E],
-    /// Where the elements that a pixel sees lie from its corner on; ascending.
-    offsets: &'a [usize],
+    /// Where the pieces that a pixel sees begin from its corner on, ascending, and their elements.
+    pieces: &'a [usize],
+    len: usize,
     /// Elements from a pixel's corner to the next.
     step: usize,
     w: &'a Panels<E>,
@@ -134,7 +136,7 @@ impl<E: Float> Line<'_, E> {
         for j in (0..o).step_by(2 * V::LANES) {
             let b = self.w.panel(j, 2 * V::LANES);
             let narrow = o - j <= V::LANES;
-            assert!(b.len() == k * 2 * V::LANES && self.offsets.len() == k);
+            assert!(b.len() == k * 2 * V::LANES && self.pieces.len() * self.len == k);
             let mut i = 0;
             while i < self.pixels {
                 i += match (self.pixels - i <= LOW, narrow) {
@@ -161,28 +163,16 @@ impl<E: Float> Line<'_, E> {
         for (r, row) in rows.iter_mut().enumerate() {
             *row = (i + r.min(live - 1)) * self.step;
         }
-        let reach = self.offsets.last().map_or(0, |last| last + 1);
+        let reach = self.pieces.last().map_or(0, |last| last + self.len);
         assert!(rows[R - 1] + reach <= self.band.len());
         let mut sums = [[V::splat(E::ZERO); W]; R];
-        for (p, &offset) in self.offsets.iter().enumerate() {
-            // SAFETY: the last pixel sees inside the band, no offset is beyond the last, and `b` has two vectors for each.
-            let (from, b) = unsafe {
-                (
-                    self.band.as_ptr().add(offset),
-                    b.as_ptr().add(p * 2 * V::LANES),
-                )
-            };
-            let mut columns = [V::splat(E::ZERO); W];
-            for (w, column) in columns.iter_mut().enumerate() {
-                // SAFETY: as above.
-                *column = unsafe { V::load(b.add(w * V::LANES)) };
-            }
-            for (sums, row) in sums.iter_mut().zip(rows) {
-                // SAFETY: as above.
-                let x = V::splat(unsafe { *from.add(row) });
-                for (sum, column) in sums.iter_mut().zip(&columns) {
-                    *sum = x.mul_add(*column, *sum);
-                }
+        let mut b = b.as_ptr();
+        for &piece in self.pieces {
+            // SAFETY: the last pixel sees inside the band through the last piece, and `b` has two vectors for each element.
+            unsafe {
+                let from = rows.map(|row| self.band.as_ptr().add(row + piece));
+                sums = add_rows::<V, R, W, 1>(sums, self.len, from, b, None);
+                b = b.add(self.len * 2 * V::LANES);
             }
         }
         let columns = (W * V::LANES).min(o - j);

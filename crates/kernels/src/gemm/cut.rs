@@ -13,10 +13,18 @@ const BLOCK: usize = 1 << 18;
 const UNPACKED: usize = 192;
 /// Fewest columns for which a task's rows are packed.
 pub(super) const WIDE: usize = 256;
+/// Elements of a right factor that no core's own cache keeps from one use to the next.
+const HEAVY: usize = 1 << 16;
 /// Rows and columns that are cut together: whole tiles of any vectors.
-const UNIT: [usize; 2] = [12, 64];
+const UNIT: [usize; 2] = [12, 32];
 /// Tasks wanted for each thread, so that all finish together.
 const EACH: usize = 3;
+
+/// Whether a product takes its time to bring the right factor: few rows meet it, so each task should read its own columns, once
+/// and ahead of time.
+pub(super) fn heavy((m, n, k): (usize, usize, usize)) -> bool {
+    k * n > HEAVY && n > m
+}
 
 /// Parts that rows and columns are cut into: of how many never shows in the results, since each element is summed in one
 /// order.
@@ -29,7 +37,7 @@ pub(super) fn cut((m, n, k): (usize, usize, usize), plain: bool) -> [usize; 2] {
     let most = most.min(BLOCK / steps) / UNIT[0];
     let mut parts = [units[0].div_ceil(most.max(1)), 1];
     let wanted = EACH * threads();
-    let few = if plain { 96 } else { 24 };
+    let few = if plain || heavy((m, n, k)) { 96 } else { 24 };
     while parts[0] * parts[1] < wanted {
         let [rows, cols] = [0, 1].map(|axis| units[axis].div_ceil(parts[axis]) * UNIT[axis]);
         let idle = parts[0] * parts[1] < threads();

@@ -6,7 +6,7 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use super::cut::{ROWS, WIDE, cut, part};
+use super::cut::{ROWS, WIDE, cut, heavy, part};
 use super::panels::{GROUP, fill};
 use super::pieces::{Pieces, Places};
 use super::{Finish, Mat, Right, Start, blocks, each};
@@ -95,8 +95,9 @@ pub(super) fn product<E: Float>(
     each(m * n * k, parts[0] * parts[1], |task| {
         let [rows, cols] = part([m, n], parts, task);
         let zeros = &zeros;
-        // Rows that many columns meet are worth copying together.
-        if matches!(a, Left::Columns(..)) || cols.len() >= WIDE && rows.len() >= 12 {
+        // Rows that many columns meet are worth copying together, or few where the columns are on their way meanwhile.
+        let wide = cols.len() >= WIDE || heavy((m, n, k)) && cols.len() > 64;
+        if matches!(a, Left::Columns(..)) || wide && rows.len() >= 12 {
             E::dispatch(Rows::<E, true> {
                 a,
                 zeros,
@@ -281,10 +282,16 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
                 };
                 // Beside packed rows what comes next is on its way while a tile is computed: its share of the next panel, step by
                 // step.
-                let every = match cols.end < self.cols.end {
-                    true => width.div_ceil(rows.div_ceil(MR)),
-                    false => 0,
+                let next = match self.b {
+                    _ if cols.end < self.cols.end => Some(b.as_ptr().wrapping_add(apart)),
+                    Right::Packed(b) if block.end < k => {
+                        let first = (self.cols.start / width * k + block.end) * width;
+                        Some(b.data[first..].as_ptr())
+                    }
+                    _ => None,
                 };
+                let every = next.map_or(0, |_| width.div_ceil(rows.div_ceil(MR)));
+                let next = next.unwrap_or(b.as_ptr());
                 for i in (0..rows).step_by(MR) {
                     for &place in &places[i..i + MR] {
                         prefetch(self.c.place(place.to + j), cols.len());
@@ -303,7 +310,7 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
                         continue;
                     }
                     let next = Next {
-                        from: b.as_ptr().wrapping_add(apart + i / MR * every * steps),
+                        from: next.wrapping_add(i / MR * every * steps),
                         every,
                     };
                     let both = (&packed[i * steps..], &b[..steps * width]);
@@ -340,15 +347,28 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
     /// is still in a near cache: as part of a tile's end it would take the registers of the sums.
     #[inline(always)]
     fn finish<V: Vector<Elem = E>>(&self, places: &[Place]) {
-        for &place in places {
-            let place = place.to + self.cols.start;
-            // SAFETY: each task has its own rows and columns of C, and rows do not overlap.
-            let c = unsafe { self.c.part(place, self.cols.len()) };
-            for at in vectors::<V>(c.len()) {
-                let sums = V::read(&c[at.clone()]);
-                let sums = self.finish.apply(sums, place + at.start..place + at.end);
-                sums.write(&mut c[at]);
+        // Rows that follow each other are one run.
+        let mut run = 0..0;
+        for place in places {
+            let first = place.to + self.cols.start;
+            if first != run.end {
+                self.finish_run::<V>(run);
+                run = first..first;
             }
+            run.end += self.cols.len();
+        }
+        self.finish_run::<V>(run);
+    }
+
+    /// What becomes of the sums in a part of C.
+    #[inline(always)]
+    fn finish_run<V: Vector<Elem = E>>(&self, run: Range<usize>) {
+        // SAFETY: each task has its own rows and columns of C, and rows do not overlap.
+        let c = unsafe { self.c.part(run.start, run.len()) };
+        for at in vectors::<V>(c.len()) {
+            let sums = V::read(&c[at.clone()]);
+            let sums = (self.finish).apply(sums, run.start + at.start..run.start + at.end);
+            sums.write(&mut c[at]);
         }
     }
 
@@ -572,7 +592,7 @@ impl From<Place> for (usize, usize) {
 
 /// Memory to ask for ahead of time, `every` elements at each step.
 #[derive(Clone, Copy)]
-struct Next<E> {
+pub(crate) struct Next<E> {
     from: *const E,
     every: usize,
 }
@@ -582,16 +602,17 @@ struct Next<E> {
 /// # Safety
 /// Each of `from` is valid for reading `steps` such elements, and `b` for `2 * LANES * steps`.
 #[inline(always)]
-unsafe fn add_rows<V: Vector, const R: usize, const W: usize, const APART: usize>(
+pub(crate) unsafe fn add_rows<V: Vector, const R: usize, const W: usize, const APART: usize>(
     mut sums: [[V; W]; R],
     steps: usize,
     from: [*const V::Elem; R],
     b: *const V::Elem,
-    next: Option<Next<V::Elem>>,
+    mut next: Option<Next<V::Elem>>,
 ) -> [[V; W]; R] {
     for p in 0..steps {
-        if let Some(next) = next {
-            prefetch(next.from.wrapping_add(p * next.every), 1);
+        if let Some(next) = &mut next {
+            prefetch(next.from, 1);
+            next.from = next.from.wrapping_add(next.every);
         }
         let mut columns = [V::splat(V::Elem::ZERO); W];
         for (w, columns) in columns.iter_mut().enumerate() {
