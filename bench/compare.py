@@ -4,8 +4,9 @@
     cargo build --release
     python3 bench/compare.py [--rounds 2] [--threads 2] [--scaling] [WORKLOAD ...]
 
-Needs nothing but Python beside that. Run it on a machine that does nothing else. It writes bench/RESULTS.md
-anew but for what stands there from the heading "What holds the rest" on.
+Needs nothing but Python beside that. Run it on a machine that does nothing else. Without names of workloads it writes
+bench/RESULTS.md anew but for what stands there from the heading "What holds the rest" on; with some it only prints, unless
+--output names a file.
 """
 
 import argparse
@@ -33,9 +34,12 @@ def arguments():
     parser.add_argument("--scaling", action="store_true", help="train with one thread as well")
     parser.add_argument("--unfold", default=HERE.parent / "target/release/unfold", help="the program")
     parser.add_argument("--python", default=HERE / ".venv/bin/python", help="the one that has the peers")
-    parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")
+    parser.add_argument("--output", type=Path, help="where to write the tables")
     parser.add_argument("workloads", nargs="*", help="all that Unfold has without any")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if not options.workloads and not options.output:
+        options.output = HERE / "RESULTS.md"
+    return options
 
 
 def chosen(options):
@@ -126,7 +130,8 @@ class Results:
         return [*times, f"{self.ratio(name):.2f}", self.limit(name)]
 
     def kernel(self, name):
-        return [f"{self.of(name):.2f}", f"{self.of(name, 'gflops'):.1f}", self.limit(name)]
+        best = max(line["limit_ms"] / line["min_ms"] for line in self.lines[name, "Unfold"])
+        return [f"{self.of(name):.2f}", f"{self.of(name, 'gflops'):.1f}", self.limit(name), f"{100 * best:.0f} %"]
 
     def scaling(self, name):
         one, more = self.of(name, who=ONE), self.of(name)
@@ -170,7 +175,8 @@ def preface(headings, options):
 {", ".join(versions)}.
 
 Times are milliseconds, medians of {options.rounds} rounds in turn. A ratio is the fastest other library's time
-over Unfold's: above 1, Unfold is faster. `python3 bench/compare.py` makes such tables.
+over Unfold's: above 1, Unfold is faster. The limit is that of multiply-adds, or of reading memory, measured in turn with
+the workload. `python3 bench/compare.py` makes such tables.
 
 """
 
@@ -191,7 +197,7 @@ def report(workloads, headings, lines, options):
     text += section("Threads", columns, scaled, results.scaling)
     columns = ["Unfold", "PyTorch", "ONNX Runtime", "ratio", "of the limit"]
     text += section("Answers to one example", columns, answers, results.infer)
-    columns = ["ms", "GFLOP/s", "of the limit"]
+    columns = ["ms", "GFLOP/s", "of the limit", "at best"]
     return text + section("Kernels", columns, kernels, results.kernel)
 
 
@@ -205,7 +211,8 @@ def main():
     options = arguments()
     workloads = chosen(options) or sys.exit("there is nothing to measure")
     text = report(workloads, *measure(workloads, options), options)
-    options.output.write_text((text + kept(options.output)).strip() + "\n")
+    if options.output:
+        options.output.write_text((text + kept(options.output)).strip() + "\n")
     print(text)
 
 

@@ -65,7 +65,7 @@ pub use embed::{bag, bag_backward, gather, scatter_add};
 pub use float::Float;
 pub use gemm::{Batch, Finish, Mat, MatMut, PackedMat, gemm, gemm_batch, gemm_bias, gemm_packed};
 pub use group_norm::{GroupNorm, group_norm, group_norm_backward};
-pub use machine::multiply_add_burst;
+pub use machine::{multiply_add_burst, reading_burst};
 pub use norm::{layer_norm, layer_norm_backward};
 pub use pool::{
     LARGEST_WINDOW, Pool2d, Windows, avg_pool2d, avg_pool2d_backward, max_pool2d,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::Threads;
+use super::Kernels;
 
 const BENCH_EXAMPLES: &str = "\
 EXAMPLES
@@ -12,7 +12,11 @@ EXAMPLES
 
 OUTPUT
   First what the machine can do: multiply-adds in registers, and reading memory. Then for each workload
-  its time, the operations of its matrix products a second, and the share of the limit that it reaches.";
+  its time, the operations of its matrix products a second, and the share of the limit that it reaches:
+  usually (by the median time) and at best. The limit is measured again in turn with the runs.
+
+ENVIRONMENT
+  UNFOLD_SIMD  the instructions to use in place of the machine's best: scalar, avx2, avx512 or neon";
 
 /// `unfold bench`.
 #[derive(Debug, Args)]
@@ -24,10 +28,7 @@ pub(crate) struct Bench {
     #[arg(long)]
     pub(crate) list: bool,
     #[command(flatten)]
-    pub(crate) threads: Threads,
-    /// Multiply every tap with every pixel, as a convolution's definition says: no Winograd's form
-    #[arg(long)]
-    pub(crate) exact: bool,
+    pub(crate) kernels: Kernels,
     /// Print one JSON object for the machine and one for each workload
     #[arg(long)]
     pub(crate) json: bool,

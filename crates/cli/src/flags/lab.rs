@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use unfold::lab::filter::Filter;
 use unfold::lab::{CellKind, TaskKind};
 
-use super::{Threads, Work};
+use super::{Kernels, Work};
 
 /// `unfold lab`.
 #[derive(Debug, Args)]
@@ -58,7 +58,7 @@ pub(crate) struct LabFilters {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
     #[command(flatten)]
-    pub(crate) threads: Threads,
+    pub(crate) kernels: Kernels,
     /// Print nothing but errors and the page's path
     #[arg(long, short)]
     pub(crate) quiet: bool,

@@ -94,7 +94,7 @@ pub(crate) struct Work {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(crate) seed: Option<u64>,
     #[command(flatten)]
-    pub(crate) threads: Threads,
+    pub(crate) kernels: Kernels,
     /// Print the result as one line of JSON on standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -103,12 +103,15 @@ pub(crate) struct Work {
     pub(crate) quiet: bool,
 }
 
-/// How many cores may be used.
+/// How layers are computed.
 #[derive(Debug, Args)]
-pub(crate) struct Threads {
+pub(crate) struct Kernels {
     /// Use this many threads; the result does not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(crate) threads: Option<u16>,
+    /// Multiply every tap of a convolution with every pixel, as its definition says: no Winograd's form, which is faster
+    #[arg(long)]
+    pub(crate) exact: bool,
 }
 
 #[cfg(test)]

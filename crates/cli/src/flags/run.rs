@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Threads;
+use super::Kernels;
 
 const EVAL_EXAMPLES: &str = "\
 EXAMPLES
@@ -41,7 +41,7 @@ pub(crate) struct Eval {
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) length_power: Option<f64>,
     #[command(flatten)]
-    pub(crate) threads: Threads,
+    pub(crate) kernels: Kernels,
     /// Print the result as one line of JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -96,7 +96,7 @@ pub(crate) struct Run {
     #[arg(value_name = "TEXT")]
     pub(crate) text: Vec<String>,
     #[command(flatten)]
-    pub(crate) threads: Threads,
+    pub(crate) kernels: Kernels,
     /// Print answers as one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,

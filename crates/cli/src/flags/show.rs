@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::Threads;
+use super::Kernels;
 
 const SHOW_EXAMPLES: &str = "\
 EXAMPLES
@@ -80,7 +80,7 @@ pub(crate) struct Show {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) threads: Threads,
+    pub(crate) kernels: Kernels,
 }
 
 /// The pictures there are.

@@ -7,7 +7,7 @@ use unfold::lab::filter::Filter;
 use unfold::lab::forming::FormingConfig;
 use unfold::lab::{Budget, LabConfig};
 
-use super::{check_data, use_threads};
+use super::{check_data, use_kernels};
 use crate::failure::unusable;
 use crate::flags::{self, Clipping};
 
@@ -56,7 +56,7 @@ pub(crate) struct LabFilters {
 
 impl LabMemory {
     pub(super) fn new(flags: flags::LabMemory) -> Result<LabMemory> {
-        use_threads(&flags.work.threads);
+        use_kernels(&flags.work.kernels);
         let start = if flags.quick {
             LabConfig::quick()
         } else {
@@ -117,7 +117,7 @@ impl LabConvolution {
 
 impl LabFilters {
     pub(super) fn new(flags: flags::LabFilters) -> Result<LabFilters> {
-        use_threads(&flags.threads);
+        use_kernels(&flags.kernels);
         check_data(&flags.data)?;
         Ok(LabFilters {
             data: flags.data,

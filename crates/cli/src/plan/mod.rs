@@ -105,8 +105,7 @@ impl Plan {
 
 impl Bench {
     fn new(flags: flags::Bench) -> Bench {
-        use_threads(&flags.threads);
-        unfold::set_exact(flags.exact);
+        use_kernels(&flags.kernels);
         Bench {
             workloads: flags.workloads,
             list: flags.list,
@@ -115,10 +114,11 @@ impl Bench {
     }
 }
 
-fn use_threads(threads: &flags::Threads) {
-    if let Some(threads) = threads.threads {
+fn use_kernels(kernels: &flags::Kernels) {
+    if let Some(threads) = kernels.threads {
         unfold::set_threads(threads.into());
     }
+    unfold::set_exact(kernels.exact);
 }
 
 /// Refuses flags of `command` that are given though it makes no use of them for a run of this task. Of each flag its name,

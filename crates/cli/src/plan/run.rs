@@ -7,7 +7,7 @@ use unfold::tasks::caption::{AnswerConfig, CaptionModel};
 use unfold::tasks::language::Sampling;
 use unfold::tasks::{TaskKind, task_of};
 
-use super::{check_data, refuse_unused, use_threads};
+use super::{check_data, refuse_unused, use_kernels};
 use crate::failure::unusable;
 use crate::flags;
 
@@ -84,7 +84,7 @@ pub(crate) struct Writing {
 
 impl Eval {
     pub(super) fn new(flags: flags::Eval) -> Result<Eval> {
-        use_threads(&flags.threads);
+        use_kernels(&flags.kernels);
         check_data(&flags.data)?;
         let search = Search::new(flags.beam, flags.length_power)?;
         let ending = flags.run.extension().and_then(|ending| ending.to_str());
@@ -127,7 +127,7 @@ impl Eval {
 
 impl Run {
     pub(super) fn new(mut flags: flags::Run) -> Result<Run> {
-        use_threads(&flags.threads);
+        use_kernels(&flags.kernels);
         let task = task_of(&flags.run)?;
         check_flags(&flags, task)?;
         let input = match flags.going_on.prompt.take() {

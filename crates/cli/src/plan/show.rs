@@ -6,7 +6,7 @@ use anyhow::Result;
 use unfold::tasks::text::Explain;
 use unfold::tasks::{TaskKind, task_of};
 
-use super::{check_data, refuse_unused, use_threads};
+use super::{check_data, refuse_unused, use_kernels};
 use crate::failure::unusable;
 use crate::flags::{self, Method, Picture};
 
@@ -79,7 +79,7 @@ pub(crate) struct Words {
 
 impl Show {
     pub(super) fn new(show: flags::Show) -> Result<Show> {
-        use_threads(&show.threads);
+        use_kernels(&show.kernels);
         if let Some(data) = &show.data {
             check_data(data)?;
         }

@@ -14,7 +14,7 @@ use unfold::tasks::recipe::line_of;
 use unfold::tasks::text::TextRecipe;
 use unfold::tasks::vqa::VqaRecipe;
 
-use super::{check_data, use_threads};
+use super::{check_data, use_kernels};
 use crate::failure::unusable;
 use crate::{flags, run_folder};
 
@@ -153,7 +153,7 @@ fn training<R: Recipe + Default>(
     flags: flags::Training,
     adjust: impl FnOnce(&mut R),
 ) -> Result<Training<R>> {
-    use_threads(&flags.work.threads);
+    use_kernels(&flags.work.kernels);
     check_data(&data)?;
     let task = R::TASK.name();
     let out = if flags.resume {

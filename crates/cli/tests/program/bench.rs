@@ -40,7 +40,10 @@ fn measurements_come_a_line_each() {
     for (line, workload) in lines[1..].iter().zip(workloads) {
         assert_eq!(line["workload"], workload);
         assert_eq!(line["threads"], 1);
-        above_zero(line, &["median_ms", "min_ms", "gflops", "of_limit"]);
+        above_zero(
+            line,
+            &["median_ms", "min_ms", "gflops", "limit_ms", "of_limit"],
+        );
     }
     assert_eq!(lines.len(), 1 + workloads.len());
 }

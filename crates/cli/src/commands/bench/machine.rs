@@ -1,9 +1,9 @@
 //! What this machine can do at best.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use unfold_kernels::{multiply_add_burst, simd_level, sum};
+use unfold_kernels::{multiply_add_burst, reading_burst, simd_level};
 
 /// The limits of this machine.
 #[derive(Clone, Debug, Serialize)]
@@ -28,10 +28,10 @@ impl Machine {
     /// Measures, in about a second.
     pub(super) fn measure() -> Machine {
         let threads = unfold::threads();
-        let values = vec![1.0f32; 64 << 20];
-        let (fma_peak_gflops, bandwidth_gbs) = (peak(), bandwidth(&values));
+        let values = values(LARGE);
+        let (fma_peak_gflops, bandwidth_gbs) = (peak(), bandwidth(5, &values));
         unfold::set_threads(1);
-        let (fma_peak_1_gflops, bandwidth_1_gbs) = (peak(), bandwidth(&values));
+        let (fma_peak_1_gflops, bandwidth_1_gbs) = (peak(), bandwidth(5, &values));
         unfold::set_threads(threads);
         Machine {
             machine: processor(),
@@ -40,19 +40,59 @@ impl Machine {
             // Where other programs have the other cores, threads are no faster than one alone: never slower.
             fma_peak_gflops: fma_peak_gflops.max(fma_peak_1_gflops),
             fma_peak_1_gflops,
-            bandwidth_gbs,
+            bandwidth_gbs: bandwidth_gbs.max(bandwidth_1_gbs),
             bandwidth_1_gbs,
         }
     }
+}
 
-    /// Measures the multiply-adds of all threads again: a machine that others use as well shows its best now and then.
-    pub(super) fn measure_again(&mut self) {
-        self.fma_peak_gflops = self.fma_peak_gflops.max(peak());
+/// The limits of the machine beside a workload, at their best: a machine that others use as well shows its best now and then, and
+/// is not the same from minute to minute.
+pub(super) struct Limits {
+    flops: f64,
+    bytes: f64,
+    /// What is read to see how fast memory is, where that matters.
+    values: Vec<f32>,
+    /// When all was measured last.
+    last: Instant,
+}
+
+impl Limits {
+    /// Measures the multiply-adds, and reading so many bytes again and again, of which caches may hold a part.
+    pub(super) fn measure(bytes: f64) -> Limits {
+        let mut limits = Limits {
+            flops: 0.0,
+            bytes: 0.0,
+            values: values(bytes as usize),
+            last: Instant::now(),
+        };
+        limits.again();
+        limits
+    }
+
+    /// Measures again where that is due, so that it takes a small part of the time. Whether the caches have lost what they held.
+    pub(super) fn beside(&mut self) -> bool {
+        let memory = !self.values.is_empty();
+        let pause = Duration::from_millis(if memory { 200 } else { 20 });
+        let due = self.last.elapsed() >= pause;
+        if due {
+            self.again();
+        }
+        due && memory
+    }
+
+    fn again(&mut self) {
+        self.flops = self.flops.max(best(1, || multiply_add_burst(1 << 18)));
+        if !self.values.is_empty() {
+            self.bytes = self.bytes.max(bandwidth(1, &self.values));
+        }
+        self.last = Instant::now();
     }
 
     /// The least seconds that so many operations on so many bytes of memory can take.
-    pub(super) fn limit(&self, flops: f64, bytes: f64) -> f64 {
-        (flops / self.fma_peak_gflops).max(bytes / self.bandwidth_gbs) * 1e-9
+    pub(super) fn least(&self, flops: f64, bytes: f64) -> f64 {
+        let memory = if bytes > 0.0 { bytes / self.bytes } else { 0.0 };
+        (flops / self.flops).max(memory) * 1e-9
     }
 }
 
@@ -70,11 +110,15 @@ fn peak() -> f64 {
     best(10, || multiply_add_burst(1 << 20))
 }
 
-fn bandwidth(values: &[f32]) -> f64 {
-    best(5, || {
-        std::hint::black_box(sum(values));
-        size_of_val(values) as f64
-    })
+/// More than any cache holds.
+const LARGE: usize = 256 << 20;
+
+fn values(bytes: usize) -> Vec<f32> {
+    vec![1.0; bytes / size_of::<f32>()]
+}
+
+fn bandwidth(tries: usize, values: &[f32]) -> f64 {
+    best(tries, || reading_burst(values))
 }
 
 fn processor() -> String {
