@@ -1,9 +1,11 @@
 //! Aligned memory that comes back to a pool.
 //!
 //! A training step asks for the same sizes again and again. Freed blocks are kept by size class (eight
-//! classes per doubling, so at most an eighth is wasted), and a steady step allocates nothing.
+//! classes per doubling, so at most an eighth is wasted), large ones as stretches that others are cut from ([`spans`]), and a
+//! steady step allocates nothing.
 
 mod memory;
+mod spans;
 
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -11,6 +13,7 @@ use std::ptr::NonNull;
 use std::sync::Mutex;
 
 use self::memory::ALIGN;
+use self::spans::{Span, Spans};
 
 /// Types for which any bytes are a valid value: the contents of recycled memory. Sealed.
 pub trait Plain: Copy + Send + Sync + 'static + sealed::Sealed {}
@@ -38,6 +41,7 @@ const CLASSES: usize = ((usize::BITS - SMALLEST) * 8) as usize;
 
 struct Pool {
     free: [Vec<Block>; CLASSES],
+    large: Spans,
     kept: usize,
     stats: PoolStats,
     /// As many bytes may be alive, and what is called where more are asked for.
@@ -51,6 +55,7 @@ unsafe impl Send for Block {}
 
 static POOL: Mutex<Pool> = Mutex::new(Pool {
     free: [const { Vec::new() }; CLASSES],
+    large: Spans::new(),
     kept: 0,
     stats: PoolStats {
         hits: 0,
@@ -72,6 +77,80 @@ fn pool() -> std::sync::MutexGuard<'static, Pool> {
     // Nothing between lock and unlock leaves the pool half changed, so a poisoned lock is still good.
     POOL.lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Where free blocks that hold so many bytes are kept: with those of a class, or nowhere if they are large.
+#[derive(Clone, Copy)]
+struct Kind {
+    class: Option<usize>,
+    /// Bytes of the block.
+    size: usize,
+}
+
+impl Kind {
+    fn of(bytes: usize) -> Kind {
+        match memory::large(bytes) {
+            Some(size) => Kind { class: None, size },
+            None => {
+                let (class, size) = class(bytes);
+                Kind {
+                    class: Some(class),
+                    size,
+                }
+            }
+        }
+    }
+}
+
+impl Pool {
+    fn take(&mut self, Kind { class, size }: Kind) -> Option<NonNull<u8>> {
+        let found = match class {
+            Some(class) => self.free[class].pop().map(|block| block.0),
+            None => self.large.take(size),
+        };
+        self.kept -= found.map_or(0, |_| size);
+        found
+    }
+
+    /// Takes note of a new mapping, of which a block takes the first `used` bytes.
+    fn map(&mut self, mapping: Span, used: usize) {
+        self.large.add(mapping);
+        let left = mapping.bytes - used;
+        if left > 0 {
+            // SAFETY: inside the mapping, as more bytes follow.
+            let start = unsafe { mapping.start.add(used) };
+            self.large.give(Span { start, bytes: left });
+            self.kept += left;
+        }
+    }
+
+    /// Takes a block back, and keeps it as long as there are at most `most` bytes.
+    ///
+    /// # Safety
+    /// The block is of this kind, and not used again.
+    unsafe fn give(&mut self, block: NonNull<u8>, Kind { class, size }: Kind, most: usize) {
+        self.stats.in_use -= size;
+        self.kept += size;
+        let Some(class) = class else {
+            let whole = self.large.give(Span {
+                start: block,
+                bytes: size,
+            });
+            if self.kept > most && self.large.remove(whole) {
+                self.kept -= whole.bytes;
+                // SAFETY: a mapping is what the system gave, and all of it is free.
+                unsafe { memory::give_back(whole.start, whole.bytes) };
+            }
+            return;
+        };
+        if self.kept <= most {
+            self.free[class].push(Block(block));
+        } else {
+            self.kept -= size;
+            // SAFETY: taken with the size of its class, and not used again.
+            unsafe { memory::give_back(block, size) };
+        }
+    }
 }
 
 /// The class that holds `bytes`, and the size of its blocks.
@@ -148,10 +227,8 @@ impl<E: Plain> Buffer<E> {
         let (ptr, bytes) = (self.ptr, self.len * size_of::<E>());
         std::mem::forget(self);
         if bytes > 0 {
-            let (_, size) = class(bytes);
-            pool().stats.in_use -= size;
-            // SAFETY: taken with the size of this class, and not used again.
-            unsafe { memory::give_back(ptr, size) };
+            // SAFETY: taken for as many bytes, and not used again.
+            unsafe { pool().give(ptr, Kind::of(bytes), 0) };
         }
     }
 
@@ -172,39 +249,36 @@ impl<E: Plain> Buffer<E> {
                 true,
             );
         }
-        let (class, size) = class(bytes);
+        let kind = Kind::of(bytes);
+        let buffer = |ptr| Buffer {
+            ptr,
+            len,
+            element: PhantomData,
+        };
         {
             let mut pool = pool();
-            pool.stats.in_use += size;
+            pool.stats.in_use += kind.size;
             pool.stats.peak = pool.stats.peak.max(pool.stats.in_use);
             if pool.stats.in_use > pool.limit.0 {
-                exhausted(pool, size);
+                exhausted(pool, kind.size);
             }
-            if let Some(block) = pool.free[class].pop() {
-                pool.kept -= size;
+            if let Some(ptr) = pool.take(kind) {
                 pool.stats.hits += 1;
-                return (
-                    Buffer {
-                        ptr: block.0,
-                        len,
-                        element: PhantomData,
-                    },
-                    false,
-                );
+                return (buffer(ptr), false);
             }
             pool.stats.misses += 1;
         }
-        let Some(ptr) = memory::take(size) else {
-            exhausted(pool(), size);
+        let bytes = match kind.class {
+            Some(_) => kind.size,
+            None => memory::mapping(kind.size),
         };
-        (
-            Buffer {
-                ptr,
-                len,
-                element: PhantomData,
-            },
-            true,
-        )
+        let Some(start) = memory::take(bytes) else {
+            exhausted(pool(), kind.size);
+        };
+        if kind.class.is_none() {
+            pool().map(Span { start, bytes }, kind.size);
+        }
+        (buffer(start), true)
     }
 }
 
@@ -253,17 +327,8 @@ impl<E: Plain> Drop for Buffer<E> {
         if bytes == 0 {
             return;
         }
-        let (class, size) = class(bytes);
-        let mut pool = pool();
-        pool.stats.in_use -= size;
-        if pool.kept + size <= KEEP {
-            pool.kept += size;
-            pool.free[class].push(Block(self.ptr));
-        } else {
-            drop(pool);
-            // SAFETY: taken with the size of this class, and not used again.
-            unsafe { memory::give_back(self.ptr, size) };
-        }
+        // SAFETY: taken for as many bytes, and not used again.
+        unsafe { pool().give(self.ptr, Kind::of(bytes), KEEP) };
     }
 }
 
@@ -297,6 +362,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn large_blocks_are_cut_from_what_is_free() {
+        // No other test takes as much, so the mapping is this one's until it is given back.
+        let bytes = 100 << 20;
+        let Some(size) = memory::large(bytes) else {
+            return; // a system without
+        };
+        let whole = Buffer::<u32>::scratch(bytes / 4);
+        let (start, end) = (whole.as_ptr().addr(), whole.as_ptr().addr() + size);
+        drop(whole);
+        let parts: Vec<_> = (0..4).map(|_| Buffer::<u32>::scratch(bytes / 16)).collect();
+        let inside = |part: &Buffer<u32>| (start..end).contains(&part.as_ptr().addr());
+        assert!(parts.iter().any(inside));
+        drop(parts);
+        let zeros = Buffer::<u32>::zeros(bytes / 4);
+        assert!(zeros.iter().all(|&x| x == 0));
+        zeros.release();
+    }
+
+    #[test]
     fn a_class_holds_its_bytes_and_wastes_at_most_an_eighth() {
         let mut last = (0, 0);
         for bytes in 1..100_000 {
@@ -316,7 +400,7 @@ mod tests {
     #[test]
     fn zeros_are_zero_after_reuse() {
         // The last ones lie in pages of their own.
-        for len in [0usize, 1, 63, 64, 65, 1000, 1 << 19, 700_001] {
+        for len in [0usize, 1, 63, 64, 65, 1000, 200_000, 1 << 19, 700_001] {
             assert!(Buffer::<f32>::zeros(len).iter().all(|&x| x == 0.0));
             let mut b = Buffer::<f32>::scratch(len);
             assert_eq!(b.as_ptr() as usize % ALIGN, 0);

@@ -9,6 +9,21 @@ use std::ptr::NonNull;
 /// A cache line, and the widest vector register.
 pub(super) const ALIGN: usize = 64;
 
+/// Fewest bytes of a block that is part of a mapping, and what its size is a multiple of: at most an eighth is wasted.
+const LARGE: usize = 512 << 10;
+const ROUND: usize = 64 << 10;
+
+/// The bytes of a block that is part of a mapping, if so many are worth it.
+pub(super) fn large(bytes: usize) -> Option<usize> {
+    let worth = bytes >= LARGE && pages::worth(mapping(bytes));
+    worth.then(|| bytes.next_multiple_of(ROUND))
+}
+
+/// The bytes of a new mapping for a large block: at least a huge page.
+pub(super) fn mapping(bytes: usize) -> usize {
+    bytes.max(2 << 20)
+}
+
 /// Zeros: `bytes > 0` of them, at a multiple of [`ALIGN`]. Nothing where there is no memory left.
 pub(super) fn take(bytes: usize) -> Option<NonNull<u8>> {
     match pages::worth(bytes) {
