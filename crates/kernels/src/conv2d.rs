@@ -439,11 +439,7 @@ pub fn conv2d<E: Float>(
             let w = Packed::Depthwise(w);
             convolve(x, &sizes, w, bias, Finish::NONE, &geometry, y);
         }
-        Form::Winograd => {
-            let w = winograd::pack(w, channels);
-            let w = Packed::Winograd(&w);
-            convolve(x, &sizes, w, bias, Finish::NONE, &geometry, y);
-        }
+        Form::Winograd => winograd::forward_once(x, &sizes, geometry.before(), w, bias, y),
         Form::Taps => {
             let w = pack_groups(w, channels, &geometry);
             let w = Packed::Taps(&w);

@@ -32,6 +32,8 @@ const PLACES: usize = IN * IN;
 /// Elements that the tiles worked on together fill, and fewest such tiles: the weight is read once for them.
 const ELEMENTS: usize = 1 << 20;
 const TILES: usize = 96;
+/// Elements that the weight's part worked on fills, where all tiles are worked on together: the far cache holds it, too.
+const PART: usize = 1 << 22;
 /// Fewest channels in and out, and fewest tiles, for which it pays; no vector has more lanes.
 const CHANNELS: usize = MAX_LANES;
 const ENOUGH: usize = 16;
@@ -325,24 +327,35 @@ pub(super) fn pays(geometry: &Conv2d, sizes: &Sizes) -> bool {
         && 2 * sizes.batch * pixels(sizes.output) >= tiles * OUT * OUT
 }
 
-/// A weight `[3, 3, C, O]` at each place, as a right factor.
-pub(super) fn pack<E: Float>(w: &[E], [c, o]: [usize; 2]) -> Vec<Panels<E>> {
-    pack_taps(
-        std::array::from_fn(|tap| &w[tap * c * o..][..c * o]),
-        [c, o],
-    )
+/// Of `n` columns or rows, as many as are worked on together where each has `elements` at each place.
+fn part(n: usize, elements: usize) -> usize {
+    let parts = (PLACES * n * elements).div_ceil(PART).max(1);
+    n.div_ceil(parts).next_multiple_of(2 * MAX_LANES).min(n)
 }
 
-/// Taps `[C, O]` at each place.
-fn pack_taps<E: Float>(taps: [&[E]; 9], [c, o]: [usize; 2]) -> Vec<Panels<E>> {
-    Panels::filled::<PLACES>(c, o, |live, to| {
+/// A weight `[3, 3, C, O]` at each place, as a right factor.
+pub(super) fn pack<E: Float>(w: &[E], [c, o]: [usize; 2]) -> Vec<Panels<E>> {
+    pack_columns(w, [c, o], 0..o)
+}
+
+/// Some columns of it.
+fn pack_columns<E: Float>(w: &[E], [c, o]: [usize; 2], columns: Range<usize>) -> Vec<Panels<E>> {
+    let taps: [&[E]; 9] = std::array::from_fn(|tap| &w[tap * c * o..][..c * o]);
+    Panels::filled::<PLACES>(c, columns.len(), |live, to| {
         E::dispatch(Weights {
             taps,
             columns: o,
-            live,
+            live: columns.start + live.start..columns.start + live.end,
             to,
         });
     })
+}
+
+/// What pixels are multiplied with.
+enum Weight<'a, E: Float> {
+    Packed(&'a [Panels<E>]),
+    /// Packs some columns, for this time alone.
+    Columns(&'a (dyn Fn(Range<usize>) -> Vec<Panels<E>> + Sync)),
 }
 
 /// `x [B, H, W, C]`, a packed `w`, `y [B, OH, OW, O]`; taps reach `before` pixels up and left.
@@ -355,6 +368,32 @@ pub(super) fn forward<E: Float>(
     finish: Finish<'_, E>,
     y: &mut [E],
 ) {
+    pass(x, sizes, before, Weight::Packed(w), bias, finish, y);
+}
+
+/// [`forward`] with a weight `[3, 3, C, O]` that is packed for this time alone.
+pub(super) fn forward_once<E: Float>(
+    x: &[E],
+    sizes: &Sizes,
+    before: [usize; 2],
+    w: &[E],
+    bias: Option<&[E]>,
+    y: &mut [E],
+) {
+    let pack = |columns: Range<usize>| pack_columns(w, [sizes.c, sizes.o], columns);
+    let w = Weight::Columns(&pack);
+    pass(x, sizes, before, w, bias, Finish::NONE, y);
+}
+
+fn pass<E: Float>(
+    x: &[E],
+    sizes: &Sizes,
+    before: [usize; 2],
+    w: Weight<'_, E>,
+    bias: Option<&[E]>,
+    finish: Finish<'_, E>,
+    y: &mut [E],
+) {
     let Sizes {
         input,
         output,
@@ -363,6 +402,21 @@ pub(super) fn forward<E: Float>(
         ..
     } = *sizes;
     let y = Shared::new(y);
+    let tiles = Tiles::new(sizes);
+    let small = PLACES * tiles.lines * tiles.across * c * o < SMALL;
+    // A weight that is met once is packed part by part.
+    let columns = match tiles.some == tiles.lines && !small {
+        true => part(o, c),
+        false => o,
+    };
+    let packed;
+    let w = match w {
+        Weight::Columns(pack) if columns == o => {
+            packed = pack(0..o);
+            Weight::Packed(&packed)
+        }
+        w => w,
+    };
     // Some lines of tiles, with room for what their pixels become and for products.
     let some = |tiles: &Tiles, lines: Range<usize>, [pixels_at, products]: &mut [Buffer<E>; 2]| {
         let (seen, row) = (tiles.plane(c), tiles.across * o);
@@ -370,16 +424,26 @@ pub(super) fn forward<E: Float>(
         tiles.spread::<E, Pixels, IN>(x, input, c, before, lines.clone(), pixels_at);
         let rows = lines.len() * tiles.across;
         let products = Shared::new(products);
-        parallel(PLACES, |place| {
-            // SAFETY: each task has its own plane.
-            let to = unsafe { products.part(place * plane, rows * o) };
-            let a = Pieces::rows(&pixels_at[place * seen..], rows, c, c);
-            let starts = Places {
-                picture: o,
-                starts: &[0],
-            };
-            rows_product(a, &w[place], None, Finish::NONE, to, starts);
-        });
+        let multiply = |w: &[Panels<E>], first: usize| {
+            parallel(PLACES, |place| {
+                // SAFETY: each task has its own plane.
+                let to = unsafe { products.part(place * plane + first, rows * o - first) };
+                let a = Pieces::rows(&pixels_at[place * seen..], rows, c, c);
+                let starts = Places {
+                    picture: o,
+                    starts: &[0],
+                };
+                rows_product(a, &w[place], None, Finish::NONE, to, starts);
+            });
+        };
+        match &w {
+            Weight::Packed(w) => multiply(w, 0),
+            Weight::Columns(pack) => {
+                for first in (0..o).step_by(columns) {
+                    multiply(&pack(first..o.min(first + columns)), first);
+                }
+            }
+        }
         parallel(lines.len(), |i| {
             let (picture, line) = (
                 (lines.start + i) / tiles.down,
@@ -404,9 +468,8 @@ pub(super) fn forward<E: Float>(
             });
         });
     };
-    let tiles = Tiles::new(sizes);
     let planes = |tiles: &Tiles| [c, o].map(|n| Buffer::scratch(PLACES * tiles.plane(n)));
-    if PLACES * tiles.lines * tiles.across * c * o < SMALL {
+    if small {
         let tiles = tiles.of_each_thread();
         return parallel(tiles.lines.div_ceil(tiles.some), |i| {
             let lines = tiles.blocks().nth(i).expect("a block for each task");
@@ -428,10 +491,6 @@ pub(super) fn backward_data<E: Float>(
     dx: &mut [E],
 ) {
     let (c, o) = (sizes.c, sizes.o);
-    let mut turned = Buffer::scratch(w.len());
-    for (tap, to) in turned.chunks_exact_mut(c * o).enumerate() {
-        transpose(&w[(8 - tap) * c * o..], o, c, to);
-    }
     let back = Sizes {
         batch: sizes.batch,
         input: sizes.output,
@@ -440,15 +499,16 @@ pub(super) fn backward_data<E: Float>(
         o: c,
     };
     let before = before.map(|before| 2 - before);
-    forward(
-        dy,
-        &back,
-        before,
-        &pack(&turned, [o, c]),
-        None,
-        Finish::NONE,
-        dx,
-    );
+    let pack = |columns: Range<usize>| {
+        let n = columns.len();
+        let mut turned = Buffer::scratch(9 * o * n);
+        for (tap, to) in turned.chunks_exact_mut(o * n).enumerate() {
+            transpose(&w[((8 - tap) * c + columns.start) * o..], o, n, to);
+        }
+        pack(&turned, [o, n])
+    };
+    let w = Weight::Columns(&pack);
+    pass(dy, &back, before, w, None, Finish::NONE, dx);
 }
 
 /// `x [B, H, W, C]`, `dy [B, OH, OW, O]`, `dw [3, 3, C, O]`.
@@ -467,36 +527,48 @@ pub(super) fn backward_weights<E: Float>(
         ..
     } = *sizes;
     let tiles = Tiles::new(sizes);
-    let (seen, changed, plane) = (tiles.plane(c), tiles.plane(o), c * o + APART);
+    let (seen, changed) = (tiles.plane(c), tiles.plane(o));
+    // Where all tiles are worked on together, rows of the weight can follow each other.
+    let most = match tiles.some == tiles.lines {
+        true => part(c, o),
+        false => c,
+    };
+    let plane = most * o + APART;
     let mut left = Buffer::scratch(PLACES * seen);
     let mut right = Buffer::scratch(PLACES * changed);
     let mut sums = Buffer::scratch(PLACES * plane);
-    for lines in tiles.blocks() {
-        tiles.spread::<E, Pixels, IN>(x, input, c, before, lines.clone(), &mut left);
-        tiles.spread::<E, Gradients, OUT>(dy, output, o, [0, 0], lines.clone(), &mut right);
-        let rows = lines.len() * tiles.across;
-        let sums = Shared::new(&mut sums);
-        parallel(PLACES, |place| {
-            // SAFETY: each task has its own plane.
-            let to = unsafe { sums.part(place * plane, c * o) };
-            let a = Pieces::rows(&left[place * seen..], rows, c, c);
-            columns_product(
-                a,
-                (&right[place * changed..], o),
-                o,
-                lines.start > 0,
-                (to, o),
-            );
+    let dw = Shared::new(dw);
+    for first in (0..c).step_by(most) {
+        let n = most.min(c - first);
+        for lines in tiles.blocks() {
+            if first == 0 {
+                let lines = || lines.clone();
+                tiles.spread::<E, Pixels, IN>(x, input, c, before, lines(), &mut left);
+                tiles.spread::<E, Gradients, OUT>(dy, output, o, [0, 0], lines(), &mut right);
+            }
+            let rows = lines.len() * tiles.across;
+            let sums = Shared::new(&mut sums);
+            parallel(PLACES, |place| {
+                // SAFETY: each task has its own plane.
+                let to = unsafe { sums.part(place * plane, n * o) };
+                let a = Pieces::rows(&left[place * seen + first..], rows, c, n);
+                columns_product(
+                    a,
+                    (&right[place * changed..], o),
+                    o,
+                    lines.start > 0,
+                    (to, o),
+                );
+            });
+        }
+        let some = rows_per_task(PLACES * o);
+        parallel(n.div_ceil(some), |task| {
+            let (row, len) = (task * some, some.min(n - task * some) * o);
+            E::dispatch(Collect {
+                from: std::array::from_fn(|place| &sums[place * plane + row * o..][..len]),
+                // SAFETY: each task has its own rows of each tap.
+                to: std::array::from_fn(|tap| unsafe { dw.part((tap * c + first + row) * o, len) }),
+            });
         });
     }
-    let dw = Shared::new(dw);
-    let some = rows_per_task(PLACES * o);
-    parallel(c.div_ceil(some), |task| {
-        let (first, len) = (task * some * o, some.min(c - task * some) * o);
-        E::dispatch(Collect {
-            from: std::array::from_fn(|place| &sums[place * plane + first..][..len]),
-            // SAFETY: each task has its own rows of each tap.
-            to: std::array::from_fn(|tap| unsafe { dw.part(tap * c * o + first, len) }),
-        });
-    });
 }

@@ -1,6 +1,7 @@
 //! The right factor of a product, copied into panels in the order that the tiles read them.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::Mat;
 use crate::buffer::Buffer;
@@ -81,7 +82,9 @@ pub(super) fn fill<V: Vector>(
 
 /// A right factor `[k, n]` in panels: `[panel][step][column]`.
 pub(crate) struct Panels<E: Float> {
-    pub(super) data: Buffer<E>,
+    /// From `start` on.
+    data: Arc<Buffer<E>>,
+    start: usize,
     pub(super) k: usize,
     pub(super) n: usize,
 }
@@ -158,7 +161,18 @@ impl<E: Float> Panels<E> {
                 }
             });
         }
-        Panels { data, k, n }
+        Panels {
+            data: Arc::new(data),
+            start: 0,
+            k,
+            n,
+        }
+    }
+
+    /// All panels.
+    #[inline(always)]
+    pub(super) fn data(&self) -> &[E] {
+        &self.data[self.start..]
     }
 
     /// Rows and columns.
@@ -169,7 +183,7 @@ impl<E: Float> Panels<E> {
     /// The panel, `[step][column]`, of the `width` columns from `j` on: as many as a panel has.
     #[inline(always)]
     pub(crate) fn panel(&self, j: usize, width: usize) -> &[E] {
-        &self.data[j * self.k..][..width * self.k]
+        &self.data()[j * self.k..][..width * self.k]
     }
 
     /// `N` right factors `[k, n]` whose panels `f` fills: it gets the columns of a panel and the panel of each factor,
@@ -181,17 +195,24 @@ impl<E: Float> Panels<E> {
     ) -> Vec<Self> {
         let width = E::dispatch(Width);
         let panels = n.div_ceil(width);
-        let data = || Buffer::scratch(panels * width * k);
-        let mut all: Vec<Buffer<E>> = std::iter::repeat_with(data).take(N).collect();
-        let shared: Vec<Shared<'_, E>> = all.iter_mut().map(|data| Shared::new(data)).collect();
+        let size = panels * width * k;
+        let mut data = Buffer::scratch(N * size);
+        let shared = Shared::new(&mut data);
         parallel(panels, |panel| {
             // SAFETY: each task has its own panel of each factor.
-            let part = |i: usize| unsafe { shared[i].part(panel * width * k, width * k) };
+            let part = |i: usize| unsafe { shared.part(i * size + panel * width * k, width * k) };
             f(
                 panel * width..n.min((panel + 1) * width),
                 std::array::from_fn(part),
             );
         });
-        all.into_iter().map(|data| Panels { data, k, n }).collect()
+        let data = Arc::new(data);
+        let factor = |i: usize| Panels {
+            data: Arc::clone(&data),
+            start: i * size,
+            k,
+            n,
+        };
+        (0..N).map(factor).collect()
     }
 }

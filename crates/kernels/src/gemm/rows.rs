@@ -266,7 +266,7 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
             for (group, j) in self.cols.clone().step_by(together * width).enumerate() {
                 let cols = j..self.cols.end.min(j + together * width);
                 let (b, apart) = match self.b {
-                    Right::Packed(b) => (&b.data[(j / width * k + p0) * width..], k * width),
+                    Right::Packed(b) => (&b.data()[(j / width * k + p0) * width..], k * width),
                     Right::Plain(b) => {
                         let panel = group * together % GROUP;
                         if panel == 0 && steps > 0 {
