@@ -73,7 +73,9 @@ pub use pool::{
 };
 pub use quantized::Quantized;
 pub use reduce::{column_sums, row_sums, sum, sum_sq};
-pub use rnn::{Cell, PackedRnn, RnnBack, RnnRun, rnn_backward, rnn_forward, rnn_step};
+pub use rnn::{
+    Cell, PackedRnn, RnnBack, RnnRun, rnn_backward, rnn_backward_weights, rnn_forward, rnn_step,
+};
 pub use rows::Rows;
 pub use seq::{Ragged, seq_max, seq_max_backward, seq_mean, seq_mean_backward};
 pub use simd::{check_simd, simd_level};

@@ -11,7 +11,7 @@ mod forward;
 mod panels;
 mod share;
 
-pub use self::backward::{RnnBack, rnn_backward};
+pub use self::backward::{RnnBack, rnn_backward, rnn_backward_weights};
 pub use self::forward::{PackedRnn, RnnRun, rnn_forward, rnn_step};
 use crate::seq::Ragged;
 

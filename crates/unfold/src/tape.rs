@@ -121,17 +121,31 @@ pub(crate) fn backward<E: Float>(
     for (source, gradient) in results {
         add(&mut pending, &source, gradient);
     }
-    while let Some((number, Pending { node, gradients })) = pending.pop_last() {
-        let Some(Recorded { op, saved }) = &node.recorded else {
+    while let Some((number, found)) = pending.pop_last() {
+        let Pending {
+            mut node,
+            gradients,
+        } = found;
+        if node.recorded.is_none() {
             of.extend(gradients.into_iter().flatten().map(|g| (number, g)));
             continue;
-        };
+        }
         let wanted = node
             .inputs
             .iter()
             .map(|source| wanted(source.as_ref(), sink));
         let wanted: Vec<Wanted<'_, E>> = wanted.collect();
-        let inputs = op.backward(saved, &gradients, &wanted);
+        let inputs = match Arc::get_mut(&mut node) {
+            Some(Node { recorded, .. }) => {
+                let Recorded { op, saved } = recorded.as_mut().expect("no leaf");
+                op.backward_last(saved, &gradients, &wanted)
+            }
+            None => {
+                let Recorded { op, saved } = node.recorded.as_ref().expect("no leaf");
+                op.backward(saved, &gradients, &wanted)
+            }
+        };
+        let Recorded { op, saved } = node.recorded.as_ref().expect("no leaf");
         drop(gradients);
         assert_eq!(inputs.len(), wanted.len(), "{}: gradients", op.name());
         let inputs = node.inputs.iter().zip(inputs).zip(&saved.shapes);

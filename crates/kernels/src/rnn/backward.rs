@@ -20,8 +20,8 @@ pub struct RnnBack<'a, E: Float> {
     pub w_hh: &'a [E],
     /// As the pass forward had it.
     pub reverse: bool,
-    /// `[N, G D]`: the activated gates.
-    pub gates: &'a [E],
+    /// `[N, G D]`: the activated gates; gets the gradient of the gates before activation.
+    pub gates: &'a mut [E],
     /// `[B, D]`
     pub h0: &'a [E],
     /// `[B, D]` for an LSTM.
@@ -30,27 +30,22 @@ pub struct RnnBack<'a, E: Float> {
     pub y: &'a [E],
     /// `[N, D]` for an LSTM: the cell states.
     pub c: &'a [E],
-    /// `[N, D]` for a GRU: `h W_hn + b_hn`.
-    pub hn: &'a [E],
-    /// `[N, D]`: the gradient of all hidden states.
-    pub dy: &'a [E],
+    /// `[N, D]` for a GRU: `h W_hn + b_hn`; gets the gradient of that.
+    pub hn: &'a mut [E],
+    /// `[N, D]`: the gradient of all hidden states; zeros for `None`.
+    pub dy: Option<&'a [E]>,
     /// `[B, D]`: that of the final ones (after the last step, or after the first with `reverse`); zeros for `None`.
     pub dh_last: Option<&'a [E]>,
     /// `[B, D]`: that of the final cell states; zeros for `None`.
     pub dc_last: Option<&'a [E]>,
-    /// `[N, G D]`: gets the gradient of the gates before activation.
-    pub dgates: &'a mut [E],
-    /// `[N, D]` for a GRU: gets that of `h W_hn + b_hn`.
-    pub dhn: &'a mut [E],
     /// `[B, D]`: gets that of `h0`.
     pub dh0: &'a mut [E],
     /// `[B, D]` for an LSTM: gets that of `c0`.
     pub dc0: &'a mut [E],
-    /// `[D, G D]`: gets that of the recurrent weights.
-    pub dw_hh: &'a mut [E],
 }
 
-/// Back-propagation through time for the directions of a recurrent layer of `d` units, side by side.
+/// Back-propagation through time for the directions of a recurrent layer of `d` units, side by side. Each step's gradients
+/// are written over what the pass forward kept for it, which nothing reads after.
 ///
 /// # Panics
 /// If the shapes do not fit.
@@ -64,9 +59,7 @@ pub fn rnn_backward<E: Float>(
         run.start(cell, seq, d);
     }
     if directions.is_empty() || d == 0 || seq.rows() == 0 {
-        return directions
-            .iter_mut()
-            .for_each(|run| run.dw_hh.fill(E::ZERO));
+        return;
     }
     let (g, cut) = match cell {
         Cell::Gru => (3 * d, 2 * d),
@@ -94,9 +87,6 @@ pub fn rnn_backward<E: Float>(
             meet();
         }
     });
-    for run in directions {
-        run.recurrent_weights(cell, seq, d);
-    }
 }
 
 impl<E: Float> RnnBack<'_, E> {
@@ -118,14 +108,11 @@ impl<E: Float> RnnBack<'_, E> {
                 ("y", self.y.len(), n * d),
                 ("c", self.c.len(), lstm * n * d),
                 ("hn", self.hn.len(), gru * n * d),
-                ("dy", self.dy.len(), n * d),
+                ("dy", self.dy.map_or(n * d, <[E]>::len), n * d),
                 ("dh_last", last(self.dh_last), batch * d),
                 ("dc_last", last(self.dc_last), batch * d),
-                ("dgates", self.dgates.len(), n * g),
-                ("dhn", self.dhn.len(), gru * n * d),
                 ("dh0", self.dh0.len(), batch * d),
                 ("dc0", self.dc0.len(), lstm * batch * d),
-                ("dw_hh", self.dw_hh.len(), d * g),
             ],
         );
         for (start, last) in [
@@ -152,55 +139,75 @@ impl<E: Float> RnnBack<'_, E> {
             d,
             reverse: self.reverse,
             panels,
-            gates: self.gates,
+            gates: Shared::new(self.gates),
             h0: self.h0,
             c0: self.c0,
             y: self.y,
             c: self.c,
-            hn: self.hn,
+            hn: Shared::new(self.hn),
             dy: self.dy,
-            dgates: Shared::new(self.dgates),
-            dhn: Shared::new(self.dhn),
+            zeros: Buffer::zeros(if self.dy.is_none() { d } else { 0 }),
             dh: Shared::new(self.dh0),
             dc: Shared::new(self.dc0),
         }
     }
+}
 
-    /// The gradient of the recurrent weights, all steps at once: the states before each step times what came back
-    /// to it.
-    fn recurrent_weights(self, cell: Cell, seq: &Ragged, d: usize) {
-        let (n, g) = (seq.rows(), cell.gates() * d);
-        let (reverse, y, h0) = (self.reverse, self.y, self.h0);
-        let mut before = Buffer::<E>::scratch(n * d);
-        parallel_rows(&mut before, d, 256, |first, before| {
-            for (i, to) in before.chunks_exact_mut(d).enumerate() {
-                let row = first + i;
-                let t = seq.time(row);
-                let b = row - seq.offset(t);
-                let previous = match reverse {
-                    false => t.checked_sub(1).map(|t| seq.row(t, b)),
-                    true => (b < seq.alive(t + 1)).then(|| seq.row(t + 1, b)),
-                };
-                to.copy_from_slice(match previous {
-                    Some(row) => &y[row * d..][..d],
-                    None => &h0[b * d..][..d],
-                });
-            }
-        });
-        let before = Mat::t(&before, d);
-        let mut columns = |from: usize, n_columns: usize, dy: Mat<'_, E>| {
-            let dw = MatMut {
-                data: &mut self.dw_hh[from..],
-                row_stride: g,
+/// The gradient of the recurrent weights of one direction, `[D, G D]`, all steps at once: the states before each step times
+/// what came back to it. `y` and `h0` are the states, `dgates` and `dhn` the gradients that [`rnn_backward`] leaves.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn rnn_backward_weights<E: Float>(
+    cell: Cell,
+    seq: &Ragged,
+    d: usize,
+    reverse: bool,
+    [y, h0]: [&[E]; 2],
+    [dgates, dhn]: [&[E]; 2],
+    dw_hh: &mut [E],
+) {
+    let (n, batch, g) = (seq.rows(), seq.batch(), cell.gates() * d);
+    let gru = usize::from(cell == Cell::Gru);
+    check(
+        "rnn_backward_weights",
+        &[
+            ("y", y.len(), n * d),
+            ("h0", h0.len(), batch * d),
+            ("dgates", dgates.len(), n * g),
+            ("dhn", dhn.len(), gru * n * d),
+            ("dw_hh", dw_hh.len(), d * g),
+        ],
+    );
+    let mut before = Buffer::<E>::scratch(n * d);
+    parallel_rows(&mut before, d, 256, |first, before| {
+        for (i, to) in before.chunks_exact_mut(d).enumerate() {
+            let row = first + i;
+            let t = seq.time(row);
+            let b = row - seq.offset(t);
+            let previous = match reverse {
+                false => t.checked_sub(1).map(|t| seq.row(t, b)),
+                true => (b < seq.alive(t + 1)).then(|| seq.row(t + 1, b)),
             };
-            gemm(d, n_columns, n, before, dy, false, dw);
-        };
-        if cell == Cell::Gru {
-            columns(0, 2 * d, Mat::new(self.dgates, g));
-            columns(2 * d, d, Mat::new(self.dhn, d));
-        } else {
-            columns(0, g, Mat::new(self.dgates, g));
+            to.copy_from_slice(match previous {
+                Some(row) => &y[row * d..][..d],
+                None => &h0[b * d..][..d],
+            });
         }
+    });
+    let before = Mat::t(&before, d);
+    let mut columns = |from: usize, n_columns: usize, dy: Mat<'_, E>| {
+        let dw = MatMut {
+            data: &mut dw_hh[from..],
+            row_stride: g,
+        };
+        gemm(d, n_columns, n, before, dy, false, dw);
+    };
+    if cell == Cell::Gru {
+        columns(0, 2 * d, Mat::new(dgates, g));
+        columns(2 * d, d, Mat::new(dhn, d));
+    } else {
+        columns(0, g, Mat::new(dgates, g));
     }
 }
 
@@ -212,15 +219,16 @@ struct Backward<'a, E: Float> {
     reverse: bool,
     /// The transposed weights.
     panels: &'a Panels<E>,
-    gates: &'a [E],
+    /// Those of the steps seen are gradients already, and so are `hn`.
+    gates: Shared<'a, E>,
     h0: &'a [E],
     c0: &'a [E],
     y: &'a [E],
     c: &'a [E],
-    hn: &'a [E],
-    dy: &'a [E],
-    dgates: Shared<'a, E>,
-    dhn: Shared<'a, E>,
+    hn: Shared<'a, E>,
+    dy: Option<&'a [E]>,
+    /// A row of `dy` where there is none.
+    zeros: Buffer<E>,
     /// What comes back to each sequence's states from the step after, past the product; at the end, all of it.
     dh: Shared<'a, E>,
     dc: Shared<'a, E>,
@@ -297,10 +305,10 @@ impl<E: Float> Backward<'_, E> {
         // A GRU's third gate passes on the gradient of its recurrent share.
         let steps = if gru { 2 * d } else { g };
         // SAFETY: nobody writes the share's rows of the step after any more.
-        let first = unsafe { Source::shared(&self.dgates, from * g, [rows, every * g, steps]) };
+        let first = unsafe { Source::shared(&self.gates, from * g, [rows, every * g, steps]) };
         let second = match gru {
             // SAFETY: as above.
-            true => unsafe { Source::shared(&self.dhn, from * d, [rows, every * d, d]) },
+            true => unsafe { Source::shared(&self.hn, from * d, [rows, every * d, d]) },
             false => Source::NONE,
         };
         Tile {
@@ -317,13 +325,10 @@ impl<E: Float> Backward<'_, E> {
         let (cell, gates) = (self.cell, self.cell.gates());
         let row = self.seq.row(t, b);
         let here = row * d + start;
-        let mut lists = [&self.gates[..0]; 4];
-        let mut dlists: [&mut [E]; 4] = Default::default();
-        for q in 0..gates {
-            let start = (row * gates + q) * d + start;
-            lists[q] = &self.gates[start..][..n];
+        let mut lists: [&mut [E]; 4] = Default::default();
+        for (q, list) in lists[..gates].iter_mut().enumerate() {
             // SAFETY: each unit of each row belongs to one thread.
-            dlists[q] = unsafe { self.dgates.part(start, n) };
+            *list = unsafe { self.gates.part((row * gates + q) * d + start, n) };
         }
         let before = match self.reverse {
             false => t.checked_sub(1).map(|t| self.seq.offset(t) + b),
@@ -342,15 +347,16 @@ impl<E: Float> Backward<'_, E> {
                 Some(before) => &states[before * d + start..][..n],
                 None => &initial[b * d + start..][..n],
             },
-            hn: &self.hn[here.min(self.hn.len())..][..gru],
-            dy: &self.dy[here..][..n],
+            // SAFETY: as above.
+            hn: unsafe { self.hn.part(here * usize::from(gru > 0), gru) },
+            dy: match self.dy {
+                Some(dy) => &dy[here..][..n],
+                None => &self.zeros[..n],
+            },
             // SAFETY: each unit of each sequence belongs to one thread.
             dh: unsafe { self.dh.part(b * d + start, n) },
             // SAFETY: as above.
             dc: unsafe { self.dc.part((b * d + start) * usize::from(lstm > 0), lstm) },
-            dgates: dlists,
-            // SAFETY: as above.
-            dhn: unsafe { self.dhn.part(here * usize::from(gru > 0), gru) },
         }
     }
 }

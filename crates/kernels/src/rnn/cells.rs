@@ -106,14 +106,14 @@ pub(super) fn forward<V: Vector>(cell: Cell, step: Ahead<'_, V::Elem>, product: 
 
 /// What a step backward reads and writes. Lists that the cell lacks are empty.
 pub(super) struct Back<'a, E> {
-    /// The activated gates.
-    pub(super) gates: [&'a [E]; 4],
+    /// In: the activated gates. Out: the gradient of the gates before activation.
+    pub(super) gates: [&'a mut [E]; 4],
     /// The states after; for the LSTM the cell states.
     pub(super) after: &'a [E],
     /// The states before; for the LSTM the cell states.
     pub(super) before: &'a [E],
-    /// GRU: h W_hn + b_hn.
-    pub(super) hn: &'a [E],
+    /// GRU. In: h W_hn + b_hn. Out: the gradient of that.
+    pub(super) hn: &'a mut [E],
     /// The gradient of the states after.
     pub(super) dy: &'a [E],
     /// In: what comes to the states after from elsewhere, the products aside. Out: what goes past the product
@@ -121,10 +121,6 @@ pub(super) struct Back<'a, E> {
     pub(super) dh: &'a mut [E],
     /// LSTM: what comes to the cell states after, then to those before.
     pub(super) dc: &'a mut [E],
-    /// Out: the gradient of the gates before activation.
-    pub(super) dgates: [&'a mut [E]; 4],
-    /// Out, GRU: that of h W_hn.
-    pub(super) dhn: &'a mut [E],
 }
 
 /// The derivative of tanh, from its value.
@@ -150,8 +146,6 @@ pub(super) fn backward<V: Vector>(cell: Cell, step: Back<'_, V::Elem>, product: 
         dy,
         dh,
         dc,
-        dgates: [d0, d1, d2, d3],
-        dhn,
     } = step;
     let (zero, one) = (V::splat(V::Elem::ZERO), V::splat(V::Elem::ONE));
     each!(V, dy.len(), |j, at| {
@@ -164,7 +158,7 @@ pub(super) fn backward<V: Vector>(cell: Cell, step: Back<'_, V::Elem>, product: 
                     Cell::ElmanTanh => sum.mul(tanh_slope(y)),
                     _ => y.select_gt(zero, sum, zero),
                 };
-                da.write(&mut d0[at.clone()]);
+                da.write(&mut g0[at.clone()]);
                 zero.write(&mut dh[at]);
             }
             Cell::Gru => {
@@ -175,10 +169,10 @@ pub(super) fn backward<V: Vector>(cell: Cell, step: Back<'_, V::Elem>, product: 
                 let h = V::read(&before[at.clone()]);
                 let z_in = sum.mul(h.sub(n)).mul(sigmoid_slope(z));
                 let r_in = n_in.mul(V::read(&hn[at.clone()])).mul(sigmoid_slope(r));
-                r_in.write(&mut d0[at.clone()]);
-                z_in.write(&mut d1[at.clone()]);
-                n_in.write(&mut d2[at.clone()]);
-                n_in.mul(r).write(&mut dhn[at.clone()]);
+                r_in.write(&mut g0[at.clone()]);
+                z_in.write(&mut g1[at.clone()]);
+                n_in.write(&mut g2[at.clone()]);
+                n_in.mul(r).write(&mut hn[at.clone()]);
                 sum.mul(z).write(&mut dh[at]);
             }
             Cell::Lstm => {
@@ -194,10 +188,10 @@ pub(super) fn backward<V: Vector>(cell: Cell, step: Back<'_, V::Elem>, product: 
                 let o_in = sum.mul(squashed).mul(sigmoid_slope(o));
                 let i_in = dcell.mul(g).mul(sigmoid_slope(i));
                 let g_in = dcell.mul(i).mul(tanh_slope(g));
-                i_in.write(&mut d0[at.clone()]);
-                f_in.write(&mut d1[at.clone()]);
-                g_in.write(&mut d2[at.clone()]);
-                o_in.write(&mut d3[at.clone()]);
+                i_in.write(&mut g0[at.clone()]);
+                f_in.write(&mut g1[at.clone()]);
+                g_in.write(&mut g2[at.clone()]);
+                o_in.write(&mut g3[at.clone()]);
                 dcell.mul(f).write(&mut dc[at.clone()]);
                 zero.write(&mut dh[at]);
             }

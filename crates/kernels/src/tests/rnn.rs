@@ -1,7 +1,10 @@
 //! Recurrence.
 
 use crate::testing::{Random, at_every_level, close, same_bits, with_threads};
-use crate::{Cell, Float, PackedRnn, Ragged, RnnBack, RnnRun, naive, rnn_backward, rnn_forward};
+use crate::{
+    Cell, Float, PackedRnn, Ragged, RnnBack, RnnRun, naive, rnn_backward, rnn_backward_weights,
+    rnn_forward,
+};
 
 const CELLS: [Cell; 4] = [Cell::ElmanTanh, Cell::ElmanRelu, Cell::Gru, Cell::Lstm];
 
@@ -53,7 +56,10 @@ impl<E: Float> Layer<E> {
             b_hn: gru.then(|| random.vec(d)),
             h0: random.vec(b * d),
             c0: random.vec(if lstm { b * d } else { 0 }),
-            dy: random.vec(n * d),
+            dy: match random.below(3) {
+                0 => vec![E::ZERO; n * d],
+                _ => random.vec(n * d),
+            },
             dh_last: (random.below(2) == 0).then(|| random.vec(b * d)),
             dc_last: (lstm && random.below(2) == 0).then(|| random.vec(b * d)),
             seq,
@@ -74,25 +80,35 @@ impl<E: Float> Layer<E> {
         }
     }
 
+    /// Nothing in place of zeros.
+    fn dy(&self) -> Option<&[E]> {
+        Some(&self.dy[..]).filter(|dy| dy.iter().any(|&g| g != E::ZERO))
+    }
+
     fn run_back<'a>(&'a self, out: &'a Out<E>, back: &'a mut Back<E>) -> RnnBack<'a, E> {
+        back.dgates.copy_from_slice(&out.gates);
+        back.dhn.copy_from_slice(&out.hn);
         RnnBack {
             w_hh: &self.w_hh,
             reverse: self.reverse,
-            gates: &out.gates,
+            gates: &mut back.dgates,
             h0: &self.h0,
             c0: &self.c0,
             y: &out.y,
             c: &out.c,
-            hn: &out.hn,
-            dy: &self.dy,
+            hn: &mut back.dhn,
+            dy: self.dy(),
             dh_last: self.dh_last.as_deref(),
             dc_last: self.dc_last.as_deref(),
-            dgates: &mut back.dgates,
-            dhn: &mut back.dhn,
             dh0: &mut back.dh0,
             dc0: &mut back.dc0,
-            dw_hh: &mut back.dw_hh,
         }
+    }
+
+    fn weights_back(&self, out: &Out<E>, back: &mut Back<E>) {
+        let (states, gradients) = ([&out.y[..], &self.h0], [&back.dgates[..], &back.dhn]);
+        let (reverse, dw) = (self.reverse, &mut back.dw_hh);
+        rnn_backward_weights(self.cell, &self.seq, self.d, reverse, states, gradients, dw);
     }
 
     /// Room for a pass forward, with the input's share in the gates.
@@ -168,6 +184,7 @@ impl<E: Float> Layer<E> {
         } else {
             let run = self.run_back(out, &mut back);
             rnn_backward(self.cell, &self.seq, self.d, vec![run]);
+            self.weights_back(out, &mut back);
         }
         back
     }
@@ -298,7 +315,11 @@ fn side_by_side(layers: &[Layer<f32>; 2]) -> [(Out<f32>, Back<f32>); 2] {
         .iter_mut()
         .map(|(layer, back, out)| layer.run_back(out, back));
     rnn_backward(layers[0].cell, &layers[0].seq, layers[0].d, runs.collect());
-    let all: Vec<_> = all.into_iter().map(|(_, back, out)| (out, back)).collect();
+    let all = all.into_iter().map(|(layer, mut back, out)| {
+        layer.weights_back(&out, &mut back);
+        (out, back)
+    });
+    let all: Vec<_> = all.collect();
     all.try_into().ok().expect("two of them")
 }
 

@@ -82,6 +82,16 @@ pub(crate) trait Op<E: Float>: Send + Sync + 'static {
         gradients: &[Option<Tensor<E>>],
         wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>>;
+
+    /// [`Op::backward`] for the last time: what was kept may be written over, which spares memory of its size.
+    fn backward_last(
+        &mut self,
+        saved: &Saved<E>,
+        gradients: &[Option<Tensor<E>>],
+        wanted: &[Wanted<'_, E>],
+    ) -> Vec<Option<Tensor<E>>> {
+        self.backward(saved, gradients, wanted)
+    }
 }
 
 /// Which values of an operation must outlive it for its backward pass.

@@ -48,6 +48,7 @@ struct RecurrentOp<E: Float> {
 }
 
 /// What one direction keeps for the way back.
+#[derive(Clone)]
 struct Direction<E: Float> {
     reverse: bool,
     /// Activated gates, [N, G D].
@@ -222,89 +223,107 @@ impl<E: Float> Op<E> for RecurrentOp<E> {
         gradients: &[Option<Tensor<E>>],
         wanted: &[Wanted<'_, E>],
     ) -> Vec<Option<Tensor<E>>> {
+        self.back(self.directions.clone(), saved, gradients, wanted)
+    }
+
+    fn backward_last(
+        &mut self,
+        saved: &Saved<E>,
+        gradients: &[Option<Tensor<E>>],
+        wanted: &[Wanted<'_, E>],
+    ) -> Vec<Option<Tensor<E>>> {
+        let directions = std::mem::take(&mut self.directions);
+        self.back(directions, saved, gradients, wanted)
+    }
+}
+
+impl<E: Float> RecurrentOp<E> {
+    /// The gradients of the inputs, with `directions` to write over.
+    fn back(
+        &self,
+        mut directions: Vec<Direction<E>>,
+        saved: &Saved<E>,
+        gradients: &[Option<Tensor<E>>],
+        wanted: &[Wanted<'_, E>],
+    ) -> Vec<Option<Tensor<E>>> {
         let x = saved.shapes[0];
         let (c, g) = (x.dims()[1], saved.shapes[1 + W_IH].dims()[1]);
         let d = saved.shapes[1 + W_HH].dims()[0];
         let (n, batch) = (self.sequences.rows(), self.sequences.batch());
         let (per, h0, outputs) = (self.inputs(), self.h0(), 1 + self.states());
         let (gru, lstm) = (self.gru(), self.lstm());
-        let zeros = match gradients.iter().step_by(outputs).all(Option::is_some) {
-            true => Buffer::scratch(0),
-            false => Buffer::zeros(n * d),
-        };
-        let mut backs: Vec<Gradients<E>> = self
-            .directions
+        let input = |i: usize, k: usize| saved.input(1 + i * per + k);
+        let initial = |kinds: usize| Buffer::scratch(kinds * batch * d);
+        let mut states: Vec<[Buffer<E>; 2]> = directions
             .iter()
-            .map(|_| Gradients {
-                dgates: Buffer::scratch(n * g),
-                dhn: Buffer::scratch(if gru { n * d } else { 0 }),
-                dh0: Buffer::scratch(batch * d),
-                dc0: Buffer::scratch(if lstm { batch * d } else { 0 }),
-                dw_hh: Buffer::scratch(d * g),
-            })
+            .map(|_| [initial(1), initial(usize::from(lstm))])
             .collect();
-        let runs = self.directions.iter().zip(&mut backs).enumerate();
-        let runs = runs.map(|(i, (direction, back))| {
-            let input = |k: usize| saved.input(1 + i * per + k);
+        let runs = directions.iter_mut().zip(&mut states).enumerate();
+        let runs = runs.map(|(i, (direction, [dh0, dc0]))| {
             let gradient = |k: usize| gradients.get(i * outputs + k)?.as_ref().map(Tensor::data);
             RnnBack {
-                w_hh: input(W_HH),
+                w_hh: input(i, W_HH),
                 reverse: direction.reverse,
-                gates: &direction.gates,
-                h0: input(h0),
-                c0: if lstm { input(h0 + 1) } else { &[] },
+                gates: &mut direction.gates,
+                h0: input(i, h0),
+                c0: if lstm { input(i, h0 + 1) } else { &[] },
                 y: saved.output(i * outputs),
                 c: &direction.cells,
-                hn: &direction.hn,
-                dy: gradient(0).unwrap_or(&zeros),
+                hn: &mut direction.hn,
+                dy: gradient(0),
                 dh_last: gradient(1),
                 dc_last: if lstm { gradient(2) } else { None },
-                dgates: &mut back.dgates,
-                dhn: &mut back.dhn,
-                dh0: &mut back.dh0,
-                dc0: &mut back.dc0,
-                dw_hh: &mut back.dw_hh,
+                dh0,
+                dc0,
             }
         });
         kernels::rnn_backward(self.cell, &self.sequences, d, runs.collect());
-        let mut all = vec![gradient(wanted[0], x, |dx| {
-            for (i, back) in backs.iter().enumerate() {
-                let (rows, u) = (Mat::new(&back.dgates, g), saved.input(1 + i * per + W_IH));
-                kernels::gemm(n, c, g, rows, Mat::t(u, g), i > 0, MatMut::new(dx, c));
-            }
-        })];
-        for (i, back) in backs.into_iter().enumerate() {
+        // Gates and hn are gradients now, and no step is left that reads cells.
+        for direction in &mut directions {
+            direction.cells = Buffer::scratch(0);
+        }
+        // That of x comes last, when the room that weights' gradients took is free again.
+        let mut all = vec![None];
+        for ((i, direction), [dh0, dc0]) in directions.iter().enumerate().zip(states) {
             let wanted = &wanted[1 + i * per..][..per];
             let shape = |k: usize| saved.shapes[1 + i * per + k];
+            let (gates, hn) = (&direction.gates[..], &direction.hn[..]);
             all.push(gradient(wanted[W_IH], shape(W_IH), |dw| {
-                let (xt, rows) = (Mat::t(saved.input(0), c), Mat::new(&back.dgates, g));
+                let (xt, rows) = (Mat::t(saved.input(0), c), Mat::new(gates, g));
                 kernels::gemm(c, g, n, xt, rows, false, MatMut::new(dw, g));
             }));
-            all.push(wanted[W_HH].then(|| Tensor::from_buffer(back.dw_hh, [d, g])));
+            all.push(gradient(wanted[W_HH], shape(W_HH), |dw| {
+                kernels::rnn_backward_weights(
+                    self.cell,
+                    &self.sequences,
+                    d,
+                    direction.reverse,
+                    [saved.output(i * outputs), input(i, h0)],
+                    [gates, hn],
+                    dw,
+                );
+            }));
             all.push(gradient(wanted[BIAS], shape(BIAS), |db| {
-                kernels::column_sums(&back.dgates, db, false);
+                kernels::column_sums(gates, db, false);
             }));
             if gru {
                 all.push(gradient(wanted[BIAS_HN], shape(BIAS_HN), |db| {
-                    kernels::column_sums(&back.dhn, db, false);
+                    kernels::column_sums(hn, db, false);
                 }));
             }
-            all.push(wanted[h0].then(|| Tensor::from_buffer(back.dh0, [batch, d])));
+            all.push(wanted[h0].then(|| Tensor::from_buffer(dh0, [batch, d])));
             if lstm {
-                all.push(wanted[h0 + 1].then(|| Tensor::from_buffer(back.dc0, [batch, d])));
+                all.push(wanted[h0 + 1].then(|| Tensor::from_buffer(dc0, [batch, d])));
             }
         }
+        all[0] = gradient(wanted[0], x, |dx| {
+            for (i, direction) in directions.iter().enumerate() {
+                let (rows, u) = (Mat::new(&direction.gates, g), Mat::t(input(i, W_IH), g));
+                kernels::gemm(n, c, g, rows, u, i > 0, MatMut::new(dx, c));
+            }
+        });
         all
     }
-}
-
-/// What comes back through one direction.
-struct Gradients<E: Float> {
-    dgates: Buffer<E>,
-    dhn: Buffer<E>,
-    dh0: Buffer<E>,
-    dc0: Buffer<E>,
-    dw_hh: Buffer<E>,
 }
 
 impl<E: Float> Tensor<E> {
