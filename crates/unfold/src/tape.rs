@@ -67,6 +67,18 @@ impl<E: Float> Source<E> {
         self.node.number
     }
 
+    /// Whether the values can be computed again from what their node keeps.
+    pub(crate) fn remakes(&self) -> bool {
+        let recorded = self.node.recorded.as_ref();
+        self.output == 0 && recorded.is_some_and(|r| r.op.remakes() && r.saved.is_whole())
+    }
+
+    /// The values, computed again.
+    pub(crate) fn remake(&self) -> Tensor<E> {
+        let Recorded { op, saved } = self.node.recorded.as_ref().expect("it remakes");
+        op.remake(saved)
+    }
+
     /// Another output of the same node.
     pub(crate) fn output(&self, output: usize) -> Source<E> {
         let node = Arc::clone(&self.node);
@@ -136,13 +148,18 @@ pub(crate) fn backward<E: Float>(
             .map(|source| wanted(source.as_ref(), sink));
         let wanted: Vec<Wanted<'_, E>> = wanted.collect();
         let inputs = match Arc::get_mut(&mut node) {
-            Some(Node { recorded, .. }) => {
+            Some(Node {
+                recorded, inputs, ..
+            }) => {
                 let Recorded { op, saved } = recorded.as_mut().expect("no leaf");
+                saved.complete(inputs);
                 op.backward_last(saved, &gradients, &wanted)
             }
             None => {
                 let Recorded { op, saved } = node.recorded.as_ref().expect("no leaf");
-                op.backward(saved, &gradients, &wanted)
+                let mut saved = saved.clone();
+                saved.complete(&node.inputs);
+                op.backward(&saved, &gradients, &wanted)
             }
         };
         let Recorded { op, saved } = node.recorded.as_ref().expect("no leaf");

@@ -246,6 +246,27 @@ fn checkpoints_within_checkpoints_and_inputs_used_twice() {
     }
 }
 
+/// What is computed again for it has the shape that it was given.
+#[test]
+fn normalised_values_may_be_reshaped() {
+    let mut params = Params::<f64>::new(1);
+    let norm = BatchNorm::new(&mut params.scope("norm"), 3);
+    let layer = Linear::new(&mut params.scope("layer"), 6, 2);
+    let mut run = |inside: bool| {
+        let pass = Pass::training(&params, Key::new(2));
+        let y = norm.forward(&pass, &values("x", [4, 3])).reshape([2, 6]);
+        let layer = layer.clone();
+        let rest = move |pass: &Pass<f64>, y: &[Tensor<f64>]| vec![layer.forward(pass, &y[0])];
+        let out = match inside {
+            true => pass.checkpoint(&[&y], rest),
+            false => rest(&pass, &[y]),
+        };
+        params.backward(&pass, out[0].square().sum());
+        params.grads().to_vec()
+    };
+    assert_eq!(run(true), run(false));
+}
+
 #[test]
 fn outside_training_it_is_a_plain_run() {
     let mut params = Params::<f64>::new(1);

@@ -97,6 +97,18 @@ impl<E: Float> Op<E> for BatchNormOp<E> {
         Reads::Inputs
     }
 
+    /// One pass over the values, beside the convolution that reads them.
+    fn remakes(&self) -> bool {
+        true
+    }
+
+    fn remake(&self, saved: &Saved<E>) -> Tensor<E> {
+        let [x, gamma, beta] = [0, 1, 2].map(|i| saved.input(i));
+        let mut y = Buffer::scratch(x.len());
+        kernels::batch_norm(x, &self.columns(gamma, beta), &mut y);
+        Tensor::from_buffer(y, saved.shapes[0])
+    }
+
     fn backward(
         &self,
         saved: &Saved<E>,

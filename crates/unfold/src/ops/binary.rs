@@ -58,7 +58,7 @@ impl<E: Float> Op<E> for Binary {
             kernels::unary_backward(UnaryOp::Relu, y, y, dy.data(), &mut through);
             dy = Tensor::from_buffer(through, dy.shape());
         }
-        let input = |i: usize| &saved.inputs[i];
+        let input = |i: usize| saved.tensor(i);
         let da = || match self.0 {
             BinaryOp::Add | BinaryOp::AddRelu | BinaryOp::Sub => dy.clone(),
             BinaryOp::Mul => dy.mul(input(1)),

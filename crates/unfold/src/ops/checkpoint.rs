@@ -51,7 +51,8 @@ where
         let watch = |(x, wanted): (&Tensor<E>, &Wanted<'_, E>)| {
             if wanted.is() { x.watch() } else { x.clone() }
         };
-        let inputs: Vec<_> = saved.inputs.iter().zip(wanted).map(watch).collect();
+        let inputs = (0..wanted.len()).map(|i| saved.tensor(i));
+        let inputs: Vec<_> = inputs.zip(wanted).map(watch).collect();
         // No handle on the outputs stays, so that the walk frees each node that it leaves.
         let outputs = (self.run)(&inputs).into_iter().zip(gradients);
         let results: Vec<_> = outputs

@@ -74,6 +74,16 @@ pub(crate) trait Op<E: Float>: Send + Sync + 'static {
     /// Which values the backward pass reads.
     fn reads(&self) -> Reads;
 
+    /// Whether [`Op::remake`] computes the first output again, in less time than its memory is worth.
+    fn remakes(&self) -> bool {
+        false
+    }
+
+    /// The first output, computed again from what its backward pass reads.
+    fn remake(&self, _: &Saved<E>) -> Tensor<E> {
+        unreachable!("{} does not remake", self.name())
+    }
+
     /// The gradient of each input that is wanted and not written in its place, given that of each
     /// output (`None` where nothing depended on an output).
     fn backward(
@@ -108,16 +118,41 @@ pub(crate) enum Reads {
 }
 
 /// What the tape kept for a backward pass.
+#[derive(Clone)]
 pub(crate) struct Saved<E: Float> {
-    inputs: Vec<Tensor<E>>,
+    /// Without those that are computed again when they are read.
+    inputs: Vec<Option<Tensor<E>>>,
     outputs: Vec<Tensor<E>>,
     pub(crate) shapes: Vec<Shape>,
 }
 
 impl<E: Float> Saved<E> {
+    /// Whether no input is missing.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.inputs.iter().all(Option::is_some)
+    }
+
+    /// Computes the inputs that are missing again.
+    pub(crate) fn complete(&mut self, sources: &[Option<Source<E>>]) {
+        let inputs = self.inputs.iter_mut().zip(&self.shapes);
+        for ((input, shape), source) in inputs.zip(sources) {
+            if input.is_none() {
+                // It may have been reshaped since.
+                *input = source
+                    .as_ref()
+                    .map(|source| source.remake().reshape(*shape));
+            }
+        }
+    }
+
+    /// Input `i`.
+    fn tensor(&self, i: usize) -> &Tensor<E> {
+        self.inputs[i].as_ref().expect("complete")
+    }
+
     /// The values of input `i`.
     fn input(&self, i: usize) -> &[E] {
-        self.inputs[i].data()
+        self.tensor(i).data()
     }
 
     /// The values of output `i`.
@@ -147,9 +182,11 @@ pub(crate) fn apply<E: Float>(mut op: impl Op<E>, inputs: &[&Tensor<E>]) -> Vec<
     let reads = op.reads();
     // Kept values are detached: a node that held its own output would never be freed.
     let kept_inputs = matches!(reads, Reads::Inputs | Reads::Both);
+    let remakes = |input: &Tensor<E>| input.source().is_some_and(Source::remakes);
+    let keep = |input: &Tensor<E>| (!remakes(input)).then(|| input.detach());
     let saved = Saved {
         inputs: match kept_inputs {
-            true => inputs.iter().map(|input| input.detach()).collect(),
+            true => inputs.iter().map(|input| keep(input)).collect(),
             false => Vec::new(),
         },
         outputs: match reads {
