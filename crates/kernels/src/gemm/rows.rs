@@ -286,7 +286,7 @@ impl<E: Float, const PACK: bool> Rows<'_, E, PACK> {
                     _ if cols.end < self.cols.end => Some(b.as_ptr().wrapping_add(apart)),
                     Right::Packed(b) if block.end < k => {
                         let first = (self.cols.start / width * k + block.end) * width;
-                        Some(b.data[first..].as_ptr())
+                        Some(b.data()[first..].as_ptr())
                     }
                     _ => None,
                 };
