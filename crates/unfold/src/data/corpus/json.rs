@@ -2,11 +2,25 @@
 
 use serde_json::{Map, Value};
 
+use crate::data::format::Format;
 use crate::error::{Error, Result};
 
-/// Whether a file is so, by its name.
-pub(super) fn is_json(path: &str) -> bool {
-    path.ends_with(".jsonl") || path.ends_with(".ndjson")
+/// Whether a file is so, by its name, or where that says no more than JSON by its first bytes.
+pub(super) fn is_json(path: &str, head: &[u8]) -> bool {
+    match Format::by_name(path) {
+        Some(Format::JsonLines) => true,
+        Some(Format::Json) => holds_objects(head),
+        _ => false,
+    }
+}
+
+/// Whether the first two lines that are not blank hold an object each.
+pub(super) fn holds_objects(head: &[u8]) -> bool {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    let lines = head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut lines = lines.filter(|line| !line.is_empty());
+    let whole = |line| serde_json::from_slice::<Map<String, Value>>(line).is_ok();
+    lines.next().is_some_and(whole) && lines.next().is_some_and(|line| line.starts_with(b"{"))
 }
 
 /// The text of an object.

@@ -65,7 +65,8 @@ const WATCHED: u64 = 1 << 18;
 impl Corpus {
     /// Reads the text at `path`: a file, a folder, an archive or `builtin:moby-dick`. Files named
     /// for a part (`train`, `valid` or `dev`, `test`) make up those; what is missing is taken from
-    /// the end of the text. JSON Lines (`.jsonl`, `.ndjson`) hold one text an object; tables are no
+    /// the end of the text. Where a part to learn from and one to measure on are named, files named for none are left
+    /// out. JSON Lines (`.jsonl`, `.ndjson`, or `.json` with an object a line) hold one text an object; tables are no
     /// running text and are passed over.
     ///
     /// The text is not held: files in UTF-8 that are not packed are read where they lie whenever
@@ -302,6 +303,59 @@ mod tests {
             said.to_string().contains("unfold train text builtin:spam"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn json_lines_are_known_by_what_they_hold() {
+        let source = CorpusSource {
+            test_fraction: 0.0,
+            valid_fraction: 0.0,
+            ..CorpusSource::default()
+        };
+        let text = "{\"text\": \"a {\"}\n\n {\"text\": \"b\"}\n";
+        for name in ["a.json", "a.JSONL"] {
+            let (_folder, corpus) = read(name, text, &source).unwrap();
+            let texts = stretches(&corpus, CorpusPart::Train, Ends::Document);
+            assert_eq!(texts, ["a {", "b"], "{name}");
+        }
+        let (_folder, corpus) = read("a.txt", text, &source).unwrap();
+        assert!(
+            corpus.notes[0].contains("call it .jsonl"),
+            "{:?}",
+            corpus.notes
+        );
+        let (_folder, corpus) = read("a.txt", "{\n{\n", &source).unwrap();
+        assert!(corpus.notes.is_empty(), "{:?}", corpus.notes);
+    }
+
+    #[test]
+    fn what_is_named_for_no_part_is_left_out_beside_parts() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str| fs::write(folder.path().join(name), format!("{name}\n")).unwrap();
+        let source = CorpusSource {
+            test_fraction: 0.0,
+            valid_fraction: 0.0,
+            ..CorpusSource::default()
+        };
+        let learned = || {
+            let corpus = Corpus::read(folder.path(), &source).unwrap();
+            let texts = stretches(&corpus, CorpusPart::Train, Ends::Line);
+            (texts, corpus.notes)
+        };
+        // A title may be about trains.
+        write("train.txt");
+        write("readme.md");
+        assert_eq!(
+            learned(),
+            (vec!["readme.md".into(), "train.txt".into()], vec![])
+        );
+        write("test.txt");
+        let (texts, notes) = learned();
+        assert_eq!(texts, ["train.txt"]);
+        assert!(notes[0].contains("readme.md is not named"), "{notes:?}");
+        write("about.txt");
+        let (_, notes) = learned();
+        assert!(notes[0].contains("about.txt and 1 more are"), "{notes:?}");
     }
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {

@@ -8,7 +8,7 @@ use std::path::Path;
 use encoding_rs::UTF_8;
 
 use super::CorpusSource;
-use super::json::is_json;
+use super::json::{holds_objects, is_json};
 use super::lines::Unread;
 use super::piece::{Piece, Stores};
 use crate::data::encoding::{Decoded, Guess, by_name, declared, looks_binary};
@@ -85,7 +85,8 @@ pub(super) fn read(path: &Path, source: &CorpusSource) -> Result<Texts> {
         };
         let unread = |error| Error::io(&name, "read", &error);
         let head = stores.given.head(&place, HEAD).map_err(unread)?;
-        if Format::is_table(&path, &head) {
+        let json = is_json(&path, &head);
+        if !json && Format::is_table(&path, &head) {
             tables += 1;
             notes.push(format!(
                 "{name} is a table, no running text, and was passed over"
@@ -96,10 +97,16 @@ pub(super) fn read(path: &Path, source: &CorpusSource) -> Result<Texts> {
             notes.push(format!("{name} is no text and was passed over"));
             continue;
         }
+        if !json && holds_objects(&head) {
+            notes.push(format!(
+                "{name} is read as plain text, as its name says, but looks like JSON Lines: call it .jsonl to have \
+                 the texts in it read"
+            ));
+        }
         let length = stores.given.len(&place).map_err(unread)?;
         let (encoding, mark) = declared(&head, named).unzip();
         let mut piece = Piece {
-            json: is_json(&path),
+            json,
             parted: false,
             decoded: false,
             range: mark.unwrap_or(0) as u64..length,
@@ -153,9 +160,34 @@ pub(super) fn read(path: &Path, source: &CorpusSource) -> Result<Texts> {
         let surveyed = piece.survey(&stores);
         surveyed.map_err(|unread| unread.told(&piece.name))?;
     }
+    leave_out_unnamed(&mut pieces, &mut notes);
     Ok(Texts {
         pieces,
         stores,
         notes,
     })
+}
+
+/// Where files or folders are named for a part to learn from and one to measure on, what is named for none is no text
+/// to learn from, but the like of a readme.
+fn leave_out_unnamed(pieces: &mut Vec<(Option<Part>, Piece)>, notes: &mut Vec<String>) {
+    let named = |wanted: &[Part]| {
+        let mut parts = pieces.iter().filter_map(|(part, _)| part.as_ref());
+        parts.any(|part| wanted.contains(part))
+    };
+    if !(named(&[Part::Train]) && named(&[Part::Valid, Part::Test])) {
+        return;
+    }
+    let unnamed = pieces.iter().filter(|(part, _)| part.is_none());
+    let names: Vec<&str> = unnamed.map(|(_, piece)| &*piece.name).collect();
+    let (what, pronoun) = match names[..] {
+        [] => return,
+        [one] => (format!("{one} is"), "it"),
+        [first, ref more @ ..] => (format!("{first} and {} more are", more.len()), "them"),
+    };
+    notes.push(format!(
+        "{what} not named for a part, as other files are, and left out; to learn from {pronoun} too, put {pronoun} into \
+         a folder `train`"
+    ));
+    pieces.retain(|(part, _)| part.is_some());
 }
