@@ -1,5 +1,6 @@
 //! Text to the classes of a language model and back.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -160,10 +161,12 @@ impl Codec {
 
     /// The classes of [`Codec::tokens`].
     pub fn encode(&self, text: &str) -> Vec<u32> {
-        let tokens = self.tokens(text).into_iter();
-        tokens
-            .map(|(_, word)| self.class(&word).unwrap_or(Codec::UNKNOWN))
-            .collect()
+        self.classes_of(self.tokens(text))
+    }
+
+    fn classes_of(&self, tokens: Vec<(Range<usize>, String)>) -> Vec<u32> {
+        let class = |(_, word): (_, String)| self.class(&word).unwrap_or(Codec::UNKNOWN);
+        tokens.into_iter().map(class).collect()
     }
 
     /// The tokens of a text that may go on, each with its place in bytes; none for an empty one. Where lines or
@@ -194,6 +197,42 @@ impl Codec {
         unknown
     }
 
+    /// The characters of a text that are in none of its tokens, as a tokenizer's file has none for them, nor one for
+    /// what it does not know.
+    pub fn lost(&self, text: &str) -> Vec<char> {
+        let left_out = self.left_out(text, &self.tokens(text));
+        let mut lost: Vec<char> = Vec::new();
+        for c in text.chars().filter(|c| left_out.contains(c)) {
+            if !lost.contains(&c) {
+                lost.push(c);
+            }
+        }
+        lost
+    }
+
+    fn left_out(&self, text: &str, tokens: &[(Range<usize>, String)]) -> HashSet<char> {
+        if self.encoder.config().tokenizer != TokenKind::File {
+            return HashSet::new();
+        }
+        let solid = text.chars().filter(|c| !c.is_whitespace());
+        // Places of tokens say how much is missing, but after it they may be wrong.
+        let (mut covered, mut end) = (0, 0);
+        for (place, _) in tokens {
+            covered += place.end.max(end) - place.start.max(end);
+            end = end.max(place.end);
+        }
+        if covered >= solid.clone().map(char::len_utf8).sum::<usize>() {
+            return HashSet::new();
+        }
+        let mut letter = [0; 4];
+        let mut alone = |c: &char| {
+            let text = &*c.encode_utf8(&mut letter);
+            tokens.is_empty() || self.encoder.tokens(text).is_empty()
+        };
+        let different: HashSet<char> = solid.collect();
+        different.into_iter().filter(|c| alone(c)).collect()
+    }
+
     /// All tokens of a part of a corpus, each text with its end, while `watch` is told how far it is.
     ///
     /// # Errors
@@ -209,7 +248,9 @@ impl Codec {
         let mut bytes = 0;
         let mut flush = |texts: &mut Vec<(String, bool)>| {
             let all = concurrent::map(texts, |(text, over)| {
-                let (mut ids, mut measure) = (self.encode(text), Measure::of(text));
+                let tokens = self.tokens(text);
+                let mut measure = Measure::of(text, &self.left_out(text, &tokens));
+                let mut ids = self.classes_of(tokens);
                 let end = self.eos().filter(|_| *over);
                 ids.extend(end);
                 measure.words += u64::from(end.is_some());
@@ -357,6 +398,48 @@ mod tests {
         let stream = codec.stream(&corpus, CorpusPart::Train, &mut |_| {});
         let characters = text.chars().count() as u64;
         assert_eq!(stream.unwrap().measure().characters, characters);
+    }
+
+    /// A tokenizer without a token for what it does not know leaves out characters, or whole texts.
+    #[test]
+    fn what_a_tokenizers_file_leaves_out_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (text, file) = (folder.path().join("a.txt"), folder.path().join("t.json"));
+        std::fs::write(&text, "ab éa ü\nba ab\n").unwrap();
+        let source = CorpusSource {
+            test_fraction: 0.0,
+            valid_fraction: 0.0,
+            ..CorpusSource::default()
+        };
+        let corpus = Corpus::read(&text, &source).unwrap();
+        let config = TokenConfig {
+            tokenizer: TokenKind::File,
+            file: Some(file.clone()),
+            ..TokenConfig::default()
+        };
+        let bpe = r#"{"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"]}"#;
+        let words = r#"{"type": "WordLevel", "vocab": {"ba": 0, "ab": 1}, "unk_token": "[UNK]"}"#;
+        for (model, measure, lost) in [
+            (bpe, (4, 12), vec!['é', 'ü']),
+            (words, (2, 9), vec!['a', 'b', 'é', 'ü']),
+        ] {
+            let json = format!(
+                r#"{{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+                "pre_tokenizer": {{"type": "WhitespaceSplit"}}, "post_processor": null, "decoder": null, "model": {model}}}"#
+            );
+            std::fs::write(&file, json).unwrap();
+            let codec = Codec::fit(&corpus, Ends::Never, &config, &mut |_| {}).unwrap();
+            let stream = codec
+                .stream(&corpus, CorpusPart::Train, &mut |_| {})
+                .unwrap();
+            let found = stream.measure();
+            assert_eq!((found.words, found.characters), measure, "{found:?}");
+            assert_eq!(found.characters + found.left_out, 14);
+            assert!(found.note().unwrap().contains("left out"));
+            assert_eq!(codec.lost("ab éa ü"), lost);
+            assert!(codec.lost("ab ba").is_empty());
+            assert!(codec.unknown("ab éa ü").is_empty());
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A long row of token numbers, in memory or, past a size, in a file of its own.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write;
 use std::ops::Range;
@@ -28,15 +29,46 @@ pub struct Measure {
     pub words: u64,
     /// Letters and all other signs.
     pub characters: u64,
+    /// Characters that are in no token, and so not counted here: a tokenizer's file has none for them.
+    pub left_out: u64,
+    /// The first of them.
+    pub first_left_out: Option<char>,
 }
 
 impl Measure {
-    /// That of one text.
-    pub(super) fn of(text: &str) -> Measure {
-        Measure {
-            words: text.split_whitespace().count() as u64,
-            characters: text.chars().count() as u64,
+    /// That of one text, of which some characters are left out.
+    pub(super) fn of(text: &str, left_out: &HashSet<char>) -> Measure {
+        let (mut measure, mut characters) = (Measure::default(), 0);
+        for c in text.chars() {
+            characters += 1;
+            if left_out.contains(&c) {
+                measure.left_out += 1;
+                measure.first_left_out.get_or_insert(c);
+            }
         }
+        let read =
+            |word: &&str| left_out.is_empty() || !word.chars().all(|c| left_out.contains(&c));
+        measure.words = text.split_whitespace().filter(read).count() as u64;
+        measure.characters = characters - measure.left_out;
+        measure
+    }
+
+    fn add(&mut self, more: Measure) {
+        self.words += more.words;
+        self.characters += more.characters;
+        self.left_out += more.left_out;
+        self.first_left_out = self.first_left_out.or(more.first_left_out);
+    }
+
+    /// What a person should know of what is left out.
+    pub fn note(&self) -> Option<String> {
+        let first = self.first_left_out?;
+        let share = 100.0 * self.left_out as f64 / (self.left_out + self.characters) as f64;
+        Some(format!(
+            "the tokenizer has no token for {} of the text's characters ({share:.2} %), such as “{first}”, and nothing \
+             that stands for what it does not know: they are left out, and not counted per word or per character",
+            self.left_out
+        ))
     }
 }
 
@@ -133,9 +165,7 @@ impl TokenWriter {
 
     /// Adds to how long the text is.
     pub(super) fn measured(&mut self, text: Measure) {
-        let measure = &mut self.stream.measure;
-        measure.words += text.words;
-        measure.characters += text.characters;
+        self.stream.measure.add(text);
     }
 
     /// The stream.
