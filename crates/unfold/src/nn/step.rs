@@ -43,6 +43,21 @@ impl<E: Float> RecurrentState<E> {
         }
     }
 
+    /// Forgets everything of one stream, and leaves the others where they are.
+    ///
+    /// # Panics
+    /// Unless there is such a stream.
+    pub fn reset_stream(&mut self, stream: usize) {
+        let batch = self.batch();
+        assert!(stream < batch, "stream {stream} of {batch}");
+        for layer in &mut self.layers {
+            for states in [&mut layer.h, &mut layer.c] {
+                let size = states.len() / batch;
+                states[stream * size..][..size].fill(E::ZERO);
+            }
+        }
+    }
+
     /// Gives stream b the states that stream `from[b]` had.
     ///
     /// # Panics

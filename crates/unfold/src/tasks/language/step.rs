@@ -65,6 +65,14 @@ impl StreamState {
         self.recurrent.reset();
     }
 
+    /// One stream back to its beginning, while the others stay where they are.
+    ///
+    /// # Panics
+    /// Unless there is such a stream.
+    pub fn reset_stream(&mut self, stream: usize) {
+        self.recurrent.reset_stream(stream);
+    }
+
     /// Gives stream b the place of stream `from[b]`.
     ///
     /// # Panics
