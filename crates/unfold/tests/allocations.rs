@@ -7,6 +7,9 @@ use unfold::nn::{
     BatchNorm, Conv1d, Conv2d, Embedding, Linear, LockedDropout, Optimizer, OptimizerConfig,
     Params, Pass, Recurrent, RecurrentConfig, clip_norm,
 };
+use unfold::tasks::language::{LanguageModel, LanguageRecipe, train};
+use unfold::tasks::{Recipe as _, RunOptions};
+use unfold::train::Quiet;
 use unfold::{Key, Ragged, Tensor, ops, set_threads};
 use unfold_kernels::pool_stats;
 
@@ -210,6 +213,50 @@ fn a_steady_step_allocates_little() {
     println!("{told:#?}");
     // Counts are the whole process's, so this is no test of its own.
     streaming();
+    predicting();
+}
+
+/// As [`streaming`], with the scores of all words.
+fn predicting() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("text.txt");
+    let line = |i: usize| format!("a{} b{} c{}\n", i % 7, i % 11, i % 13);
+    std::fs::write(&text, (0..400).map(line).collect::<String>()).unwrap();
+    for (tied, cell) in [("true", "lstm"), ("false", "gru")] {
+        let mut recipe = LanguageRecipe::default();
+        for setting in [
+            "tokens.min_count=1",
+            "train.epochs=1",
+            "model.embedding_size=24",
+            "model.hidden_size=24",
+            &format!("model.tied={tied}"),
+            &format!("model.cell={cell}"),
+        ] {
+            recipe.set(setting).unwrap();
+        }
+        let run = RunOptions {
+            out: folder.path().join(cell),
+            resume: false,
+        };
+        train(text.to_str().unwrap(), &recipe, &run, &mut Quiet).unwrap();
+        for int8 in [false, true] {
+            let model = LanguageModel::load(&run.out).unwrap();
+            let model = if int8 { model.into_int8() } else { model };
+            let stepper = model.stepper();
+            for batch in [1, 3, 40] {
+                let (mut state, words) = (stepper.start(batch), vec![3; batch]);
+                for _ in 0..3 {
+                    stepper.step(&words, &mut state);
+                }
+                COUNT.store(0, Ordering::Relaxed);
+                for _ in 0..20 {
+                    stepper.step(&words, &mut state);
+                }
+                let count = COUNT.load(Ordering::Relaxed);
+                assert_eq!(count, 0, "{cell}, {batch} streams, int8 {int8}");
+            }
+        }
+    }
 }
 
 /// One word after the other, as a language model writes: nothing at all is asked of the system.
