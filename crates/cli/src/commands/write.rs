@@ -17,7 +17,7 @@ use crate::wording::visible;
 /// Candidates shown at each step of an explanation.
 const SHOWN: usize = 5;
 
-/// Unknown words named in a note.
+/// Unknown words, or characters, named in a note.
 const NAMED: usize = 10;
 
 /// Writes the prompt and goes on with it.
@@ -159,10 +159,16 @@ impl<'m> Writer<'m> {
             });
             self.generator.read(&[word]);
             let end = self.one && Some(word) == self.codec.eos();
-            if end || written.push(&told.push(word)) {
+            if end {
                 break;
             }
+            if told.pieces(word).iter().any(|piece| written.push(piece)) {
+                return Ok(written);
+            }
             each(drawn.as_ref(), written.ready())?;
+        }
+        if let Some(waited) = told.finish() {
+            written.push(&waited);
         }
         Ok(written)
     }
@@ -170,6 +176,16 @@ impl<'m> Writer<'m> {
 
 /// A text to stop before, as the model writes it.
 fn spelled(codec: &Codec, stop: &str) -> Result<String> {
+    if stop.is_empty() {
+        return Err(unusable(
+            "--stop: no text to stop before is given",
+            "give one, such as --stop . or --stop 'The end'; --length N alone ends a text after N tokens",
+        ));
+    }
+    // Alone it begins no paragraph that it could end, and inside a text it is white space between words.
+    if stop.contains('\n') && stop.trim().is_empty() && codec.eos().is_some() {
+        return Ok("\n".to_owned());
+    }
     let tokens = match codec.class(stop) {
         Some(token) => vec![token],
         None => codec.encode(stop),
@@ -192,21 +208,24 @@ fn length(codec: &Codec, writing: &Writing) -> usize {
     writing.length.unwrap_or(usual)
 }
 
-/// Tells which words of a text the model does not know.
+/// Tells which words of a text the model does not know, and what of it no token stands for.
 pub(super) fn note_unknown(codec: &Codec, text: &str) {
-    let unknown = codec.unknown(text);
-    if unknown.is_empty() {
-        return;
+    if let Some(names) = named(&codec.unknown(text)) {
+        tell!("note: the model does not know {names}; it reads <unk> there");
     }
-    let named = unknown.iter().take(NAMED);
-    let mut names: Vec<String> = named.map(|word| format!("“{word}”")).collect();
-    if let Some(more @ 1..) = unknown.len().checked_sub(NAMED) {
+    if let Some(names) = named(&codec.lost(text)) {
+        tell!("note: the model's tokenizer has no token for {names} there; it reads what is left");
+    }
+}
+
+/// The first of some things, in quotes.
+fn named<T: std::fmt::Display>(things: &[T]) -> Option<String> {
+    let names = things.iter().take(NAMED);
+    let mut names: Vec<String> = names.map(|thing| format!("“{thing}”")).collect();
+    if let Some(more @ 1..) = things.len().checked_sub(NAMED) {
         names.push(format!("and {more} more"));
     }
-    tell!(
-        "note: the model does not know {}; it reads <unk> there",
-        names.join(", ")
-    );
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 fn search(
@@ -220,7 +239,8 @@ fn search(
     for found in model.beam(words, width, length(codec, writing)) {
         let mut told = Detokenizer::after(codec, prompt);
         let written = found.words.iter().map(|&word| told.push(word));
-        let text = prompt.to_owned() + &written.collect::<String>();
+        let written: String = written.collect();
+        let text = prompt.to_owned() + &written + &told.finish().unwrap_or_default();
         let text = text.trim_end_matches('\n');
         if plan.json {
             let answer = Answer {

@@ -61,6 +61,10 @@ fn from_a_book_to_its_own_words() {
         !stopped.contains("to Ahab") && !stopped.ends_with(" \n"),
         "{stopped}"
     );
+    let line = write(&["--stop", "\n", "--length", "60", "--seed", "5"]);
+    assert_eq!(line.lines().count(), 1, "{line}");
+    let long = write(&["--length", "20000", "--seed", "5"]);
+    assert!(long.split_whitespace().count() > 10_000, "{}", long.len());
     let spaced = desk.unfold(&["run", "run", "--prompt", "“Well,” said ", "--greedy"]);
     assert!(!spaced.ended(0).out.contains("said  "));
     assert_eq!(write(&["--beam", "3", "--length", "6"]).lines().count(), 3);
@@ -223,6 +227,10 @@ fn mistakes_are_named() {
     wrong(
         &["run", "run", "--prompt", "x", "--stop", "zebra"],
         &["--stop zebra"],
+    );
+    wrong(
+        &["run", "run", "--prompt", "x", "--stop", ""],
+        &["--stop: no text to stop before"],
     );
     // What would change nothing is refused.
     for flags in [
