@@ -316,9 +316,18 @@ fn summarize(end: &EpochEnd, unit: Unit) -> String {
     if let Some(loss) = end.valid_loss {
         line.push_str(&format!("  validation loss {loss:.4}"));
     }
-    let predicted = matches!(unit, Unit::Words | Unit::Characters | Unit::Tokens);
-    if let Some(loss) = end.valid_loss.filter(|_| predicted) {
-        line.push_str(&format!("  perplexity {}", perplexity(loss.exp())));
+    let predicted = match unit {
+        Unit::Words => Some("word"),
+        Unit::Characters => Some("character"),
+        Unit::Tokens => Some("token"),
+        _ => None,
+    };
+    if let (Some(loss), Some(unit)) = (end.valid_loss, predicted) {
+        let perplexity = perplexity(loss.exp());
+        line.push_str(&format!("  perplexity {perplexity} per {unit}"));
+    }
+    if let Some(bits) = end.bits_per_character {
+        line.push_str(&format!("  {bits:.3} bits per character"));
     }
     if let Some(accuracy) = end.valid_accuracy {
         line.push_str(&format!("  accuracy {}", percent(accuracy)));
@@ -341,6 +350,7 @@ mod tests {
             train_loss: 0.25,
             valid_loss: Some(0.5),
             valid_accuracy: Some(0.9325),
+            bits_per_character: None,
             best: true,
             seconds: 4.25,
             data_wait_share: 0.0,
@@ -353,6 +363,11 @@ mod tests {
         assert_eq!(
             summarize(&end, Unit::Examples),
             "epoch  3/10  training loss 0.2500  4.2 s"
+        );
+        (end.valid_loss, end.bits_per_character) = (Some(1.0), Some(0.48));
+        assert_eq!(
+            summarize(&end, Unit::Tokens),
+            "epoch  3/10  training loss 0.2500  validation loss 1.0000  perplexity 2.72 per token  0.480 bits per character  4.2 s"
         );
     }
 

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use unfold::data::{Codec, Detokenizer};
 use unfold::random::Key;
-use unfold::tasks::language::{LanguageModel, LanguageRecipe, LanguageReport, Sampling, train};
+use unfold::tasks::language::{
+    LanguageModel, LanguageRecipe, LanguageReport, Sampling, StreamState, train,
+};
 use unfold::tasks::{Recipe as _, RunOptions};
 use unfold::train::{EpochEnd, Observer, Progress, Quiet, Stage, Start};
 use unfold::{ErrorKind, Result, set_threads};
@@ -146,6 +148,29 @@ fn steps_give_what_the_report_says() {
                 report.nats_per_token
             );
         }
+    }
+}
+
+#[test]
+fn streams_of_a_large_batch_are_as_alone() {
+    const BATCH: usize = 2000;
+    let (_folder, model, _) = trained(&["train.epochs=1"]);
+    let (stepper, classes) = (model.stepper(), model.codec().classes());
+    let word =
+        |stream: usize, step: usize| ((7 * stream + 3 * step + stream * step) % classes) as u32;
+    let mut all = stepper.start(BATCH);
+    let step = |all: &mut StreamState, step: usize| {
+        let words: Vec<u32> = (0..BATCH).map(|stream| word(stream, step)).collect();
+        stepper.step(&words, all).to_vec()
+    };
+    let _ = [0, 1, 2].map(|at| step(&mut all, at));
+    all.reset_stream(777);
+    let together = step(&mut all, 3);
+    for (stream, from) in [(0, 0), (1, 0), (776, 0), (777, 3), (778, 0), (1999, 0)] {
+        let mut alone = stepper.start(1);
+        let steps = (from..4).map(|at| stepper.step(&[word(stream, at)], &mut alone).to_vec());
+        let scores = steps.last().unwrap();
+        assert_eq!(together[stream * classes..][..classes], scores, "{stream}");
     }
 }
 
@@ -547,6 +572,10 @@ fn characters_pieces_and_json_lines() {
         ];
         let report = run(&out, &data, &recipe(&settings)).unwrap();
         assert_eq!(report.bits_per_character.is_some(), name != "c.jsonl");
+        let metrics = fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+        let mut epochs = metrics.lines().filter(|line| line.contains("valid_loss"));
+        let told = epochs.all(|line| line.contains("bits_per_character"));
+        assert_eq!(told, name != "c.jsonl");
         // Of pieces there are more than of words.
         let per_word = report.perplexity_per_word;
         assert_eq!(per_word.is_some(), name == "b.txt");

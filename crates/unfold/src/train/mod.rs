@@ -239,6 +239,11 @@ pub trait Task: Sync {
     /// When an example cannot be read: training stops.
     fn validate(&self, params: &Params<f32>) -> Result<Option<Evaluation>>;
 
+    /// What a validation loss is in bits a character of text, for a task that predicts text in pieces of other lengths.
+    fn bits_per_character(&self, _loss: f64) -> Option<f64> {
+        None
+    }
+
     /// Applied to the parameters after each step, such as a cap on a norm.
     fn constrain(&self, params: &mut Params<f32>);
 
@@ -566,6 +571,7 @@ impl<T: Task> Training<'_, T> {
             train_loss,
             valid_loss: validation.map(|v| v.loss),
             valid_accuracy: validation.and_then(|v| v.accuracy),
+            bits_per_character: validation.and_then(|v| self.task.bits_per_character(v.loss)),
             best,
             seconds,
             data_wait_share,

@@ -81,6 +81,9 @@ pub struct EpochEnd {
     pub valid_loss: Option<f64>,
     /// Accuracy on the validation split, 0..=1.
     pub valid_accuracy: Option<f64>,
+    /// Bits a character on the validation split, of a language model of characters or pieces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bits_per_character: Option<f64>,
     /// Whether this is the best epoch so far.
     pub best: bool,
     /// Seconds it took, or since it was resumed.

@@ -68,6 +68,7 @@ pub fn train(
     let training = Training::new(&model, recipe, &parts);
     let mut notes = corpus.notes.clone();
     notes.extend(model.codec().note());
+    notes.extend(parts.train.measure().note());
     notes.extend(training.note(recipe));
     let mut folder = RunFolder::open(&run.out, run.resume)?;
     folder.keep_recipe(&recipe.to_toml())?;
@@ -118,6 +119,8 @@ struct Training<'a> {
     window: WindowConfig,
     train: Columns,
     valid: Option<Columns>,
+    /// Of the validation part; nothing where tokens are words.
+    tokens_per_character: Option<f64>,
     fingerprint: u64,
 }
 
@@ -131,6 +134,13 @@ impl<'a> Training<'a> {
             model,
             window: recipe.window.clone(),
             train: Columns::new(Arc::clone(&parts.train), recipe.train.batch_size),
+            tokens_per_character: match unit(recipe.tokens.tokenizer) {
+                Unit::Characters => Some(1.0),
+                Unit::Tokens => valid
+                    .as_ref()
+                    .map(|words| words.len() as f64 / words.measure().characters as f64),
+                _ => None,
+            },
             valid: valid.map(|words| Columns::new(words, VALID_COLUMNS)),
             fingerprint: model.course(recipe),
         }
@@ -243,6 +253,10 @@ impl Task for Training<'_> {
             loss,
             accuracy: None,
         }))
+    }
+
+    fn bits_per_character(&self, loss: f64) -> Option<f64> {
+        Some(loss / std::f64::consts::LN_2 * self.tokens_per_character?)
     }
 
     fn constrain(&self, _: &mut Params<f32>) {}

@@ -281,6 +281,7 @@ impl LanguageModel {
             .filter(|t| fingerprint(t) == self.card.trained_on)
         {
             let (part, stream) = Parts::new(train, codec, &corpus, observer)?.to_measure();
+            note_left_out(&stream, observer);
             return Ok(self.report(part.name(), stream, began, observer));
         }
         let whole = CorpusSource {
@@ -301,6 +302,7 @@ impl LanguageModel {
             let problem = "the text is a single token, after which nothing comes";
             return Err(Error::data(corpus.name(), problem, "give more text"));
         }
+        note_left_out(&stream, observer);
         Ok(self.report(name, stream, began, observer))
     }
 
@@ -341,5 +343,11 @@ impl LanguageModel {
             unit,
             seconds: began.elapsed().as_secs_f64(),
         }
+    }
+}
+
+fn note_left_out(stream: &TokenStream, observer: &mut dyn Observer) {
+    if let Some(note) = stream.measure().note() {
+        observer.note(&note);
     }
 }
