@@ -17,7 +17,7 @@ use crate::failure::unusable;
 use crate::flags::Picture;
 use crate::output;
 use crate::pictures::canvas::Canvas;
-use crate::pictures::colour::{diverging, diverging_glow, glow, sequential};
+use crate::pictures::colour::{Colour, diverging, diverging_glow, glow, sequential};
 use crate::pictures::filter;
 use crate::pictures::mosaic::{self, Section, Tile};
 use crate::pictures::raster::Raster;
@@ -35,8 +35,21 @@ const ONE_ROW: usize = 16;
 const MOST_LAYERS: usize = 24;
 /// The share of values that colours can tell apart; the largest others look like the largest of these.
 const TOLD_APART: f64 = 0.995;
-/// The caption of what was found in a picture, where no colour needs to be explained.
-const FOUND: &str = "what was found: the brighter, the more";
+/// The colours of what was found in a picture, and the caption that explains them.
+struct Scale {
+    colour: fn(f32) -> Colour,
+    caption: &'static str,
+}
+/// Where nothing is below 0.
+const STRENGTH: Scale = Scale {
+    colour: glow,
+    caption: "what was found: the brighter, the more",
+};
+/// Where values have a sign; a picture in which they happen to share one has the same colours.
+const FALL: Scale = Scale {
+    colour: diverging_glow,
+    caption: "what was found: blue where it falls, orange where it rises",
+};
 /// A map in which nothing reaches this share of its layer's largest value stays pale.
 const LEAST: f32 = 0.01;
 /// Most mistakes that are drawn.
@@ -102,13 +115,13 @@ fn looked_at(
     if wants(Picture::Saliency) {
         let heat = model.saliency(&pixels, number);
         let about = "how strongly the class's logit changes with each pixel";
-        drawn.push(("saliency", seen.heat("Saliency", about, FOUND, &heat)));
+        drawn.push(("saliency", seen.heat("Saliency", about, &STRENGTH, &heat)));
     }
     if wants(Picture::Gradcam) {
         match model.grad_cam(&pixels, number, image.layer.as_deref()) {
             Ok((layer, heat)) => {
                 let about = format!("where {layer} saw what speaks for the class");
-                drawn.push(("gradcam", seen.heat("Grad-CAM", &about, FOUND, &heat)));
+                drawn.push(("gradcam", seen.heat("Grad-CAM", &about, &STRENGTH, &heat)));
             }
             Err(error) if image.picture.is_some() || image.layer.is_some() => {
                 return Err(error.into());
@@ -124,8 +137,7 @@ fn looked_at(
         let about = format!(
             "how much the class's probability falls when {side} x {side} pixels there are covered"
         );
-        let found = "what was found: blue where it falls, orange where it rises";
-        drawn.push(("occlusion", seen.heat("Occlusion", &about, found, &heat)));
+        drawn.push(("occlusion", seen.heat("Occlusion", &about, &FALL, &heat)));
     }
     Ok(drawn)
 }
@@ -151,20 +163,18 @@ impl Seen<'_> {
     }
 
     /// The picture, what was `found`, and both in one.
-    fn heat(&self, title: &str, about: &str, found: &str, heat: &Tensor) -> Canvas {
+    fn heat(&self, title: &str, about: &str, scale: &Scale, heat: &Tensor) -> Canvas {
         let (rows, columns) = (heat.dim(0), heat.dim(1));
         let most = told_apart(heat.data());
-        let signed = heat.data().iter().any(|v| *v < 0.0);
         let value = |x: usize, y: usize| heat.data()[y * columns + x] / most;
-        let colour = if signed { diverging_glow } else { glow };
-        let alone = Raster::new(columns, rows, |x, y| colour(value(x, y)));
-        let both = heated(self.fitted, heat, most, colour);
+        let alone = Raster::new(columns, rows, |x, y| (scale.colour)(value(x, y)));
+        let both = heated(self.fitted, heat, most, scale.colour);
         let tiles = [
             (
                 photograph(self.fitted),
                 "the picture as the network takes it",
             ),
-            (alone, found),
+            (alone, scale.caption),
             (both, "both"),
         ];
         let tile = |(raster, caption): (Raster, &str)| Tile {
@@ -453,7 +463,17 @@ fn called(address: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_LAYERS, called, spread, told_apart};
+    use super::{FALL, MOST_LAYERS, called, spread, told_apart};
+    use crate::pictures::colour::Colour;
+
+    /// The caption says so.
+    #[test]
+    fn a_fall_is_blue_and_a_rise_orange() {
+        let Colour(red, _, blue) = (FALL.colour)(0.5);
+        assert!(blue > red);
+        let Colour(red, _, blue) = (FALL.colour)(-0.5);
+        assert!(red > blue);
+    }
 
     #[test]
     fn pictures_are_told_from_each_other() {

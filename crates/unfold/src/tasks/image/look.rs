@@ -146,7 +146,8 @@ impl ImageModel {
     }
 
     /// How much the probability of a class falls when a square of `side` pixels is covered with the mean colour (Zeiler and
-    /// Fergus 2014): for squares `stride` pixels apart, `[rows, columns]`. Below 0 where covering makes it rise.
+    /// Fergus 2014): for each pixel `[H, W]` the mean over the squares that cover it, of those `stride` pixels apart; 0 where none
+    /// does. Below 0 where covering makes it rise.
     ///
     /// `observer` is told how far it is.
     ///
@@ -196,7 +197,18 @@ impl ImageModel {
             let covered = Tensor::from_vec(covered, [some.len(), h, w, c]);
             falls.extend(probability(&covered).iter().map(|p| whole - p));
         }
-        Tensor::from_vec(falls, [places(h).count(), places(w).count()])
+        // A fall belongs to all pixels that were covered, not to the corner by which they are counted.
+        let (mut sums, mut counts) = (vec![0.0f32; h * w], vec![0.0f32; h * w]);
+        for (&[top, left], fall) in corners.iter().zip(&falls) {
+            for row in top..(top + side).min(h) {
+                for pixel in row * w + left..row * w + (left + side).min(w) {
+                    sums[pixel] += fall;
+                    counts[pixel] += 1.0;
+                }
+            }
+        }
+        let means = sums.iter().zip(&counts).map(|(sum, n)| sum / n.max(1.0));
+        Tensor::from_vec(means.collect(), [h, w])
     }
 }
 

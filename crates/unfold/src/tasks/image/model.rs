@@ -517,9 +517,10 @@ fn mirrored(x: &Tensor) -> Tensor {
 mod tests {
     use super::*;
     use crate::data::Fit;
+    use crate::nn::network::{LayerConfig, LayerKind, LinearConfig};
     use crate::tasks::image::config::ModelConfig;
     use crate::tasks::image::recipe::AnswerConfig;
-    use crate::train::{EpochEnd, Progress, Start};
+    use crate::train::{EpochEnd, Progress, Quiet, Start};
 
     /// Reflection does not repeat the edge; a picture of one row stays, however far it is moved.
     #[test]
@@ -537,13 +538,23 @@ mod tests {
     }
 
     fn model(flip: bool, shift: usize) -> ImageModel {
-        let (kind, form) = (ModelConfig::default(), form(8));
+        let form = form(8);
+        let layers = ModelConfig::default().layers([form.height, form.width], 3);
+        model_of(layers, form, flip, shift)
+    }
+
+    fn model_of(
+        layers: Vec<LayerConfig>,
+        form: PictureForm,
+        flip: bool,
+        shift: usize,
+    ) -> ImageModel {
         ImageModel::new(Card {
             format: 1,
             task: "image".into(),
             labels: vec!["a".into(), "b".into(), "c".into()],
-            layers: kind.layers([form.height, form.width], 3),
-            normalise: kind.published_normalise(),
+            layers,
+            normalise: ModelConfig::default().published_normalise(),
             form,
             flip,
             shift,
@@ -600,8 +611,47 @@ mod tests {
         let picture = Picture::new(8, 8, 3, (0..8 * 8 * 3).collect());
         let mut shares = Shares(Vec::new());
         let falls = model(false, 0).occlusion(&picture, 1, 2, 1, &mut shares);
-        assert_eq!(falls.dims(), [7, 7]);
+        assert_eq!(falls.dims(), [8, 8]);
         assert_eq!(shares.0, [0.0, 32.0 / 49.0]);
+    }
+
+    /// A class that is one spot: the probability falls most around it, wherever the spot is.
+    #[test]
+    fn occlusion_lies_over_what_was_covered() {
+        let layers = vec![
+            LayerKind::Flatten {}.into(),
+            LayerKind::Linear(LinearConfig::new(3)).into(),
+        ];
+        let mut model = model_of(layers, form(60), false, 0);
+        let weight = model.params.id("1.linear.weight").unwrap();
+        for (y, x) in [(30, 30), (15, 15), (20, 45)] {
+            let spot = |row: usize, column: usize| {
+                (y - 3..y + 3).contains(&row) && (x - 3..x + 3).contains(&column)
+            };
+            let inside: Vec<bool> = (0..60 * 60).map(|i| spot(i / 60, i % 60)).collect();
+            let values = model.params.get_mut(weight).chunks_exact_mut(3);
+            for (i, row) in values.enumerate() {
+                row.copy_from_slice(&[0.0, if inside[i / 3] { 0.02 } else { 0.0 }, 0.0]);
+            }
+            let pixels = inside
+                .iter()
+                .flat_map(|&spot| [if spot { 255 } else { 90 }; 3]);
+            let picture = Picture::new(60, 60, 3, pixels.collect());
+            let falls = model.occlusion(&picture, 1, 12, 4, &mut Quiet);
+            assert_eq!(falls.dims(), [60, 60]);
+            let most = falls.data().iter().copied().fold(0.0, f32::max);
+            let peak: Vec<usize> = (0..60 * 60)
+                .filter(|&i| falls.data()[i] >= 0.999 * most)
+                .collect();
+            let centre = |at: &dyn Fn(usize) -> usize| {
+                peak.iter().map(|&i| at(i) as f32 + 0.5).sum::<f32>() / peak.len() as f32
+            };
+            let (down, across) = (centre(&|i| i / 60), centre(&|i| i % 60));
+            assert!(
+                (down - y as f32).abs() < 2.0 && (across - x as f32).abs() < 2.0,
+                "({y}, {x}): ({down}, {across})"
+            );
+        }
     }
 
     #[test]
