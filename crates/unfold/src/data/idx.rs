@@ -59,6 +59,32 @@ pub fn read_idx(path: &Path) -> Result<Idx> {
 /// # Errors
 /// As [`read_idx`].
 pub(super) fn parse(stream: impl BufRead, name: &str) -> Result<Idx> {
+    let opened = open(stream, name)?;
+    let shape = opened.shape.clone();
+    let mut values = Vec::new();
+    // Memory grows with what is there, not with what the head says.
+    opened.values(|stream| {
+        let read = stream.read_to_end(&mut values);
+        read.map(|read| read as u64)
+            .map_err(|error| damaged(&name, &error))
+    })?;
+    Ok(Idx { shape, values })
+}
+
+/// An IDX file whose head is read, and whose values are still to come.
+pub(super) struct Opened<'a> {
+    /// The length of each axis.
+    pub(super) shape: Vec<usize>,
+    name: String,
+    count: u64,
+    stream: Box<dyn Read + 'a>,
+}
+
+/// Reads the head of an IDX file of bytes from a stream, packed or not; `name` is for messages.
+///
+/// # Errors
+/// When the stream cannot be read, or is no IDX file of bytes.
+pub(super) fn open<'a>(stream: impl BufRead + 'a, name: &str) -> Result<Opened<'a>> {
     let mut stream = unpacked(stream).map_err(|error| damaged(&name, &error))?;
     let mut head = [0; 4];
     fill(&mut stream, &mut head, name)?;
@@ -75,30 +101,49 @@ pub(super) fn parse(stream: impl BufRead, name: &str) -> Result<Idx> {
         fill(&mut stream, &mut length, name)?;
         shape.push(u32::from_be_bytes(length) as usize);
     }
-    let wanted = shape
+    let count = shape
         .iter()
         .try_fold(1_u64, |product, &axis| product.checked_mul(axis as u64))
-        .filter(|&wanted| wanted <= MOST_BYTES)
+        .filter(|&count| count <= MOST_BYTES)
         .ok_or_else(|| {
             let problem = format!("says that it holds {shape:?} values, more than is read");
             Error::data(name, problem, "the file is damaged: fetch it again")
         })?;
-    let mut values = Vec::new();
-    // One byte more would be one too many; memory grows with what is there, not with what the head says.
-    let read = stream.take(wanted + 1).read_to_end(&mut values);
-    read.map_err(|error| damaged(&name, &error))?;
-    if values.len() as u64 != wanted {
-        let found = match values.len() as u64 {
-            more if more > wanted => "more".to_owned(),
-            fewer => fewer.to_string(),
-        };
-        return Err(Error::data(
+    Ok(Opened {
+        shape,
+        name: name.to_owned(),
+        count,
+        stream,
+    })
+}
+
+impl Opened<'_> {
+    /// The values, which `keep` reads to their end and counts.
+    ///
+    /// # Errors
+    /// Those of `keep`, and when there are fewer or more values than the head says.
+    pub(super) fn values(self, keep: impl FnOnce(&mut dyn Read) -> Result<u64>) -> Result<()> {
+        let Opened {
+            shape,
             name,
-            format!("says that it holds {shape:?}, {wanted} values, and holds {found}"),
+            count,
+            stream,
+        } = self;
+        // One byte more would be one too many.
+        let found = keep(&mut stream.take(count + 1))?;
+        if found == count {
+            return Ok(());
+        }
+        let found = match found > count {
+            true => "more".to_owned(),
+            false => found.to_string(),
+        };
+        Err(Error::data(
+            name,
+            format!("says that it holds {shape:?}, {count} values, and holds {found}"),
             "the file is damaged: fetch it again",
-        ));
+        ))
     }
-    Ok(Idx { shape, values })
 }
 
 /// Reads MNIST's four files from their folder; the path of one of them will do as well.
@@ -121,49 +166,49 @@ pub fn read_mnist(path: &Path) -> Result<Mnist> {
 fn read_pictures(folder: &Path, split: &str) -> Result<GreyPictures> {
     let [images, labels] = [("images", 3), ("labels", 1)].map(|(kind, axes)| {
         let path = find(folder, &format!("{split}-{kind}"), axes)?;
-        axes_of((path.display().to_string(), read_idx(&path)?), kind, axes)
+        let (name, idx) = (path.display().to_string(), read_idx(&path)?);
+        check_axes(&name, &idx.shape, kind, axes)?;
+        Ok((name, idx))
     });
-    GreyPictures::new(images?, labels?)
+    let ((images_name, images), (labels_name, labels)) = (images?, labels?);
+    let [_, height, width] = fitting((&images_name, &images.shape), (&labels_name, &labels.shape))?;
+    Ok(GreyPictures {
+        height,
+        width,
+        pixels: images.values,
+        labels: labels.values,
+    })
 }
 
-/// The file, if it has so many axes.
-fn axes_of(file: (String, Idx), kind: &str, axes: usize) -> Result<(String, Idx)> {
-    let (name, idx) = &file;
-    if idx.shape.len() == axes {
-        return Ok(file);
+fn check_axes(name: &str, shape: &[usize], kind: &str, axes: usize) -> Result<()> {
+    if shape.len() == axes {
+        return Ok(());
     }
     Err(Error::data(
         name,
-        format!("has {} axes, {kind} have {axes}", idx.shape.len()),
+        format!("has {} axes, {kind} have {axes}", shape.len()),
         "check that the file has the right name",
     ))
 }
 
-impl GreyPictures {
-    /// Pictures and their classes from two files; with each goes its name.
-    ///
-    /// # Errors
-    /// When they do not fit together.
-    pub(super) fn new(images: (String, Idx), labels: (String, Idx)) -> Result<GreyPictures> {
-        let (name, images) = axes_of(images, "images", 3)?;
-        let (_, labels) = axes_of(labels, "labels", 1)?;
-        let (pictures, height, width) = (images.shape[0], images.shape[1], images.shape[2]);
-        let problem = if pictures == 0 || height * width == 0 {
-            "holds no pictures".to_owned()
-        } else if pictures != labels.values.len() {
-            let labels = labels.values.len();
-            format!("holds {pictures} pictures, but there are {labels} labels")
-        } else {
-            return Ok(GreyPictures {
-                height,
-                width,
-                pixels: images.values,
-                labels: labels.values,
-            });
-        };
-        let remedy = "fetch the pictures and their labels again, both from one place";
-        Err(Error::data(name, problem, remedy))
-    }
+/// The shape `[N, H, W]` of pictures that fit their labels, of two files' names and shapes.
+///
+/// # Errors
+/// When they do not fit together.
+pub(super) fn fitting(images: (&str, &[usize]), labels: (&str, &[usize])) -> Result<[usize; 3]> {
+    let (name, shape) = images;
+    check_axes(name, shape, "images", 3)?;
+    check_axes(labels.0, labels.1, "labels", 1)?;
+    let (pictures, labels) = (shape[0], labels.1[0]);
+    let problem = if shape.contains(&0) {
+        "holds no pictures".to_owned()
+    } else if pictures != labels {
+        format!("holds {pictures} pictures, but there are {labels} labels")
+    } else {
+        return Ok([pictures, shape[1], shape[2]]);
+    };
+    let remedy = "fetch the pictures and their labels again, both from one place";
+    Err(Error::data(name, problem, remedy))
 }
 
 /// The file of that name, under the endings that are in use.

@@ -1,9 +1,9 @@
 //! Where the bytes of files lie: in files on disk, in an archive that is read in place, or, unpacked, one after the
 //! other in memory or in a nameless file.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -79,7 +79,11 @@ impl Store {
             self.spilled = Some(file);
         }
         match &mut self.spilled {
-            Some(file) => file.write_all(bytes)?,
+            Some(file) => {
+                // Where reading at a place moves the file's own, it is not at the end.
+                file.seek(SeekFrom::Start(self.len))?;
+                file.write_all(bytes)?;
+            }
             None => self.memory.extend_from_slice(bytes),
         }
         self.len += bytes.len() as u64;
@@ -156,6 +160,22 @@ impl Store {
         })
     }
 
+    /// All bytes of a file, one after the other, while more is added to the store.
+    pub(super) fn detached(&self, place: &Place) -> io::Result<Box<dyn BufRead>> {
+        if let Place::Disk(path) = place {
+            return Ok(Box::new(BufReader::with_capacity(BLOCK, File::open(path)?)));
+        }
+        let (file, range) = self.shared(place);
+        let (at, len) = (range.start, range.end - range.start);
+        Ok(match file {
+            Some(file) => {
+                let file = file.try_clone()?;
+                Box::new(BufReader::with_capacity(BLOCK, Part { file, at, len }))
+            }
+            None => Box::new(Cursor::new(self.read(place)?.into_owned())),
+        })
+    }
+
     /// The file in which lies what has none of its own, nothing for memory, and where in it.
     fn shared(&self, place: &Place) -> (Option<&File>, Range<u64>) {
         match place {
@@ -180,16 +200,16 @@ impl Store {
 }
 
 /// What is left to read of a part of a file.
-struct Part<'a> {
-    file: &'a File,
+struct Part<F> {
+    file: F,
     at: u64,
     len: u64,
 }
 
-impl Read for Part<'_> {
+impl<F: Borrow<File>> Read for Part<F> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let len = self.len.min(into.len() as u64);
-        read_at(self.file, &mut into[..len as usize], self.at)?;
+        read_at(self.file.borrow(), &mut into[..len as usize], self.at)?;
         self.at += len;
         self.len -= len;
         Ok(len as usize)
@@ -250,6 +270,10 @@ mod tests {
                 let mut reader = store.reader(place, len / 3..len).unwrap();
                 reader.read_to_end(&mut rest).unwrap();
                 assert_eq!(rest[..], content[content.len() / 3..]);
+                let mut whole = Vec::new();
+                let mut detached = store.detached(place).unwrap();
+                detached.read_to_end(&mut whole).unwrap();
+                assert_eq!(whole, *content);
             }
         }
         assert!(stores[0].spilled.is_none() && stores[1].spilled.is_some());

@@ -307,7 +307,9 @@ fn idx_files_that_lie() {
     put("train-labels-idx1-ubyte", idx(&[4], &[0, 1, 0, 1]));
     set(&["train-images-idx3-ubyte", "more than is read"]);
     put("train-images-idx3-ubyte", idx(&[40_000, 28, 28], &[1; 100]));
-    set(&["31360000 values, and holds 100"]);
+    set(&["40000 pictures, but there are 4 labels"]);
+    put("train-images-idx3-ubyte", idx(&[4, 28, 28], &[1; 100]));
+    set(&["3136 values, and holds 100"]);
     put("train-images-idx3-ubyte", idx(&[4, 2], &[1; 8]));
     set(&["has 2 axes, images have 3"]);
     put("train-images-idx3-ubyte", idx(&[3, 2, 2], &[1; 12]));

@@ -1,13 +1,12 @@
 //! IDX files as MNIST has them: one of pictures, one of labels, for each part of the data.
 
 use std::collections::BTreeSet;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use super::layout::{Collection, Found};
 use super::set::{Content, Name};
-use crate::data::files::{File, Files};
-use crate::data::idx::{self, GreyPictures, Idx};
+use crate::data::files::{File, Files, damaged};
+use crate::data::idx::{self, Opened};
 use crate::data::parts::{self, Part};
 use crate::data::store::{Place, Store};
 use crate::error::{Error, Result};
@@ -88,13 +87,18 @@ pub(super) fn read(files: Files<Place>) -> Result<Collection> {
             ));
             continue;
         }
-        let idx = |file| parsed(&store, &name, file);
-        let grey = GreyPictures::new(idx(file)?, idx(labels)?)?;
-        let (height, width) = (grey.height, grey.width);
-        let range = store.push(&file.path, &grey.pixels[..])?;
-        for (n, label) in grey.labels.iter().enumerate() {
-            let start = range.start + (n * height * width) as u64;
-            let pixels = start..start + (height * width) as u64;
+        let (place, images) = opened(&store, &name, file)?;
+        let (labels_place, labels) = opened(&store, &name, labels)?;
+        // Before anything is read of what may be large.
+        let shape = idx::fitting((&place, &images.shape), (&labels_place, &labels.shape))?;
+        let mut classes = Vec::new();
+        labels.values(|stream| {
+            let read = stream.read_to_end(&mut classes);
+            let read = read.map_err(|error| damaged(&labels_place, &error))?;
+            Ok(read as u64)
+        })?;
+        let contents = kept(images, shape, &place, &mut store)?;
+        for (n, (content, label)) in contents.zip(classes).enumerate() {
             found.push(Found {
                 part,
                 label: label.to_string(),
@@ -103,11 +107,7 @@ pub(super) fn read(files: Files<Place>) -> Result<Collection> {
                     unit: "picture",
                     number: n + 1,
                 },
-                content: Content::Grey {
-                    pixels,
-                    height,
-                    width,
-                },
+                content,
             });
         }
     }
@@ -120,16 +120,44 @@ pub(super) fn read(files: Files<Place>) -> Result<Collection> {
     })
 }
 
-/// The bytes in an IDX file, and what it is called.
+/// What an IDX file is called, and its head. Its values can be read while more is added to the store.
 ///
 /// # Errors
 /// When it cannot be read.
-pub(super) fn parsed(store: &Store, data: &str, file: &File<Place>) -> Result<(String, Idx)> {
+pub(super) fn opened(
+    store: &Store,
+    data: &str,
+    file: &File<Place>,
+) -> Result<(String, Opened<'static>)> {
     let name = format!("{data}, {}", file.path);
-    let bytes = store.read(&file.bytes);
-    let bytes = bytes.map_err(|error| Error::io(&name, "read", &error))?;
-    let idx = idx::parse(BufReader::new(&bytes[..]), &name)?;
-    Ok((name, idx))
+    let stream = store.detached(&file.bytes);
+    let stream = stream.map_err(|error| Error::io(&name, "read", &error))?;
+    let opened = idx::open(stream, &name)?;
+    Ok((name, opened))
+}
+
+/// Each picture of a file `[N, H, W]`, whose pixels go to the store block by block: they may be more than memory holds.
+///
+/// # Errors
+/// When the file is damaged, or there is no room on disk.
+pub(super) fn kept(
+    images: Opened<'_>,
+    [pictures, height, width]: [usize; 3],
+    place: &str,
+    store: &mut Store,
+) -> Result<impl Iterator<Item = Content> + use<>> {
+    let mut start = 0;
+    images.values(|stream| {
+        let range = store.push(place, stream)?;
+        start = range.start;
+        Ok(range.end - range.start)
+    })?;
+    let size = (height * width) as u64;
+    Ok((0..pictures as u64).map(move |n| Content::Grey {
+        pixels: start + n * size..start + (n + 1) * size,
+        height,
+        width,
+    }))
 }
 
 /// MNIST's own name for its test part stands beside the usual ones.

@@ -90,23 +90,16 @@ pub(super) fn open(path: &Path) -> Result<Option<PictureSet>> {
 /// The pictures of a file, each with what it is called; none where it is of another kind.
 fn pictures(data: &str, file: &File<Place>, store: &mut Store) -> Result<Vec<(String, Content)>> {
     let contents: Vec<Option<Content>> = if idx_files::is_images(&file.path) {
-        let (place, idx) = idx_files::parsed(store, data, file)?;
-        let [_, height, width] = idx.shape[..] else {
+        let (place, idx) = idx_files::opened(store, data, file)?;
+        let [pictures, height, width] = idx.shape[..] else {
             let problem = format!("has {} axes, pictures have 3", idx.shape.len());
             let remedy = "check that the file has the right name";
             return Err(Error::data(place, problem, remedy));
         };
-        let start = store.push(&place, &idx.values[..])?.start;
-        let grey = |n: usize| {
-            let size = (height * width) as u64;
-            let first = start + n as u64 * size;
-            Some(Content::Grey {
-                pixels: first..first + size,
-                height,
-                width,
-            })
-        };
-        (0..idx.shape[0]).map(grey).collect()
+        let shape = [pictures, height, width];
+        idx_files::kept(idx, shape, &place, store)?
+            .map(Some)
+            .collect()
     } else if Format::by_name(&file.path) == Some(Format::Parquet) {
         let place = format!("{data}, {}", file.path);
         let found = tables::embedded(&place, &file.bytes, store, None)?;
