@@ -21,7 +21,7 @@ const BEGIN: &str = "\
 A recipe is everything about a training but where its data lies. `unfold train TASK DATA` begins with the defaults below;
 `--recipe FILE` reads a file in TOML that changes some of them, and `--set KEY=VALUE` changes one more, such as
 `--set train.epochs=3`. Where a table says its `kind`, all else in it begins with that kind's own defaults, whichever stand below;
-among several `--set` kinds come first. The whole recipe of a run is its `recipe.toml`. A key that is not known is an error that
+among several `--set` kinds come first. A name with dots in it is quoted: `--set 'parameters.rates.\"24.linear*\"=0.1'`. The whole recipe of a run is its `recipe.toml`. A key that is not known is an error that
 names the nearest one. The recipes behind the published figures are in `recipes/`.
 
 This page is made from the documentation in the code.

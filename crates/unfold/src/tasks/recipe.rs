@@ -79,14 +79,15 @@ pub trait Recipe: Serialize + DeserializeOwned + Default {
     }
 
     /// Changes one value, written `key=value` with a dotted key such as `train.epochs=3`.
-    /// The value is TOML; a bare word counts as a string. Setting `model.kind`
+    /// The value is TOML; a bare word counts as a string. A part of the key that has dots or `=` in it stands in quotes, as in
+    /// TOML: `parameters.rates."24.linear*"=0.1`. Setting `model.kind`
     /// takes that kind's defaults for the rest.
     ///
     /// # Errors
     /// When the key does not exist or the value does not fit it.
     fn set(&mut self, setting: &str) -> Result<()> {
         let origin = format!("--set {setting}");
-        let (key, value) = setting.split_once('=').ok_or_else(|| {
+        let (path, value) = key_and_value(setting).ok_or_else(|| {
             Error::recipe(
                 &origin,
                 "has no `=`",
@@ -94,20 +95,20 @@ pub trait Recipe: Serialize + DeserializeOwned + Default {
             )
         })?;
         let mut table = toml::Table::try_from(&*self).expect("a recipe is plain data");
-        let path: Vec<&str> = key.trim().split('.').collect();
-        let (last, parents) = path.split_last().expect("split gives at least one part");
+        let (last, parents) = path.split_last().expect("a key has at least one part");
         let mut at = &mut table;
         for part in parents {
-            let inner = at.entry(*part).or_insert_with(|| toml::Table::new().into());
+            let inner = at.entry(part).or_insert_with(|| toml::Table::new().into());
             at = inner.as_table_mut().ok_or_else(|| {
                 let remedy = format!("`{part}` holds a value, not further keys");
+                let key = path.join(".");
                 Error::recipe(&origin, format!("there is no key `{key}`"), remedy)
             })?;
         }
-        if *last == "kind" {
+        if last == "kind" {
             at.clear();
         }
-        at.insert(last.to_string(), parse_value(value.trim()));
+        at.insert(last.clone(), parse_value(value.trim()));
         *self = from_table(&table, &toml::Table::new()).map_err(|wrong| wrong.explain(&origin))?;
         Ok(())
     }
@@ -147,9 +148,25 @@ fn from_table<R: Recipe>(
                 .iter()
                 .find(|path| left(path).is_some_and(|e| e.message() != message))
         });
+        // Which keys a table has is told when it is asked for one that no table has.
+        let keys = |path: &Vec<Part>| {
+            let mut asked = recipe.clone();
+            let none = toml::Table::from_iter([(String::new(), true.into())]);
+            *inner_mut(&mut asked, path)? = none.into();
+            let error = read(asked).err()?;
+            let (_, keys) = error.message().trim().rsplit_once("expected ")?;
+            let keys = keys.trim_start_matches("one of ").replace(" or ", ", ");
+            keys.starts_with('`').then_some(keys)
+        };
+        let keys = key
+            .filter(|_| message.contains("expected struct "))
+            .and_then(keys);
         Wrong {
             key: key.map(|path| spelled(path)).unwrap_or_default(),
-            message: message.trim().to_string(),
+            message: match keys {
+                Some(keys) => format!("{}: {keys}", in_words(message.trim())),
+                None => in_words(message.trim()),
+            },
         }
     })
 }
@@ -172,6 +189,31 @@ fn over(said: toml::Table, usual: &toml::Table) -> toml::Table {
     all
 }
 
+/// The parts of the key and the value of a setting. What is no key of TOML, such as one with a `*`, is taken apart at its dots.
+fn key_and_value(setting: &str) -> Option<(Vec<String>, &str)> {
+    let mut signs = setting.match_indices('=');
+    let quoted = signs.find_map(|(at, _)| Some((key_parts(&setting[..at])?, &setting[at + 1..])));
+    quoted.or_else(|| {
+        let (key, value) = setting.split_once('=')?;
+        let parts = key.trim().split('.').map(str::to_owned);
+        Some((parts.collect(), value))
+    })
+}
+
+/// The parts of a dotted key as TOML reads it.
+fn key_parts(key: &str) -> Option<Vec<String>> {
+    let mut table: toml::Table = toml::from_str(&format!("{key} = 0")).ok()?;
+    let mut parts = Vec::new();
+    loop {
+        let (part, value) = table.into_iter().next()?;
+        parts.push(part);
+        match value {
+            toml::Value::Table(inner) => table = inner,
+            _ => return Some(parts),
+        }
+    }
+}
+
 /// A TOML value; whatever is not one counts as a string.
 fn parse_value(text: &str) -> toml::Value {
     let wrapped = format!("value = {text}");
@@ -191,7 +233,6 @@ impl Wrong {
     /// The error, with the nearest key to an unknown one.
     fn explain(&self, place: &str) -> Error {
         let Wrong { key, message } = self;
-        let message = &in_words(message);
         let mut quoted = message.split('`').skip(1).step_by(2);
         let near = quoted
             .next()
@@ -214,7 +255,7 @@ fn in_words(message: &str) -> String {
     let words = match expected {
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0",
         "f32" | "f64" => "a number",
-        other if other.starts_with("struct ") => "keys of its own, such as `[table]` has",
+        other if other.starts_with("struct ") => "keys of its own",
         other => other,
     };
     format!("{problem}expected {words}")
@@ -255,20 +296,22 @@ fn paths(value: &toml::Value) -> Vec<Vec<Part>> {
     all
 }
 
+/// What stands at `path` in a recipe.
+fn inner_mut<'a>(recipe: &'a mut toml::Value, path: &[Part]) -> Option<&'a mut toml::Value> {
+    path.iter().try_fold(recipe, |value, part| match part {
+        Part::Key(key) => value.get_mut(key),
+        Part::Index(i) => value.get_mut(*i),
+    })
+}
+
 /// Takes the value at `path` out of a recipe.
-fn take_out(value: &mut toml::Value, path: &[Part]) {
-    match (value, path) {
-        (toml::Value::Table(table), [Part::Key(key)]) => drop(table.remove(key)),
-        (toml::Value::Array(items), [Part::Index(i)]) => drop(items.remove(*i)),
-        (value, [part, rest @ ..]) => {
-            let inner = match part {
-                Part::Key(key) => value.get_mut(key),
-                Part::Index(i) => value.get_mut(*i),
-            };
-            if let Some(inner) = inner {
-                take_out(inner, rest);
-            }
-        }
+fn take_out(recipe: &mut toml::Value, path: &[Part]) {
+    let Some((last, parents)) = path.split_last() else {
+        return;
+    };
+    match (inner_mut(recipe, parents), last) {
+        (Some(toml::Value::Table(table)), Part::Key(key)) => drop(table.remove(key)),
+        (Some(toml::Value::Array(items)), Part::Index(i)) => drop(items.remove(*i)),
         _ => {}
     }
 }
@@ -372,6 +415,30 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_a_key_may_be_quoted() {
+        let mut recipe = ImageRecipe::default();
+        recipe
+            .set(r#"parameters.rates."24.linear*" = 0.5"#)
+            .unwrap();
+        recipe.set("parameters.rates.'a=b'=2").unwrap();
+        recipe.set("parameters.rates.head*=3").unwrap();
+        let rates = recipe.parameters.rates.iter();
+        let rates: Vec<(&str, f64)> = rates.map(|(name, rate)| (name.as_str(), *rate)).collect();
+        assert_eq!(rates, [("24.linear*", 0.5), ("a=b", 2.0), ("head*", 3.0)]);
+        let mut text = TextRecipe::default();
+        text.set(r#"data.label = "a = b""#).unwrap();
+        assert_eq!(text.data.label.as_deref(), Some("a = b"));
+    }
+
+    #[test]
+    fn keys_of_a_table_are_named() {
+        let error = ImageRecipe::default().set("augment.randaugment=true");
+        let error = error.unwrap_err().to_string();
+        let expected = "expected keys of its own: `operations`, `magnitude`";
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
     fn names_the_key_and_its_line() {
         let said = |text: &str| {
             TextRecipe::from_toml(text, "a.toml")
@@ -392,9 +459,10 @@ mod tests {
         assert!(typed.ends_with("expected a whole number from 0"), "{typed}");
         let whole = said("train = 3\n");
         assert!(
-            whole.contains("train: invalid type: integer `3`, expected keys"),
+            whole.contains("train: invalid type: integer `3`, expected keys of its own: `"),
             "{whole}"
         );
+        assert!(whole.contains("`epochs`"), "{whole}");
         let table = said("[trian]\nepochs = 3\n");
         assert!(table.contains("line 1: trian: unknown field"), "{table}");
         assert!(said("seed = \n").contains("a.toml, line 1: "));

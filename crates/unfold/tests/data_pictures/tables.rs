@@ -86,7 +86,7 @@ fn tables_that_name_what_is_not_there() {
         &csv,
         &[
             "no row has a picture that can be read",
-            "x.jpg: there is no such file",
+            "line 2, x.jpg: there is no such file",
             "`picture`",
         ],
     );

@@ -290,11 +290,23 @@ impl Table {
                     "write its path, as seen from the table's folder",
                 )
             })?;
-            Ok(Wish {
-                part,
-                label,
-                content: content.ok_or_else(|| pictures.missing()),
-                name: Name::File(row.content),
+            Ok(match content {
+                Some(place) => Wish {
+                    part,
+                    label,
+                    content: Ok(place),
+                    name: Name::File(row.content),
+                },
+                // Where to mend it is the table.
+                None => Wish {
+                    part,
+                    label,
+                    content: Err(pictures.missing()),
+                    name: Name::File(format!(
+                        "{inside}{} {}, {}",
+                        table.unit, row.number, row.content
+                    )),
+                },
             })
         };
         rows.into_iter().zip(parts).map(wish).collect()
