@@ -182,6 +182,13 @@ fn draw_confusion(plan: &Show) -> Result<Canvas> {
             counts: &counts,
         }));
     }
+    if !metrics_of(&plan.run) {
+        let run = plan.run.display();
+        return Err(unusable(
+            format!("confusion: {run} has no test of its own, so nothing was counted"),
+            "name labelled data to count on with --data DATA",
+        ));
+    }
     let records = read_metrics(&plan.run)?;
     let Counted {
         split,
