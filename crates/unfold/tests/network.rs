@@ -204,7 +204,8 @@ fn an_outline_tells_what_does_not_fit() {
         ),
         (
             r#"{ layer = "parallel", branches = [[], [{ layer = "max_pool", kernel = 9 }]] }"#,
-            "model.layers[0].branches[1][0]: `0.parallel.branch1.0.max_pool` has windows larger than its input [8, 6, 4]",
+            "model.layers[0].branches[1][0]: `0.parallel.branch1.0.max_pool` has windows of 9 x 9 pixels with padding \
+             [[0, 0], [0, 0]], larger than its input [8, 6, 4]",
         ),
         (
             r#"{ layer = "parallel", branches = [[], [{ layer = "max_pool", kernel = 2 }]] }"#,

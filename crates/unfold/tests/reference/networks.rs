@@ -11,6 +11,7 @@ use unfold::nn::network::{
     mobilenet_v2, resnet9, resnet18, resnet34, resnet50,
 };
 use unfold::nn::{Params, Pass};
+use unfold::tasks::image::{ModelConfig, NoConfig, import};
 use unfold::{Error, Tensor};
 
 use crate::cases;
@@ -169,6 +170,52 @@ fn efficientnet_lite0_trained() {
             let best = (0..1000).max_by(|&i, &j| logits.data()[i].total_cmp(&logits.data()[j]));
             assert_eq!(best, Some(case.setting("answer")), "{}", case.name);
         }
+    }
+}
+
+/// Where the head is new, a last layer of another name is told from what does not belong there.
+#[test]
+fn a_head_of_another_name_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("theirs.safetensors");
+    let (mut params, network) = made(&lenet5(10), [28, 28, 1]);
+    let mut read = |inputs: usize, parts| {
+        let mut tensors = theirs(&params);
+        for (name, shape) in &mut tensors {
+            if name.starts_with("fc3") {
+                *name = name.replace("fc3", "9");
+                shape.iter_mut().skip(1).for_each(|taken| *taken = inputs);
+            }
+        }
+        write(&path, &tensors);
+        let read = network.read_pytorch(&mut params, &path, parts);
+        read.map_err(|error| error.to_string())
+    };
+    for (inputs, parts) in [(84, Parts::All), (85, Parts::Features)] {
+        let said = read(inputs, parts).unwrap_err();
+        assert!(
+            said.contains("no layer takes `9.bias`, `9.weight`"),
+            "{said}"
+        );
+    }
+    let passed = read(84, Parts::Features).unwrap();
+    assert_eq!(passed, ["9.bias", "9.weight"]);
+    let value = |name: &str| params.get(params.id(name).unwrap())[0];
+    assert_eq!(value("net.conv1.bias"), values("conv1.bias", &[6])[0]);
+}
+
+#[test]
+fn channels_are_those_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("theirs.safetensors");
+    let kind = ModelConfig::Lenet5(NoConfig {});
+    let labels: Vec<String> = (0..10).map(|class| class.to_string()).collect();
+    for channels in [1, 3] {
+        let (params, _) = made(&lenet5(10), [28, 28, channels]);
+        write(&path, &theirs(&params));
+        let model = import(&path, &kind, labels.clone()).unwrap();
+        assert_eq!(model.outline().input().dims(), [28, 28, channels]);
+        assert_eq!(model.normalise().mean.len(), channels);
     }
 }
 

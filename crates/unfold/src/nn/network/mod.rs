@@ -53,6 +53,7 @@ pub use named::{
 };
 pub use outline::{Outline, SummaryRow};
 pub use pretrained::Parts;
+pub(crate) use pretrained::pytorch_channels;
 pub use sizes::{Padding, Pair};
 
 /// A network: layers one after the other, made from an [`Outline`].

@@ -293,7 +293,7 @@ impl Walk {
 }
 
 /// The name of the `i`th layer of a list, which has a name within a layer.
-fn full_name(layer: &LayerConfig, i: usize, [within, list]: [&str; 2]) -> String {
+pub(super) fn full_name(layer: &LayerConfig, i: usize, [within, list]: [&str; 2]) -> String {
     let usual = format!("{i}.{}", layer.kind.name());
     let parts = match &layer.name {
         Some(name) => [within, "", name],

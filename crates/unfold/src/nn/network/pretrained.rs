@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::function::Function;
-use super::{Layer, Network, Node};
+use super::outline::full_name;
+use super::{Layer, LayerConfig, LayerKind, Network, Node};
 use crate::Shape;
 use crate::error::{Error, Result};
 use crate::nn::{ParamId, Params};
@@ -42,12 +43,18 @@ enum Order {
 impl Network {
     /// Reads weights that PyTorch stored in a safetensors file, under the names that its modules have: those of the layers,
     /// without the scope's. Underscores at the start of a name's parts are passed over. The networks here that
-    /// torchvision has too have its names.
+    /// torchvision has too have its names. Gives the names of what was passed over, but for the head's own: with
+    /// [`Parts::Features`] the file's last fully connected layer may have another name than the head.
     ///
     /// # Errors
     /// When the file cannot be read, or lacks a tensor, has one of another shape, or one that belongs to no layer: then no
     /// weight is changed.
-    pub fn read_pytorch(&self, params: &mut Params<f32>, path: &Path, parts: Parts) -> Result<()> {
+    pub fn read_pytorch(
+        &self,
+        params: &mut Params<f32>,
+        path: &Path,
+        parts: Parts,
+    ) -> Result<Vec<String>> {
         let mut file = Foreign::open(path)?;
         let mut names: HashMap<String, String> = HashMap::new();
         for name in file.names() {
@@ -55,11 +62,16 @@ impl Network {
         }
         let mut wrong = Mismatch::default();
         let mut found = Vec::new();
+        // Values that the head takes, where the file has nothing under its name.
+        let mut headless = None;
         for Wanted { id, order, head } in self.wanted() {
             let entry = params.entry(id);
             let ours = &entry.name[self.scope..];
             let theirs = names.remove(&bare(ours));
             if head && parts == Parts::Features {
+                if let (Order::Transposed(_), None) = (order, theirs) {
+                    headless = Some(entry.shape.dims()[0]);
+                }
                 continue;
             }
             let expected = order.shape(entry.shape.dims());
@@ -78,7 +90,15 @@ impl Network {
         }
         let counted = |name: &String| name.ends_with("num_batches_tracked");
         let left = names.into_values().filter(|name| !counted(name));
-        wrong.left.extend(left.map(|name| format!("`{name}`")));
+        let mut left: Vec<String> = left.collect();
+        left.sort_unstable();
+        let passed = match headless.filter(|&inputs| is_linear(&left, inputs, &file)) {
+            Some(_) => std::mem::take(&mut left),
+            None => Vec::new(),
+        };
+        wrong
+            .left
+            .extend(left.iter().map(|name| format!("`{name}`")));
         wrong.check(path)?;
         // All are read before any is written.
         let values: Result<Vec<_>> = found
@@ -99,7 +119,7 @@ impl Network {
             let shape = params.entry(id).shape;
             order.write(&values, shape.dims(), params.get_mut(id));
         }
-        Ok(())
+        Ok(passed)
     }
 
     /// All parameters of the layers.
@@ -112,6 +132,47 @@ impl Network {
         add(rest, input, &mut flat, true, &mut all);
         all
     }
+}
+
+/// Whether some tensors of a file are those of one fully connected layer, which takes so many values.
+fn is_linear(names: &[String], inputs: usize, file: &Foreign) -> bool {
+    let weight = match names {
+        [weight] => weight,
+        [bias, weight] if bias.strip_suffix("bias") == weight.strip_suffix("weight") => weight,
+        _ => return false,
+    };
+    let shape = file.shape(weight).unwrap_or_default();
+    let outputs = names[..names.len() - 1].iter();
+    weight.ends_with("weight")
+        && matches!(shape, [_, taken] if *taken == inputs)
+        && outputs
+            .clone()
+            .all(|bias| file.shape(bias) == Some(&shape[..1]))
+}
+
+/// How many channels the pictures have for which PyTorch stored the weights of these layers in the file at `path`; nothing where that
+/// is not to be seen, as by a first convolution in groups.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(crate) fn pytorch_channels(layers: &[LayerConfig], path: &Path) -> Result<Option<usize>> {
+    let file = Foreign::open(path)?;
+    let first = layers.iter().enumerate().find_map(|(i, layer)| {
+        let LayerKind::Conv2d(conv) = &layer.kind else {
+            return None;
+        };
+        Some((full_name(layer, i, ["", ""]), conv.groups))
+    });
+    let Some((name, 1)) = first else {
+        return Ok(None);
+    };
+    let wanted = bare(&format!("{name}.weight"));
+    let theirs = file.names().into_iter().find(|name| bare(name) == wanted);
+    let shape = theirs.as_deref().and_then(|name| file.shape(name));
+    Ok(match shape {
+        Some(&[_, channels, _, _]) => Some(channels),
+        _ => None,
+    })
 }
 
 /// The parameters of some layers. `flat` is the picture whose values come in a row, if they do, before these layers and after

@@ -335,21 +335,25 @@ fn sliding(x: Shape, geometry: Pool2d, max: bool) -> Result<Shape, Wrong> {
         let problem = format!("is {padding:?}, more than half the kernel {kernel:?}");
         return Err(Wrong::about("padding", problem, remedy));
     }
-    pooled(x, geometry.windows(picture(x)?), max)
-}
-
-fn adaptive([h, w]: [usize; 2], [oh, ow]: [usize; 2]) -> Option<[Windows; 2]> {
-    Some([Windows::adaptive(h, oh)?, Windows::adaptive(w, ow)?])
-}
-
-fn pooled(x: Shape, windows: Option<[Windows; 2]>, max: bool) -> Result<Shape, Wrong> {
-    let Some([rows, columns]) = windows else {
-        let remedy = "choose a smaller kernel, or pool less before it";
+    let Some(windows) = geometry.windows(picture(x)?) else {
+        let [kh, kw] = geometry.kernel;
         return Err(Wrong::new(
-            format!("has windows larger than its input {x}"),
-            remedy,
+            format!(
+                "has windows of {kh} x {kw} pixels with padding {:?}, larger than its input {x}",
+                geometry.padding
+            ),
+            "choose a smaller kernel, or pool less before it",
         ));
     };
+    pooled(x, windows, max)
+}
+
+fn adaptive([h, w]: [usize; 2], [oh, ow]: [usize; 2]) -> [Windows; 2] {
+    [(h, oh), (w, ow)]
+        .map(|(length, outputs)| Windows::adaptive(length, outputs).expect("no side is 0"))
+}
+
+fn pooled(x: Shape, [rows, columns]: [Windows; 2], max: bool) -> Result<Shape, Wrong> {
     let widest = rows.widest() * columns.widest();
     if max && widest > LARGEST_WINDOW {
         let remedy =

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::Normalise;
 use crate::error::{Error, Result};
 use crate::nn::network::{
-    self, LayerConfig, LayerKind, LinearConfig, Stem, cnn, feed_forward, lenet5, resnet9,
+    self, LayerConfig, LayerKind, LinearConfig, Outline, Stem, cnn, feed_forward, lenet5, resnet9,
 };
 
 /// The network, chosen by `kind`.
@@ -174,6 +174,8 @@ impl Default for HeadConfig {
 
 /// The largest small picture.
 const SMALL: usize = 64;
+/// The side of a picture that is large enough for every network with a name.
+const LARGE: usize = 224;
 
 impl ModelConfig {
     /// The layers of the network for pictures of `[H, W]` and so many classes.
@@ -206,6 +208,15 @@ impl ModelConfig {
         }
     }
 
+    /// The side of the pictures for which weights of a network of this kind are published.
+    pub(super) fn published_side(&self) -> usize {
+        match self {
+            ModelConfig::Lenet5(_) => 28,
+            ModelConfig::Resnet9(_) => 32,
+            _ => LARGE,
+        }
+    }
+
     /// How pictures are normalised for the published weights of a network of this kind.
     pub fn published_normalise(&self) -> Normalise {
         match self {
@@ -219,6 +230,59 @@ impl ModelConfig {
                 mean: vec![0.485, 0.456, 0.406],
                 std: vec![0.229, 0.224, 0.225],
             },
+        }
+    }
+
+    /// The name in recipes.
+    fn name(&self) -> String {
+        let table = toml::Table::try_from(self).expect("a recipe is plain data");
+        let kind = table.get("kind").and_then(toml::Value::as_str);
+        kind.unwrap_or_default().to_owned()
+    }
+
+    /// An error about the list of layers for pictures of `[H, W, C]` and so many classes, by what a recipe says of them: it lists
+    /// neither the head nor the layers of a network that has a name. `place` is where the network stands in the recipe.
+    pub(super) fn told(
+        &self,
+        error: Error,
+        place: &str,
+        [h, w, c]: [usize; 3],
+        classes: usize,
+    ) -> Error {
+        let list = format!("{place}.layers");
+        let Some(rest) = error.place().strip_prefix(&format!("{list}[")) else {
+            return error;
+        };
+        if let ModelConfig::Layers(config) = self {
+            let number = rest.split(']').next().and_then(|n| n.parse().ok());
+            return match number.is_some_and(|n: usize| n >= config.layers.len()) {
+                true => Error::new(
+                    error.kind(),
+                    format!("{place}.head"),
+                    error.problem(),
+                    error.remedy(),
+                ),
+                false => error,
+            };
+        }
+        let fits = |side: &usize| {
+            let layers = self.layers([*side; 2], classes);
+            Outline::new(&layers, [*side, *side, c], &list).is_ok()
+        };
+        // Where larger pictures would do, it is their size that is wrong.
+        let shorter = h.min(w);
+        let enough = (shorter + 1..=LARGE).find(fits);
+        match enough.filter(|_| !fits(&shorter)) {
+            None => error,
+            Some(side) => Error::recipe(
+                "input.size",
+                format!(
+                    "is {h} x {w}, too small for the network `{}`, where {}",
+                    self.name(),
+                    error.problem()
+                ),
+                format!("choose {side} or more (input.size), or another network (model.kind)"),
+            ),
         }
     }
 
@@ -282,4 +346,38 @@ pub(super) fn head(config: &HeadConfig, classes: usize) -> Vec<LayerConfig> {
         layers.push(LayerKind::Scale { by: config.scale }.into());
     }
     layers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_name_what_the_recipe_says() {
+        let said = |kind: &ModelConfig, input: [usize; 3]| {
+            let layers = kind.layers([input[0], input[1]], 10);
+            let error = Outline::new(&layers, input, "model.layers").unwrap_err();
+            kind.told(error, "model", input, 10).to_string()
+        };
+        let small = said(&ModelConfig::default(), [1, 1, 1]);
+        let start = "input.size: is 1 x 1, too small for the network `cnn`, where `";
+        assert!(small.starts_with(start), "{small}");
+        assert!(small.contains("windows of 2 x 2 pixels"), "{small}");
+        assert!(small.contains("choose 4 or more"), "{small}");
+        let none = CnnConfig {
+            channels: vec![0],
+            ..CnnConfig::default()
+        };
+        let none = said(&ModelConfig::Cnn(none), [1, 1, 1]);
+        assert!(none.starts_with("model.layers[0].channels"), "{none}");
+        for layers in [vec![], vec![LayerKind::Relu {}.into()]] {
+            let list = LayersConfig {
+                layers,
+                head: HeadConfig::default(),
+            };
+            let head = said(&ModelConfig::Layers(list), [8, 8, 3]);
+            let start = "model.head: `head` expects a vector [C], got [8, 8, 3]";
+            assert!(head.starts_with(start), "{head}");
+        }
+    }
 }

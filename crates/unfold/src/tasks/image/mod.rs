@@ -74,7 +74,7 @@ pub fn train(
         .parameters
         .from
         .as_deref()
-        .map(transfer::Start::read)
+        .map(|from| transfer::Start::read(from, &recipe.model, &recipe.input))
         .transpose()?;
     let recipe = &match &start {
         Some(start) => start.resolve(recipe)?,
@@ -107,10 +107,13 @@ pub fn train(
         trained_on,
     };
     let (labels, augment) = (album.labels(), recipe.augment.clone());
-    let mut model = match &start {
-        None => ImageModel::new(card)?,
-        Some(start) => start.with_labels(card, &recipe.model)?,
+    let input = [card.form.height, card.form.width, card.form.channels];
+    let model = match &start {
+        None => ImageModel::new(card),
+        Some(start) => start.with_labels(card, &recipe.model, &mut notes),
     };
+    let classes = labels.len();
+    let mut model = model.map_err(|error| recipe.model.told(error, "model", input, classes))?;
     let batcher = Batcher::new(album, model.card.normalise.clone(), augment)?;
     if start.is_none() {
         whiten(&mut model, &batcher)?;

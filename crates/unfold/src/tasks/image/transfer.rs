@@ -5,27 +5,28 @@ use std::path::{Path, PathBuf};
 use super::config::{LayersConfig, ModelConfig};
 use super::model::{Card, ImageModel};
 use super::recipe::{ImageRecipe, InputConfig};
-use crate::data::{Fit, PictureForm, PictureSource};
+use crate::data::{Fit, Normalise, PictureForm, PictureSource};
 use crate::error::{Error, Result};
-use crate::nn::network::{LayerConfig, LayerKind, Parts};
+use crate::nn::network::{LayerConfig, LayerKind, Parts, pytorch_channels};
 use crate::tasks::files::{self, Card as _};
 
-/// The side of the pictures that published networks take.
-const PUBLISHED_SIDE: usize = 224;
+/// The channels of the pictures that published networks take.
+const PUBLISHED_CHANNELS: usize = 3;
 
 /// A network to begin with.
 pub(super) enum Start {
     /// A model of this program.
     Model(Box<ImageModel>),
-    /// The weights of a network as PyTorch names them.
-    PyTorch(PathBuf),
+    /// The weights of a network as PyTorch names them, and the form in which it takes pictures.
+    PyTorch(PathBuf, PictureForm),
 }
 
 impl Start {
-    /// Reads the model of a run, or finds weights of PyTorch.
-    pub(super) fn read(path: &Path) -> Result<Start> {
+    /// Reads the model of a run, or finds weights of PyTorch, of the network `kind`.
+    pub(super) fn read(path: &Path, kind: &ModelConfig, input: &InputConfig) -> Result<Start> {
         if path.is_file() && !files::is_model(path) {
-            return Ok(Start::PyTorch(path.to_path_buf()));
+            let form = published_form(path, kind, input)?;
+            return Ok(Start::PyTorch(path.to_path_buf(), form));
         }
         Ok(Start::Model(Box::new(ImageModel::load(path)?)))
     }
@@ -45,7 +46,7 @@ impl Start {
         let form = self.form(&recipe.input);
         let model = match self {
             Start::Model(model) => model.kind(&recipe.model, "model")?,
-            Start::PyTorch(_) => recipe.model.clone(),
+            Start::PyTorch(..) => recipe.model.clone(),
         };
         Ok(ImageRecipe {
             input: InputConfig {
@@ -60,7 +61,7 @@ impl Start {
 
     /// Refuses a recipe whose `input` says otherwise than the network how it takes pictures. The key stands in `table`.
     fn check_input(&self, input: &InputConfig, table: &str) -> Result<()> {
-        let form = self.taken(input);
+        let form = self.taken();
         let InputConfig {
             size,
             channels,
@@ -93,7 +94,7 @@ impl Start {
 
     /// The form in which it is to take pictures: its own, but of the size that is asked for.
     pub(super) fn form(&self, input: &InputConfig) -> PictureForm {
-        let own = self.taken(input);
+        let own = self.taken().clone();
         let [height, width] = input.size.unwrap_or([own.height, own.width]);
         PictureForm {
             height,
@@ -103,21 +104,38 @@ impl Start {
     }
 
     /// The form in which it takes pictures.
-    fn taken(&self, input: &InputConfig) -> PictureForm {
+    fn taken(&self) -> &PictureForm {
         match self {
-            Start::Model(model) => model.card.form.clone(),
-            Start::PyTorch(_) => published_form(input),
+            Start::Model(model) => &model.card.form,
+            Start::PyTorch(_, form) => form,
         }
     }
 
     /// A new model that sees pictures as the old one does, with its parameters but for those of the last layer, which is
-    /// for the labels of `card`.
-    pub(super) fn with_labels(&self, card: Card, kind: &ModelConfig) -> Result<ImageModel> {
+    /// for the labels of `card`. What is to be known of it is added to `notes`.
+    pub(super) fn with_labels(
+        &self,
+        card: Card,
+        kind: &ModelConfig,
+        notes: &mut Vec<String>,
+    ) -> Result<ImageModel> {
         let old = match self {
             Start::Model(model) => model,
-            Start::PyTorch(path) => {
-                let normalise = kind.published_normalise();
-                return read(path, Card { normalise, ..card }, Parts::Features);
+            Start::PyTorch(path, form) => {
+                // None is published for grey pictures: those of the data are as good as any.
+                let normalise = match form.channels {
+                    PUBLISHED_CHANNELS => kind.published_normalise(),
+                    _ => card.normalise.clone(),
+                };
+                let (model, passed) = read(path, Card { normalise, ..card }, Parts::Features)?;
+                if !passed.is_empty() {
+                    notes.push(format!(
+                        "{}: passed over `{}`: the last layer is a new one",
+                        path.display(),
+                        passed.join("`, `")
+                    ));
+                }
+                return Ok(model);
             }
         };
         let mut layers = old.card.layers.clone();
@@ -188,7 +206,7 @@ impl ImageModel {
         usual: &ModelConfig,
         input: &InputConfig,
     ) -> Result<ImageModel> {
-        let start = Start::read(path)?;
+        let start = Start::read(path, kind, input)?;
         start.check_input(input, "encoder.")?;
         match start {
             Start::Model(model) => {
@@ -197,9 +215,9 @@ impl ImageModel {
                 }
                 Ok(*model)
             }
-            Start::PyTorch(path) => {
-                let card = published_card(kind, published_form(input), vec![String::new()]);
-                read(&path, card, Parts::Features)
+            Start::PyTorch(path, form) => {
+                let card = published_card(kind, form, vec![String::new()]);
+                Ok(read(&path, card, Parts::Features)?.0)
             }
         }
     }
@@ -211,18 +229,26 @@ impl ImageModel {
 /// # Errors
 /// When the file cannot be read, or is of another network.
 pub fn import(path: &Path, kind: &ModelConfig, labels: Vec<String>) -> Result<ImageModel> {
-    let form = published_form(&InputConfig::default());
-    read(path, published_card(kind, form, labels), Parts::All)
+    let form = published_form(path, kind, &InputConfig::default())?;
+    Ok(read(path, published_card(kind, form, labels), Parts::All)?.0)
 }
 
 fn published_card(kind: &ModelConfig, form: PictureForm, labels: Vec<String>) -> Card {
+    let colours = kind.published_normalise();
+    let mean = |values: &[f32]| vec![values.iter().sum::<f32>() / values.len() as f32];
     Card {
         format: Card::FORMAT,
         task: Card::TASK.into(),
         layers: kind.layers([form.height, form.width], labels.len()),
         labels,
+        normalise: match form.channels {
+            PUBLISHED_CHANNELS => colours,
+            _ => Normalise {
+                mean: mean(&colours.mean),
+                std: mean(&colours.std),
+            },
+        },
         form,
-        normalise: kind.published_normalise(),
         flip: false,
         shift: 0,
         source: PictureSource::default(),
@@ -231,21 +257,27 @@ fn published_card(kind: &ModelConfig, form: PictureForm, labels: Vec<String>) ->
     }
 }
 
-fn read(path: &Path, card: Card, parts: Parts) -> Result<ImageModel> {
+/// The model of `card` with the weights of a file, and the names of those that were passed over.
+fn read(path: &Path, card: Card, parts: Parts) -> Result<(ImageModel, Vec<String>)> {
     let mut model = ImageModel::new(card)?;
     let network = model.network.clone();
-    network.read_pytorch(&mut model.params, path, parts)?;
-    Ok(model)
+    let passed = network.read_pytorch(&mut model.params, path, parts)?;
+    Ok((model, passed))
 }
 
-fn published_form(input: &InputConfig) -> PictureForm {
-    let [height, width] = input.size.unwrap_or([PUBLISHED_SIDE; 2]);
-    PictureForm {
+/// The form in which the network `kind` takes pictures whose weights PyTorch stored at `path`, as far as that is to be seen there, and
+/// else as asked for or as usual.
+fn published_form(path: &Path, kind: &ModelConfig, input: &InputConfig) -> Result<PictureForm> {
+    let [height, width] = input.size.unwrap_or([kind.published_side(); 2]);
+    let channels = pytorch_channels(&kind.layers([height, width], 1), path)?;
+    // A file with other channels than pictures have is not of this network, which is told with all that does not fit.
+    let channels = channels.filter(|channels| [1, PUBLISHED_CHANNELS].contains(channels));
+    Ok(PictureForm {
         height,
         width,
-        channels: 3,
+        channels: channels.or(input.channels).unwrap_or(PUBLISHED_CHANNELS),
         fit: input.fit,
-    }
+    })
 }
 
 /// Lets the last fully connected layer put out so many classes.
