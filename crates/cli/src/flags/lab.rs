@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
-use unfold::lab::filter::Filter;
 use unfold::lab::{CellKind, TaskKind};
 
 use super::{Kernels, Work};
@@ -76,7 +75,8 @@ FILTERS
 EXAMPLES
   unfold lab convolution photo.jpg
   unfold lab convolution photo.jpg --filters edges-across,edges-down --out edges.html
-  unfold lab convolution 'builtin:digits#test-4' --model runs/image-digits";
+  unfold lab convolution 'builtin:digits#test-4' --model runs/image-digits
+  unfold lab convolution 'builtin:digits#test-4' --model runs/image-digits --filters 3 --pool 2";
 
 /// `unfold lab convolution`.
 #[derive(Debug, Args)]
@@ -84,15 +84,15 @@ EXAMPLES
 pub(crate) struct LabConvolution {
     /// The picture: JPEG, PNG, WebP, BMP or GIF
     pub(crate) picture: PathBuf,
-    /// Filters by their names, separated by commas [default: all]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', hide_possible_values = true, value_parser = names(&Filter::ALL, Filter::name))]
-    pub(crate) filters: Vec<Filter>,
+    /// Filters by their names, with --model by their numbers from 1, separated by commas [default: all, with --model the first 16]
+    #[arg(long, value_name = "FILTERS", value_delimiter = ',')]
+    pub(crate) filters: Vec<String>,
     /// Take learned filters instead: a trained image classifier's first convolution, and what follows it there
-    #[arg(long, value_name = "RUN", conflicts_with = "filters")]
+    #[arg(long, value_name = "RUN")]
     pub(crate) model: Option<PathBuf>,
-    /// How often 2 x 2 pixels are pooled
-    #[arg(long, value_name = "N", default_value_t = 3, conflicts_with = "model")]
-    pub(crate) pool: usize,
+    /// How often 2 x 2 pixels are pooled; with --model after what the network does [default: 3, with --model 0]
+    #[arg(long, value_name = "N")]
+    pub(crate) pool: Option<usize>,
     /// File or folder for the page [default: lab-convolution.html, then lab-convolution-2.html, …]
     #[arg(long, value_name = "PATH")]
     pub(crate) out: Option<PathBuf>,
@@ -100,14 +100,16 @@ pub(crate) struct LabConvolution {
 
 const LAB_POOLING_EXAMPLES: &str = "\
 EXAMPLES
+  unfold lab pooling                          a bundled digit
   unfold lab pooling photo.jpg
   unfold lab pooling 'builtin:digits#test-4' --shift 12 --out pooling.html";
 
 /// `unfold lab pooling`.
 #[derive(Debug, Args)]
-#[command(after_help = LAB_POOLING_EXAMPLES, arg_required_else_help = true)]
+#[command(after_help = LAB_POOLING_EXAMPLES)]
 pub(crate) struct LabPooling {
     /// The picture: JPEG, PNG, WebP, BMP or GIF
+    #[arg(default_value = "builtin:digits#test-4")]
     pub(crate) picture: PathBuf,
     /// Move it by up to so many pixels
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]

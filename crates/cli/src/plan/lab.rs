@@ -25,13 +25,20 @@ pub(crate) struct LabMemory {
 #[derive(Debug)]
 pub(crate) struct LabConvolution {
     pub(crate) picture: PathBuf,
-    pub(crate) filters: Vec<Filter>,
-    /// An image classifier whose filters to take instead.
-    pub(crate) model: Option<PathBuf>,
-    /// How often to pool.
+    pub(crate) filters: Filters,
+    /// How often to pool, after what a network does.
     pub(crate) pool: usize,
     /// The page's file.
     pub(crate) out: PathBuf,
+}
+
+/// The filters that pass over a picture.
+#[derive(Debug)]
+pub(crate) enum Filters {
+    /// Those with names.
+    Named(Vec<Filter>),
+    /// Those of an image classifier, by their numbers from 1; the first ones when there is none.
+    Learned(PathBuf, Vec<usize>),
 }
 
 /// A picture moved under filters.
@@ -103,16 +110,58 @@ impl LabMemory {
     }
 }
 
+/// How often a page pools where nothing is said.
+const POOLED: usize = 3;
+
 impl LabConvolution {
-    pub(super) fn new(flags: flags::LabConvolution) -> LabConvolution {
-        LabConvolution {
+    pub(super) fn new(flags: flags::LabConvolution) -> Result<LabConvolution> {
+        let (filters, pooled) = match flags.model {
+            None => {
+                let named = flags.filters.iter().map(|name| filter(name));
+                let named = given(named.collect::<Result<_>>()?);
+                (
+                    Filters::Named(named.unwrap_or(Filter::ALL.to_vec())),
+                    POOLED,
+                )
+            }
+            Some(model) => {
+                let numbers = flags.filters.iter().map(|number| learned(number));
+                (Filters::Learned(model, numbers.collect::<Result<_>>()?), 0)
+            }
+        };
+        Ok(LabConvolution {
             picture: flags.picture,
-            filters: given(flags.filters).unwrap_or(Filter::ALL.to_vec()),
-            model: flags.model,
-            pool: flags.pool,
+            filters,
+            pool: flags.pool.unwrap_or(pooled),
             out: page("lab-convolution", flags.out),
-        }
+        })
     }
+}
+
+/// The filter of that name.
+fn filter(name: &str) -> Result<Filter> {
+    let found = Filter::ALL.into_iter().find(|filter| filter.name() == name);
+    found.ok_or_else(|| {
+        let names = Filter::ALL.map(Filter::name).join(", ");
+        unusable(
+            format!("--filters {name}: there is no filter of that name"),
+            format!("choose from {names}; numbers are for the filters of a --model"),
+        )
+    })
+}
+
+/// The number of a filter, from 1.
+fn learned(number: &str) -> Result<usize> {
+    number
+        .parse()
+        .ok()
+        .filter(|number| *number > 0)
+        .ok_or_else(|| {
+            unusable(
+                format!("--filters {number}: is no number of a filter"),
+                "with --model, filters are called by their numbers from 1, such as --filters 1,3",
+            )
+        })
 }
 
 impl LabFilters {

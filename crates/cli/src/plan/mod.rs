@@ -18,7 +18,7 @@ use unfold::tasks::text::TextRecipe;
 use unfold::tasks::vqa::VqaRecipe;
 
 pub(crate) use import::Import;
-pub(crate) use lab::{LabConvolution, LabFilters, LabMemory, LabPooling};
+pub(crate) use lab::{Filters, LabConvolution, LabFilters, LabMemory, LabPooling};
 pub(crate) use run::{Eval, Input, Run, Writing};
 pub(crate) use show::{Image, Language, Pictures, Show, Words};
 pub(crate) use train::Training;
@@ -93,7 +93,7 @@ impl Plan {
             Command::Show(flags) => Self::Show(Show::new(flags)?),
             Command::Lab(flags) => match flags.laboratory {
                 Laboratory::Memory(flags) => Self::LabMemory(Box::new(LabMemory::new(*flags)?)),
-                Laboratory::Convolution(flags) => Self::LabConvolution(LabConvolution::new(flags)),
+                Laboratory::Convolution(flags) => Self::LabConvolution(LabConvolution::new(flags)?),
                 Laboratory::Filters(flags) => Self::LabFilters(LabFilters::new(flags)?),
                 Laboratory::Pooling(flags) => Self::LabPooling(LabPooling::new(flags)),
             },

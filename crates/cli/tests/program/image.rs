@@ -465,9 +465,41 @@ fn what_cannot_be_meant_is_told() {
         "12 × 12 pixels",
         "conv2d, batch_norm, relu",
         "The output after batch_norm",
+        "The rectifier keeps what is above 0.",
+        "filter 1 of 6",
     ] {
         assert!(page.contains(part), "{part}");
     }
+    let one = [&filters[..], &["--filters", "2", "--pool", "2"]].concat();
+    let page = desk.unfold(&one).ended(0).out;
+    let page = desk.read(page.trim());
+    for (part, there) in [
+        ("filter 2 of 6", true),
+        ("filter 1 of 6", false),
+        ("Max pooling keeps the largest of", true),
+        ("pooled after them is so on this page alone", true),
+        ("pooled, 3 × 3", true),
+    ] {
+        assert!(page.contains(part) == there, "{part}");
+    }
+    for (wrong, parts) in [
+        ("7", ["has 6 filters", "1..=6"]),
+        ("blur", ["is no number of a filter", "--filters 1,3"]),
+    ] {
+        let line = [&filters[..], &["--filters", wrong]].concat();
+        desk.unfold(&line).ended(2).complained(&parts);
+    }
+    std::fs::copy(
+        desk.path("run/model.safetensors"),
+        desk.path("alone.safetensors"),
+    )
+    .unwrap();
+    desk.unfold(&["show", "alone.safetensors", "confusion"])
+        .ended(2)
+        .complained(&[
+            "confusion: alone.safetensors has no test of its own",
+            "--data DATA",
+        ]);
 }
 
 #[test]
@@ -622,6 +654,7 @@ fn filters_and_shifts_have_pages() {
             &["lab", "pooling", "stripes.bmp", "--shift", "5"][..],
             "mean 4 × 4",
         ),
+        (&["lab", "pooling"][..], "test-4 at the start"),
         (
             &["lab", "filters", "--steps", "12", "--filters", "4"][..],
             "after 10 steps",
@@ -652,6 +685,9 @@ fn filters_and_shifts_have_pages() {
             .ended(2)
             .complained(&["--shift", "1..=256"]);
     }
+    desk.unfold(&["lab", "convolution", "stripes.bmp", "--filters", "bluer"])
+        .ended(2)
+        .complained(&["--filters bluer", "blur, gaussian, sharpen"]);
     desk.unfold(&["lab", "convolution", "none.png"])
         .ended(2)
         .complained(&["none.png"]);

@@ -149,21 +149,27 @@ pub fn convolve(picture: Map, weights: &[f32], times: usize) -> Result<Filtered>
     let x = Tensor::from_vec(picture.values.clone(), [1, height, width, 1]);
     let w = Tensor::from_slice(weights, [kernel, kernel, 1, 1]);
     let y = x.conv2d(&w, None, Conv2d::new([kernel, kernel])); // [1, H', W', 1]
-    let mut last = y.relu();
-    let rectified = Map::of(&last);
+    let rectified = Map::of(&y.relu());
+    Ok(Filtered {
+        weights: weights.to_vec(),
+        kernel,
+        output: Map::of(&y),
+        pooled: pooled(&rectified, times),
+        rectified,
+        picture,
+    })
+}
+
+/// The largest value of each 2 x 2 window, then of each 2 x 2 of those, `times` times or as long as there is one.
+pub fn pooled(map: &Map, times: usize) -> Vec<Map> {
+    let Map { height, width, .. } = *map;
+    let mut last = Tensor::from_slice(&map.values, [1, height, width, 1]);
     let mut pooled = Vec::new();
     while pooled.len() < times && last.dim(1) > 1 && last.dim(2) > 1 {
         last = last.max_pool2d(Pool2d::new([2, 2]));
         pooled.push(Map::of(&last));
     }
-    Ok(Filtered {
-        weights: weights.to_vec(),
-        kernel,
-        output: Map::of(&y),
-        rectified,
-        pooled,
-        picture,
-    })
+    pooled
 }
 
 #[cfg(test)]

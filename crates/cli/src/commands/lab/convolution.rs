@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use unfold::Tensor;
 use unfold::data::Picture;
-use unfold::lab::filter::{Filtered, Map, convolve};
+use unfold::lab::filter::{Filter, Filtered, Map, convolve, pooled};
 use unfold::tasks::image::ImageModel;
 
 use super::write;
@@ -19,7 +19,7 @@ use crate::pictures::mosaic::{self, Section, Tile};
 use crate::pictures::page;
 use crate::pictures::raster::Raster;
 use crate::pictures::svg::escape;
-use crate::plan::LabConvolution;
+use crate::plan::{Filters, LabConvolution};
 
 /// The longer side of the picture that filters pass over: pixels stay visible.
 const SIDE: usize = 160;
@@ -30,31 +30,59 @@ const MOST: usize = 16;
 pub(in crate::commands) fn pass(plan: &LabConvolution) -> Result<()> {
     let picture = see::read(&plan.picture.display().to_string())?;
     let name = see::name(&plan.picture);
-    let sections = match &plan.model {
-        None => named(plan, &picture, &name)?,
-        Some(run) => learned(run, &picture, &name)?,
+    let (after, sections) = match &plan.filters {
+        Filters::Named(filters) => named(filters, plan.pool, &picture, &name)?,
+        Filters::Learned(run, numbers) => learned(run, numbers, plan.pool, &picture, &name)?,
     };
     let body = format!(
         "<h1>One filter, one picture</h1>\n<p>A convolution passes a small grid of weights over the picture. Where the weights \
          lie over pixels, each pixel is multiplied by its weight, and the sum is one pixel of the output: y<sub>ij</sub> = \
          Σ<sub>kl</sub> x<sub>i+k, j+l</sub> w<sub>kl</sub>. It is high where the picture looks like the filter, and low where \
-         it looks like its opposite. The rectifier keeps what is above 0, and pooling keeps the largest of 2 × 2 pixels: \
-         what was found stays, where exactly it was fades.</p>\n{sections}"
+         it looks like its opposite.{after}</p>\n{sections}"
     );
     write(&plan.out, &page::page("One filter, one picture", &body))?;
     output::print(&format!("{}\n", plan.out.display()))
 }
 
-/// Filters with names, over a picture's brightness.
-fn named(plan: &LabConvolution, picture: &Picture, name: &str) -> Result<String> {
+/// What is done to an output, of the layers that are shown.
+fn after(layers: &[&str], pooled: bool) -> String {
+    let has = |kind: &str| layers.contains(&kind);
+    let largest = pooled || has("max_pool");
+    let windows = match pooled && !has("max_pool") {
+        true => "2 × 2 pixels",
+        false => "the pixels of a window",
+    };
+    let mut text = String::new();
+    if has("relu") {
+        text += " The rectifier keeps what is above 0.";
+    }
+    if has("avg_pool") {
+        text += " Mean pooling takes the mean of the pixels of a window.";
+    }
+    if largest {
+        text += &format!(" Max pooling keeps the largest of {windows}.");
+    }
+    if largest || has("avg_pool") {
+        text += " What was found stays, where exactly it was fades.";
+    }
+    text
+}
+
+/// Filters with names, over a picture's brightness: what is done after them, and a section for each.
+fn named(
+    filters: &[Filter],
+    pool: usize,
+    picture: &Picture,
+    name: &str,
+) -> Result<(String, String)> {
     let picture = grey(picture, SIDE);
     let mut body = format!(
         "<p>{} is shown in grey with {}.</p>\n",
         escape(name),
         size(&picture)
     );
-    for filter in &plan.filters {
-        let filtered = convolve(picture.clone(), &filter.weights(), plan.pool)?;
+    for filter in filters {
+        let filtered = convolve(picture.clone(), &filter.weights(), pool)?;
         let below = arithmetic(&filtered);
         body += &section(
             filter.name(),
@@ -64,12 +92,18 @@ fn named(plan: &LabConvolution, picture: &Picture, name: &str) -> Result<String>
             &below,
         );
     }
-    Ok(body)
+    Ok((after(&["relu"], pool > 0), body))
 }
 
 /// The filters of a classifier's first convolution, and what the network makes of their outputs, over the picture as it
-/// takes it.
-fn learned(run: &Path, picture: &Picture, name: &str) -> Result<String> {
+/// takes it; then pooled so often.
+fn learned(
+    run: &Path,
+    numbers: &[usize],
+    pool: usize,
+    picture: &Picture,
+    name: &str,
+) -> Result<(String, String)> {
     let model = ImageModel::load(run)?;
     let Some(first) = model.filters().into_iter().next() else {
         return Err(unusable(
@@ -91,21 +125,35 @@ fn learned(run: &Path, picture: &Picture, name: &str) -> Result<String> {
     let mut body = format!(
         "<p>{} is shown as {} takes it: {} × {} pixels, of which the network sees each channel less the mean of the pictures \
          that it learned from ({}), divided by their deviation ({}). Each sum is one over all channels, and the layer’s bias is \
-         added where it has one. The outputs are those of the network itself, layer by layer: {}.</p>\n",
+         added where it has one. The outputs are those of the network itself, layer by layer: {}.{}</p>\n",
         escape(name),
         escape(&run.display().to_string()),
         fitted.width,
         fitted.height,
         figures(&model.normalise().mean),
         figures(&model.normalise().std),
-        escape(&layers.join(", "))
+        escape(&layers.join(", ")),
+        match pool {
+            0 => "",
+            _ => " What is pooled after them is so on this page alone.",
+        }
     );
     let [.., c, o] = *first.weight.dims() else {
         unreachable!("a convolution's weight")
     };
     let over_colours = first.first && first.groups == 1 && c == 3;
     let most = filter::largest(first.weight.data());
-    for i in 0..o.min(MOST) {
+    if let Some(number) = numbers.iter().find(|number| **number > o) {
+        return Err(unusable(
+            format!("--filters {number}: {} has {o} filters", first.layer),
+            format!("choose numbers in 1..={o}"),
+        ));
+    }
+    let chosen: Vec<usize> = match numbers {
+        [] => (0..o.min(MOST)).collect(),
+        numbers => numbers.iter().map(|number| number - 1).collect(),
+    };
+    for i in chosen {
         let title = format!("{}, filter {} of {o}", first.layer, i + 1);
         let about = match over_colours {
             true => {
@@ -121,13 +169,21 @@ fn learned(run: &Path, picture: &Picture, name: &str) -> Result<String> {
         let maps: Vec<Map> = stages.iter().map(|(_, maps)| channel(maps, i)).collect();
         let captioned = layers.iter().zip(&maps);
         tiles.extend(captioned.map(|(layer, map)| tile(colours(map), caption(layer, map))));
+        if let Some(last) = maps.last() {
+            let pooled = pooled(last, pool);
+            tiles.extend(
+                pooled
+                    .iter()
+                    .map(|map| tile(colours(map), caption("pooled", map))),
+            );
+        }
         let what = match normed {
             0 => "The output".to_owned(),
             _ => format!("The output after {}", layers[normed]),
         };
         body += &section(&title, about, tiles, &sentence(&what, &maps[normed]), "");
     }
-    Ok(body)
+    Ok((after(&layers, pool > 0), body))
 }
 
 /// Kinds of layers in which a map no longer comes from one filter alone, or is no other than before.
