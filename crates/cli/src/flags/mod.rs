@@ -109,7 +109,7 @@ pub(crate) struct Kernels {
     /// Use this many threads; the result does not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(crate) threads: Option<u16>,
-    /// Multiply every tap of a convolution with every pixel, as its definition says: no Winograd's form, which is faster
+    /// Convolutions as their definition says, tap by tap: no Winograd's form, which is faster
     #[arg(long)]
     pub(crate) exact: bool,
 }
