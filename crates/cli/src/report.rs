@@ -176,6 +176,9 @@ pub(crate) fn of_language(report: &LanguageReport) -> String {
         rows.push(("bits per character".into(), format!("{bits:.4}")));
     }
     rows.push((format!("unknown {unit}s"), percent(report.unknown)));
+    if let Some(rate) = report.dynamic_rate {
+        rows.push(("learned while reading, rate".into(), rate.to_string()));
+    }
     lines(
         &title(&report.split, report.tokens, unit, report.seconds),
         &rows,

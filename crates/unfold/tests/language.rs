@@ -152,6 +152,39 @@ fn steps_give_what_the_report_says() {
 }
 
 #[test]
+fn dynamic_evaluation_learns_from_what_it_has_measured() {
+    let (folder, model, _) = trained(&["model.layers=2", "model.dropout.hidden=0.3"]);
+    let evaluate = |text: &str, rate: Option<f64>| {
+        let data = folder.path().join("other.txt");
+        fs::write(&data, text).unwrap();
+        let data = data.to_str().unwrap();
+        match rate {
+            None => model.evaluate(data, &mut Quiet),
+            Some(rate) => model.evaluate_dynamic(data, rate, &mut Quiet),
+        }
+    };
+    let nats = |text: &str, rate| evaluate(text, rate).unwrap().nats_per_token;
+    // In this text anna does something else than in the text that it was trained on.
+    let new = "anna saw the harbour , they say , never\n".repeat(100);
+    let (still, learned) = (nats(&new, None), nats(&new, Some(0.003)));
+    assert!(learned < 0.8 * still, "{still} without, {learned} with");
+    // The first 50 predictions are made before anything is learned, and nothing lasts.
+    let short = &new[..new.len() / 20];
+    assert_eq!(nats(short, Some(0.01)), nats(short, None));
+    let next = &new[..new.len() / 10];
+    assert!(nats(next, Some(0.01)) < nats(next, None) - 0.01);
+    assert_eq!(nats(&new, None), still);
+    // What it says of itself, and a rate that is far too large.
+    let report = evaluate(short, Some(0.01)).unwrap();
+    assert_eq!((report.dynamic_rate, report.tokens), (Some(0.01), 49));
+    let error = evaluate(&new, Some(1e30)).unwrap_err();
+    assert!(
+        error.kind() == ErrorKind::Training && error.to_string().contains("smaller rate"),
+        "{error}"
+    );
+}
+
+#[test]
 fn streams_of_a_large_batch_are_as_alone() {
     const BATCH: usize = 2000;
     let (_folder, model, _) = trained(&["train.epochs=1"]);

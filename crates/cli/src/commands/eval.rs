@@ -59,7 +59,10 @@ pub(super) fn eval(plan: &Eval) -> Result<()> {
             if plan.int8 {
                 model = model.into_int8();
             }
-            let report = with_reporter(|reporter| model.evaluate(&plan.data, reporter))?;
+            let report = with_reporter(|reporter| match plan.dynamic {
+                None => model.evaluate(&plan.data, reporter),
+                Some(rate) => model.evaluate_dynamic(&plan.data, rate, reporter),
+            })?;
             told(plan, &report, || report::of_language(&report))
         }
     }

@@ -11,7 +11,7 @@ EXAMPLES
   unfold eval runs/text-spam builtin:spam
   unfold eval runs/text-reviews next-month.csv --json
   unfold eval model.safetensors test.jsonl
-  unfold eval runs/language-ptb ptb.tar.gz
+  unfold eval runs/language-ptb ptb.tar.gz --dynamic 0.0003
   unfold eval runs/caption-photos photos/ --beam 3 --length-power 1
   unfold eval captions.json captions_val2014.json
   unfold eval answers.csv v2_mscoco_val2014_annotations.json --json
@@ -34,6 +34,15 @@ pub(crate) struct Eval {
     /// Round a language model's weights to eight bits first
     #[arg(long)]
     pub(crate) int8: bool,
+    /// Let a language model learn, at this rate, from every 50 tokens once they have been measured (dynamic evaluation); the
+    /// file stays as it is
+    #[arg(
+        long,
+        value_name = "RATE",
+        allow_negative_numbers = true,
+        conflicts_with = "int8"
+    )]
+    pub(crate) dynamic: Option<f64>,
     /// Search for a captioner's captions with so many candidates at once [default: the recipe's]
     #[arg(long, value_name = "WIDTH")]
     pub(crate) beam: Option<usize>,

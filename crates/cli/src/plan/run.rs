@@ -24,6 +24,8 @@ pub(crate) struct Eval {
     pub(crate) task: Option<TaskKind>,
     pub(crate) data: String,
     pub(crate) int8: bool,
+    /// The rate at which a language model learns from what it is measured on.
+    pub(crate) dynamic: Option<f64>,
     pub(crate) search: Search,
     pub(crate) json: bool,
 }
@@ -87,6 +89,15 @@ impl Eval {
         use_kernels(&flags.kernels);
         check_data(&flags.data)?;
         let search = Search::new(flags.beam, flags.length_power)?;
+        if let Some(rate) = flags
+            .dynamic
+            .filter(|&rate| !(rate > 0.0 && rate.is_finite()))
+        {
+            return Err(unusable(
+                format!("--dynamic {rate}: makes no sense"),
+                "choose a number above 0, such as 0.0003",
+            ));
+        }
         let ending = flags.run.extension().and_then(|ending| ending.to_str());
         // A run's folder may be called anything.
         let predictions = !flags.run.join("model.safetensors").exists()
@@ -97,6 +108,7 @@ impl Eval {
         };
         let unusual = [
             ("int8", flags.int8, &[TaskKind::Language][..]),
+            ("dynamic", flags.dynamic.is_some(), &[TaskKind::Language]),
             ("beam", flags.beam.is_some(), &[TaskKind::Caption]),
             (
                 "length-power",
@@ -119,6 +131,7 @@ impl Eval {
             task,
             data: flags.data,
             int8: flags.int8,
+            dynamic: flags.dynamic,
             search,
             json: flags.json,
         })

@@ -42,6 +42,19 @@ fn from_a_book_to_its_own_words() {
     let desk = trained();
     let eval = desk.unfold(&["eval", "run", "book.txt"]).ended(0);
     assert!(eval.out.starts_with("test: ") && eval.out.contains("perplexity, per word"));
+    let perplexity = |more: &[&str]| {
+        let all = [&["eval", "run", "book.txt", "--json"], more].concat();
+        let report = desk.unfold(&all).ended(0).json();
+        (
+            report["perplexity"].as_f64().unwrap(),
+            report["dynamic_rate"].clone(),
+        )
+    };
+    let (still, dynamic) = (perplexity(&[]), perplexity(&["--dynamic", "0.001"]));
+    assert!(dynamic.0 < still.0 && dynamic.1 == 0.001 && still.1.is_null());
+    desk.unfold(&["eval", "run", "book.txt", "--dynamic", "-1"])
+        .ended(2)
+        .complained(&["--dynamic -1", "0.0003"]);
 
     let write = |more: &[&str]| {
         let all = [&["run", "run", "--prompt", "“Well,” said"], more].concat();

@@ -104,10 +104,15 @@ impl<E: Float> Pass<E> {
         Pass::new(params, None, false)
     }
 
-    /// A pass for looking into the network: it computes what [`Pass::evaluation`] does, but
-    /// gradients are wanted and the outputs of all layers are kept as [`Pass::probes`].
+    /// A pass that computes what [`Pass::evaluation`] does, but gradients are wanted.
+    pub fn tracked(params: &Params<E>) -> Pass<E> {
+        Pass::new(params, None, true)
+    }
+
+    /// A pass for looking into the network: as [`Pass::tracked`], and the outputs of all layers are kept as
+    /// [`Pass::probes`].
     pub fn inspection(params: &Params<E>) -> Pass<E> {
-        Pass::new(params, None, true).with_probes()
+        Pass::tracked(params).with_probes()
     }
 
     /// A pass that computes what training does, without gradients, for its statistics alone: running ones move by `share` to

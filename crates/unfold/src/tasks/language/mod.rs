@@ -3,6 +3,7 @@
 mod beam;
 mod columns;
 mod config;
+mod dynamic;
 mod generate;
 mod inspect;
 mod model;
@@ -97,7 +98,7 @@ pub fn train(
     model.params = params;
     let (part, words) = parts.to_measure();
     let began = outcome.began(began);
-    let report = model.report(part.name(), words, began, observer);
+    let report = model.report(part.name(), words, None, began, observer);
     check_nats(report.nats_per_token, part.name())?;
     model.save(&folder.model())?;
     outcome.ended()?;

@@ -10,6 +10,7 @@ use unfold_kernels::{self as kernels, Quantized};
 use super::beam;
 use super::columns::Columns;
 use super::config::LanguageConfig;
+use super::dynamic;
 use super::generate::Generator;
 use super::network::{Head, Network};
 use super::parts::{Parts, encode, fingerprint};
@@ -87,6 +88,9 @@ pub struct LanguageReport {
     pub tokens: usize,
     /// The share of them that the model does not know.
     pub unknown: f64,
+    /// The rate at which it learned from what had been measured; nothing where it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dynamic_rate: Option<f64>,
     /// What tokens are.
     pub unit: Unit,
     /// Seconds: of training and testing, or of testing alone.
@@ -272,6 +276,47 @@ impl LanguageModel {
     /// # Errors
     /// When the text cannot be read, or has no two tokens.
     pub fn evaluate(&self, data: &str, observer: &mut dyn Observer) -> Result<LanguageReport> {
+        self.evaluate_at(data, None, observer)
+    }
+
+    /// As [`evaluate`](Self::evaluate), where the model goes on learning, at this `rate`, from every 50 tokens once they
+    /// have been predicted (dynamic evaluation, Krause et al. 2018). It learns the names and manners of a text as it reads;
+    /// what it learned is forgotten at the end. 0.0003 suits characters; choose it on a validation part.
+    ///
+    /// # Errors
+    /// As there, and when the rate is so large that the loss stops being finite.
+    ///
+    /// # Panics
+    /// When the rate is not a finite number above 0.
+    pub fn evaluate_dynamic(
+        &self,
+        data: &str,
+        rate: f64,
+        observer: &mut dyn Observer,
+    ) -> Result<LanguageReport> {
+        assert!(
+            rate > 0.0 && rate.is_finite(),
+            "evaluate_dynamic: expected a rate above 0, got {rate}"
+        );
+        let report = self.evaluate_at(data, Some(rate), observer)?;
+        if report.perplexity.is_finite() {
+            return Ok(report);
+        }
+        let problem = format!("the loss is {} nats a token", report.nats_per_token);
+        let remedy = "choose a smaller rate, such as 0.0003";
+        Err(Error::training(
+            format!("a dynamic rate of {rate}"),
+            problem,
+            remedy,
+        ))
+    }
+
+    fn evaluate_at(
+        &self,
+        data: &str,
+        dynamic_rate: Option<f64>,
+        observer: &mut dyn Observer,
+    ) -> Result<LanguageReport> {
         let (began, path, codec) = (Instant::now(), Path::new(data), self.codec());
         observer.stage(Stage::Reading, None);
         let corpus = Corpus::read(path, &self.card.source)?;
@@ -282,7 +327,7 @@ impl LanguageModel {
         {
             let (part, stream) = Parts::new(train, codec, &corpus, observer)?.to_measure();
             note_left_out(&stream, observer);
-            return Ok(self.report(part.name(), stream, began, observer));
+            return Ok(self.report(part.name(), stream, dynamic_rate, began, observer));
         }
         let whole = CorpusSource {
             test_fraction: 0.0,
@@ -303,7 +348,7 @@ impl LanguageModel {
             return Err(Error::data(corpus.name(), problem, "give more text"));
         }
         note_left_out(&stream, observer);
-        Ok(self.report(name, stream, began, observer))
+        Ok(self.report(name, stream, dynamic_rate, began, observer))
     }
 
     /// Measures the model on a text of two tokens or more.
@@ -311,6 +356,7 @@ impl LanguageModel {
         &self,
         split: &str,
         stream: Arc<TokenStream>,
+        dynamic_rate: Option<f64>,
         began: Instant,
         observer: &mut dyn Observer,
     ) -> LanguageReport {
@@ -321,9 +367,11 @@ impl LanguageModel {
         });
         let text = stream.measure();
         let columns = Columns::new(stream, 1);
-        let nats = self.measure(&self.params, &columns, &mut |share| {
-            observer.stage(Stage::Measuring, Some(share));
-        });
+        let watch = &mut |share| observer.stage(Stage::Measuring, Some(share));
+        let nats = match dynamic_rate {
+            None => self.measure(&self.params, &columns, watch),
+            Some(rate) => dynamic::measure(self, &columns, rate, watch),
+        };
         let unit = unit(self.card.codec.encoder().config().tokenizer);
         let all = nats * tokens as f64;
         let pieces = unit == Unit::Tokens;
@@ -339,6 +387,7 @@ impl LanguageModel {
             bits_per_character: bits,
             perplexity_per_word: pieces.then(|| (all / text.words as f64).exp()),
             tokens,
+            dynamic_rate,
             unknown: unknown as f64 / tokens as f64,
             unit,
             seconds: began.elapsed().as_secs_f64(),
