@@ -13,7 +13,7 @@ mod rows;
 
 use std::ops::Range;
 
-pub(crate) use self::panels::Panels;
+pub(crate) use self::panels::{Panels, fill};
 pub(crate) use self::pieces::{NOWHERE, Pieces, Places};
 use self::rows::Left;
 pub(crate) use self::rows::add_rows;

@@ -40,6 +40,7 @@ mod softmax;
 mod team;
 mod threads;
 mod transpose;
+mod zeros;
 
 #[cfg(test)]
 mod testing;

@@ -22,6 +22,7 @@ use crate::shared::Shared;
 use crate::simd::{Kernel, MAX_LANES, Vector, places};
 use crate::threads::{alone, parallel, rows_per_task, threads};
 use crate::transpose::transpose;
+use crate::zeros::Zeros;
 
 /// Of fewer multiply-adds each thread takes some tiles from pixels to outputs: to hand planes from core to core takes longer.
 const SMALL: usize = 1 << 21;
@@ -288,7 +289,7 @@ impl Tiles {
         planes: &mut [E],
     ) {
         let (row, plane) = (self.across * channels, self.plane(channels));
-        let (zeros, planes) = (Buffer::zeros(channels), Shared::new(planes));
+        let (zeros, planes) = (Zeros::new(channels), Shared::new(planes));
         parallel(lines.len(), |i| {
             let (picture, line) = ((lines.start + i) / self.down, (lines.start + i) % self.down);
             let picture = &x[picture * size[0] * size[1] * channels..];

@@ -11,7 +11,8 @@ use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::shared::Shared;
 use crate::simd::{Kernel, Vector, prefetch};
-use crate::threads::{parallel, rows_per_task};
+use crate::threads::{parallel, rows_per_task, threads};
+use crate::zeros::Zeros;
 
 /// Most rows and columns of a task that sums over all pictures.
 const TALL: usize = 320;
@@ -40,27 +41,36 @@ pub(super) fn product<E: Float>(
     if m == 0 || n == 0 {
         return;
     }
-    let zeros = Buffer::zeros(a.len);
+    let zeros = Zeros::new(a.len);
     // Blocks of C that stay in a near cache: of columns, of pieces and within a piece.
     let cols = n.div_ceil(n.div_ceil(WIDE)).next_multiple_of(64);
     let pieces = m / a.len;
-    let (some, within) = if a.len > TALL {
-        (1, a.len.div_ceil(a.len.div_ceil(TALL)).next_multiple_of(12))
-    } else {
-        (TALL / a.len, a.len)
+    let blocks = |tall: usize| {
+        let (some, within) = if a.len > tall {
+            (1, a.len.div_ceil(a.len.div_ceil(tall)).next_multiple_of(12))
+        } else {
+            (tall / a.len, a.len)
+        };
+        let blocks = [
+            pieces.div_ceil(some),
+            a.len.div_ceil(within),
+            n.div_ceil(cols),
+        ];
+        (some, within, blocks)
     };
-    let blocks = [
-        pieces.div_ceil(some),
-        a.len.div_ceil(within),
-        n.div_ceil(cols),
-    ];
-    let all: usize = blocks.iter().product();
+    let all: usize = blocks(TALL).2.iter().product();
     // With few blocks the steps are cut as well, and the parts added up in their order.
     let part = k
         .div_ceil(TASKS.div_ceil(all))
         .next_multiple_of(KC)
         .max(4 * KC);
     let parts = k.div_ceil(part).max(1);
+    // Then threads share rows, which shows in no sum.
+    let (some, within, blocks) = match all * parts < threads() {
+        true => blocks(m.div_ceil(threads()).next_multiple_of(12).min(TALL)),
+        false => blocks(TALL),
+    };
+    let all: usize = blocks.iter().product();
     let run = |c: &Shared<'_, E>, first: usize, stride: usize, part_index: usize, block: usize| {
         let (column, block) = (block % blocks[2], block / blocks[2]);
         let (inner, outer) = (block % blocks[1], block / blocks[1]);

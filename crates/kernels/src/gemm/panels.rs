@@ -18,7 +18,7 @@ const AHEAD: usize = 8;
 /// Copies `steps` rows and `live` columns of a matrix into panels `apart` elements apart, `[step][column]` each, with
 /// zeros right of the last column.
 #[inline(always)]
-pub(super) fn fill<V: Vector>(
+pub(crate) fn fill<V: Vector>(
     from: Mat<'_, V::Elem>,
     steps: usize,
     live: usize,

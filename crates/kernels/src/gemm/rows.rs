@@ -15,6 +15,7 @@ use crate::buffer::Buffer;
 use crate::float::Float;
 use crate::shared::Shared;
 use crate::simd::{Kernel, Vector, places as vectors, prefetch};
+use crate::zeros::Zeros;
 
 /// Elements of the panels that rows meet at once: what the nearest cache holds beside other things.
 const NEAR: usize = 1 << 12;
@@ -86,10 +87,10 @@ pub(super) fn product<E: Float>(
     if m == 0 || n == 0 {
         return;
     }
-    let zeros = match a {
-        Left::Rows(a) => Buffer::zeros(a.len),
-        Left::Columns(..) => Buffer::zeros(0),
-    };
+    let zeros = Zeros::new(match a {
+        Left::Rows(a) => a.len,
+        Left::Columns(..) => 0,
+    });
     let c = Shared::new(c);
     let parts = cut((m, n, k), matches!(b, Right::Plain(_)));
     each(m * n * k, parts[0] * parts[1], |task| {

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use crate::buffer::Buffer;
 use crate::float::Float;
-use crate::gemm::Mat;
+use crate::gemm::{Mat, fill};
 use crate::shared::Shared;
 use crate::simd::{Kernel, Vector, places, prefetch};
-use crate::threads::parallel;
+use crate::threads::{parallel_if, threads};
 
 /// Weights `[K, Q D]` in panels: the `Q` columns of some units lie together, in the order that products read
 /// them: `[panel][block of k][pair][k][column]`.
@@ -27,6 +27,9 @@ pub(super) struct Panels<E: Float> {
 /// Elements of weights that a core's own cache holds.
 const NEAR: usize = 1 << 18;
 
+/// Elements of weights whose packing is worth a second thread.
+const WORTH: usize = 1 << 14;
+
 /// Vectors of units in a panel of so many gates.
 pub(super) const fn per(gates: usize) -> usize {
     if gates.is_multiple_of(2) { 1 } else { 2 }
@@ -44,15 +47,17 @@ impl<E> Kernel<E> for Lanes {
 }
 
 impl<E: Float> Panels<E> {
-    /// Packs `w [K, gates D]`, for left factors whose first source has `cut` columns.
+    /// Packs `w [K, gates D]`, whose rows lie in memory unless there is one gate, for left factors whose first source has
+    /// `cut` columns.
     pub(super) fn pack((k, cut): (usize, usize), d: usize, gates: usize, w: Mat<'_, E>) -> Self {
         let span = per(gates) * E::dispatch(Lanes);
         let (count, panel) = (d.div_ceil(span), k * gates * span);
         let mut data = Buffer::scratch(count * panel);
         let all = Shared::new(&mut data);
         // A few panels at a time: their columns of a row of `w` are whole cache lines.
-        parallel(count.div_ceil(8), |i| {
-            let panels = i * 8..count.min(i * 8 + 8);
+        let some = count.div_ceil(threads()).clamp(1, 8);
+        parallel_if(k * d * gates >= WORTH, count.div_ceil(some), |i| {
+            let panels = i * some..count.min((i + 1) * some);
             // SAFETY: each panel has its own place.
             let out = unsafe { all.part(panels.start * panel, panels.len() * panel) };
             E::dispatch(Pack {
@@ -427,26 +432,28 @@ impl<E: Float> Kernel<E> for Pack<'_, E> {
         } = self;
         let (per, pair) = (per(gates), 2 * V::LANES);
         let panel = k * gates * per * V::LANES;
-        if units.len() % (per * V::LANES) > 0 {
+        if gates > 1 && units.len() % (per * V::LANES) > 0 {
             out.fill(E::ZERO);
         }
         for steps in blocks(k, cut) {
             let block = steps.start * gates * per * V::LANES;
+            if gates == 1 {
+                // A panel is a pair of vectors, as those of other products are.
+                let first = steps.start * w.row_stride + units.start * w.col_stride;
+                let data = &w.data[first..];
+                let (to, live) = (&mut out[block..], units.len());
+                fill::<V>(Mat { data, ..w }, steps.len(), live, to, panel);
+                continue;
+            }
             for p in 0..steps.len() {
                 let from = &w.data[(steps.start + p) * w.row_stride..];
                 for gate in 0..gates {
-                    let from = &from[(gate * d + units.start) * w.col_stride..];
+                    let from = &from[gate * d + units.start..];
                     for (j, at) in places::<V>(units.len()).enumerate() {
                         let vector = gate * per + j % per;
                         let place = (vector / 2 * steps.len() + p) * pair + vector % 2 * V::LANES;
                         let to = &mut out[j / per * panel + block + place..];
-                        if w.col_stride == 1 {
-                            V::read(&from[at]).write(to);
-                        } else {
-                            let from = from[at.start * w.col_stride..].iter();
-                            let from = from.step_by(w.col_stride).take(at.len());
-                            to.iter_mut().zip(from).for_each(|(to, x)| *to = *x);
-                        }
+                        V::read(&from[at]).write(to);
                     }
                 }
             }
