@@ -1,16 +1,18 @@
 //! Aligned memory that comes back to a pool.
 //!
 //! A training step asks for the same sizes again and again. Freed blocks are kept by size class (eight
-//! classes per doubling, so at most an eighth is wasted), large ones as stretches that others are cut from ([`spans`]), and a
-//! steady step allocates nothing.
+//! classes per doubling, so at most an eighth is wasted), one of each with every thread ([`own`]), large ones as stretches
+//! that others are cut from ([`spans`]), and a steady step allocates nothing.
 
 mod memory;
+mod own;
 mod spans;
 
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use self::memory::ALIGN;
 use self::spans::{Span, Spans};
@@ -43,9 +45,8 @@ struct Pool {
     free: [Vec<Block>; CLASSES],
     large: Spans,
     kept: usize,
-    stats: PoolStats,
-    /// As many bytes may be alive, and what is called where more are asked for.
-    limit: (usize, fn(usize) -> !),
+    /// What is called where more bytes are asked for than may be alive.
+    exhausted: fn(usize) -> !,
 }
 
 struct Block(NonNull<u8>);
@@ -57,20 +58,33 @@ static POOL: Mutex<Pool> = Mutex::new(Pool {
     free: [const { Vec::new() }; CLASSES],
     large: Spans::new(),
     kept: 0,
-    stats: PoolStats {
-        hits: 0,
-        misses: 0,
-        in_use: 0,
-        peak: 0,
-    },
-    limit: (usize::MAX, |_| unreachable!("no limit")),
+    exhausted: |_| unreachable!("no limit"),
 });
+
+/// [`PoolStats`], counted without the lock; in a cache line of their own.
+#[repr(align(64))]
+struct Counts {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    in_use: AtomicUsize,
+    peak: AtomicUsize,
+}
+
+static COUNTS: Counts = Counts {
+    hits: AtomicU64::new(0),
+    misses: AtomicU64::new(0),
+    in_use: AtomicUsize::new(0),
+    peak: AtomicUsize::new(0),
+};
+/// As many bytes may be alive.
+static LIMIT: AtomicUsize = AtomicUsize::new(usize::MAX);
 
 /// Calls `exhausted` with the bytes that would be alive where all buffers of the process together would take more than `bytes`,
 /// or the system has no more. A program that knows how much memory there is can so end with a word about it, before the
 /// system ends it without one.
 pub fn limit_memory(bytes: usize, exhausted: fn(usize) -> !) {
-    pool().limit = (bytes, exhausted);
+    pool().exhausted = exhausted;
+    LIMIT.store(bytes, Ordering::Release);
 }
 
 fn pool() -> std::sync::MutexGuard<'static, Pool> {
@@ -129,7 +143,6 @@ impl Pool {
     /// # Safety
     /// The block is of this kind, and not used again.
     unsafe fn give(&mut self, block: NonNull<u8>, Kind { class, size }: Kind, most: usize) {
-        self.stats.in_use -= size;
         self.kept += size;
         let Some(class) = class else {
             let whole = self.large.give(Span {
@@ -227,8 +240,10 @@ impl<E: Plain> Buffer<E> {
         let (ptr, bytes) = (self.ptr, self.len * size_of::<E>());
         std::mem::forget(self);
         if bytes > 0 {
+            let kind = Kind::of(bytes);
+            COUNTS.in_use.fetch_sub(kind.size, Ordering::Relaxed);
             // SAFETY: taken for as many bytes, and not used again.
-            unsafe { pool().give(ptr, Kind::of(bytes), 0) };
+            unsafe { pool().give(ptr, kind, 0) };
         }
     }
 
@@ -255,25 +270,25 @@ impl<E: Plain> Buffer<E> {
             len,
             element: PhantomData,
         };
-        {
-            let mut pool = pool();
-            pool.stats.in_use += kind.size;
-            pool.stats.peak = pool.stats.peak.max(pool.stats.in_use);
-            if pool.stats.in_use > pool.limit.0 {
-                exhausted(pool, kind.size);
-            }
-            if let Some(ptr) = pool.take(kind) {
-                pool.stats.hits += 1;
-                return (buffer(ptr), false);
-            }
-            pool.stats.misses += 1;
+        let in_use = COUNTS.in_use.fetch_add(kind.size, Ordering::Relaxed) + kind.size;
+        if in_use > COUNTS.peak.load(Ordering::Relaxed) {
+            COUNTS.peak.fetch_max(in_use, Ordering::Relaxed);
         }
+        if in_use > LIMIT.load(Ordering::Acquire) {
+            exhausted(kind.size);
+        }
+        let own = kind.class.and_then(own::take);
+        if let Some(ptr) = own.or_else(|| pool().take(kind)) {
+            COUNTS.hits.fetch_add(1, Ordering::Relaxed);
+            return (buffer(ptr), false);
+        }
+        COUNTS.misses.fetch_add(1, Ordering::Relaxed);
         let bytes = match kind.class {
             Some(_) => kind.size,
             None => memory::mapping(kind.size),
         };
         let Some(start) = memory::take(bytes) else {
-            exhausted(pool(), kind.size);
+            exhausted(kind.size);
         };
         if kind.class.is_none() {
             pool().map(Span { start, bytes }, kind.size);
@@ -283,11 +298,10 @@ impl<E: Plain> Buffer<E> {
 }
 
 /// Tells that there is no room for a block of `size` bytes, which are counted already.
-fn exhausted(mut pool: std::sync::MutexGuard<'_, Pool>, size: usize) -> ! {
-    let (bytes, (limit, tell)) = (pool.stats.in_use, pool.limit);
-    pool.stats.in_use -= size;
-    drop(pool);
-    match limit {
+fn exhausted(size: usize) -> ! {
+    let bytes = COUNTS.in_use.fetch_sub(size, Ordering::Relaxed);
+    let tell = pool().exhausted;
+    match LIMIT.load(Ordering::Acquire) {
         usize::MAX => memory::none_left(size),
         _ => tell(bytes),
     }
@@ -327,8 +341,15 @@ impl<E: Plain> Drop for Buffer<E> {
         if bytes == 0 {
             return;
         }
-        // SAFETY: taken for as many bytes, and not used again.
-        unsafe { pool().give(self.ptr, Kind::of(bytes), KEEP) };
+        let kind = Kind::of(bytes);
+        COUNTS.in_use.fetch_sub(kind.size, Ordering::Relaxed);
+        let stays = kind
+            .class
+            .is_some_and(|class| own::keep(class, kind.size, self.ptr));
+        if !stays {
+            // SAFETY: taken for as many bytes, and not used again.
+            unsafe { pool().give(self.ptr, kind, KEEP) };
+        }
     }
 }
 
@@ -348,13 +369,18 @@ pub struct PoolStats {
 
 /// What buffers have asked for so far.
 pub fn pool_stats() -> PoolStats {
-    pool().stats
+    PoolStats {
+        hits: COUNTS.hits.load(Ordering::Relaxed),
+        misses: COUNTS.misses.load(Ordering::Relaxed),
+        in_use: COUNTS.in_use.load(Ordering::Relaxed),
+        peak: COUNTS.peak.load(Ordering::Relaxed),
+    }
 }
 
 /// Lets [`PoolStats::peak`] begin again from the bytes alive now.
 pub fn reset_pool_peak() {
-    let stats = &mut pool().stats;
-    stats.peak = stats.in_use;
+    let in_use = COUNTS.in_use.load(Ordering::Relaxed);
+    COUNTS.peak.store(in_use, Ordering::Relaxed);
 }
 
 #[cfg(test)]
@@ -395,6 +421,19 @@ mod tests {
         }
         let (class, _) = class(isize::MAX as usize);
         assert!(class < CLASSES);
+    }
+
+    #[test]
+    fn blocks_of_a_thread_that_ends_go_to_the_pool() {
+        // No other test takes this size.
+        let block = || Buffer::<i8>::scratch(491_000);
+        let own = std::thread::spawn(move || {
+            let first = block().as_ptr().addr();
+            assert_eq!(block().as_ptr().addr(), first);
+            first
+        });
+        let own = own.join().expect("no panic");
+        assert_eq!(block().as_ptr().addr(), own);
     }
 
     #[test]

@@ -92,19 +92,6 @@ pub(crate) fn inside() -> bool {
     INSIDE.get()
 }
 
-/// Runs `f` on this thread alone: a call to [`parallel`] in it runs inline.
-pub(crate) fn alone<T>(f: impl FnOnce() -> T) -> T {
-    /// Sets the mark back, also after a panic.
-    struct Back(bool);
-    impl Drop for Back {
-        fn drop(&mut self) {
-            INSIDE.set(self.0);
-        }
-    }
-    let _back = Back(INSIDE.replace(true));
-    f()
-}
-
 /// Runs `f(0)`, `f(1)`, ... `f(tasks - 1)`, each once, on the threads of the pool; returns when all are
 /// done. Runs inline for one task, one thread, or inside another call. A panic in `f` reaches the caller.
 ///
@@ -388,17 +375,6 @@ mod tests {
                 );
                 parallel(10, |_| {});
             }
-        });
-    }
-
-    #[test]
-    fn alone_means_inline() {
-        with_threads(3, || {
-            let here = std::thread::current().id();
-            alone(|| parallel(50, |_| assert_eq!(std::thread::current().id(), here)));
-            assert!(!inside());
-            let result = catch_unwind(|| alone(|| panic!("alone")));
-            assert!(result.is_err() && !inside());
         });
     }
 

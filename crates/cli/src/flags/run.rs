@@ -34,8 +34,7 @@ pub(crate) struct Eval {
     /// Round a language model's weights to eight bits first
     #[arg(long)]
     pub(crate) int8: bool,
-    /// Let a language model learn, at this rate, from every 50 tokens once they have been measured (dynamic evaluation); the
-    /// file stays as it is
+    /// Let a language model learn, at this rate, from every 50 tokens once they are measured (dynamic evaluation)
     #[arg(
         long,
         value_name = "RATE",

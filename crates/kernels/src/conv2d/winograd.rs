@@ -20,12 +20,10 @@ use crate::float::Float;
 use crate::gemm::{Finish, Panels, Pieces, Places, columns_product, rows_product};
 use crate::shared::Shared;
 use crate::simd::{Kernel, MAX_LANES, Vector, places};
-use crate::threads::{alone, parallel, rows_per_task, threads};
+use crate::threads::{parallel, rows_per_task};
 use crate::transpose::transpose;
 use crate::zeros::Zeros;
 
-/// Of fewer multiply-adds each thread takes some tiles from pixels to outputs: to hand planes from core to core takes longer.
-const SMALL: usize = 1 << 21;
 /// Outputs of a tile along an axis, the pixels they see, and the places where values are multiplied.
 const OUT: usize = 4;
 const IN: usize = 6;
@@ -257,14 +255,6 @@ impl Tiles {
         }
     }
 
-    /// With as many lines worked on together as leave some for each thread.
-    fn of_each_thread(self) -> Self {
-        Tiles {
-            some: self.lines.div_ceil(threads()),
-            ..self
-        }
-    }
-
     /// Elements from a plane of so many channels to the next.
     fn plane(&self, channels: usize) -> usize {
         self.some * self.across * channels + APART
@@ -404,9 +394,8 @@ fn pass<E: Float>(
     } = *sizes;
     let y = Shared::new(y);
     let tiles = Tiles::new(sizes);
-    let small = PLACES * tiles.lines * tiles.across * c * o < SMALL;
     // A weight that is met once is packed part by part.
-    let columns = match tiles.some == tiles.lines && !small {
+    let columns = match tiles.some == tiles.lines {
         true => part(o, c),
         false => o,
     };
@@ -418,13 +407,13 @@ fn pass<E: Float>(
         }
         w => w,
     };
-    // Some lines of tiles, with room for what their pixels become and for products.
-    let some = |tiles: &Tiles, lines: Range<usize>, [pixels_at, products]: &mut [Buffer<E>; 2]| {
-        let (seen, row) = (tiles.plane(c), tiles.across * o);
-        let plane = tiles.plane(o);
-        tiles.spread::<E, Pixels, IN>(x, input, c, before, lines.clone(), pixels_at);
+    let (seen, plane, row) = (tiles.plane(c), tiles.plane(o), tiles.across * o);
+    // What the pixels of some lines of tiles become, and products.
+    let [mut pixels_at, mut products] = [seen, plane].map(|n| Buffer::scratch(PLACES * n));
+    for lines in tiles.blocks() {
+        tiles.spread::<E, Pixels, IN>(x, input, c, before, lines.clone(), &mut pixels_at);
         let rows = lines.len() * tiles.across;
-        let products = Shared::new(products);
+        let products = Shared::new(&mut products);
         let multiply = |w: &[Panels<E>], first: usize| {
             parallel(PLACES, |place| {
                 // SAFETY: each task has its own plane.
@@ -468,18 +457,6 @@ fn pass<E: Float>(
                 channels: o,
             });
         });
-    };
-    let planes = |tiles: &Tiles| [c, o].map(|n| Buffer::scratch(PLACES * tiles.plane(n)));
-    if small {
-        let tiles = tiles.of_each_thread();
-        return parallel(tiles.lines.div_ceil(tiles.some), |i| {
-            let lines = tiles.blocks().nth(i).expect("a block for each task");
-            alone(|| some(&tiles, lines, &mut planes(&tiles)));
-        });
-    }
-    let mut planes = planes(&tiles);
-    for lines in tiles.blocks() {
-        some(&tiles, lines, &mut planes);
     }
 }
 
