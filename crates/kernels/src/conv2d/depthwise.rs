@@ -3,7 +3,7 @@
 //! With `M` outputs a channel, the input is first repeated `M` times, and its gradient summed over them.
 //!
 //! Pixels that see through the same taps lie in runs, at the same distances from what they see: several are summed together,
-//! and each tap's weight is read once for all of them. At a picture's edge, where a run is one pixel, several vectors of
+//! each tap's weight is read once for all of them, and so is a pixel that several of them see. At a picture's edge, where a run is one pixel, several vectors of
 //! channels are.
 
 use std::ops::Range;
@@ -139,8 +139,8 @@ fn pairs(down: &[Tap], across: &[Tap]) -> Vec<Tap> {
 
 impl Axis {
     /// What a pixel of `to` sees through each tap: `w` elements lie between weights of taps, `from` between pixels.
-    fn seen(&self, pixel: usize, [w, from]: [usize; 2], reverse: bool) -> Vec<Tap> {
-        let meet = |tap: usize| {
+    fn seen(self, pixel: usize, [w, from]: [usize; 2], reverse: bool) -> impl Iterator<Item = Tap> {
+        let meet = move |tap: usize| {
             let place = (pixel * self.stride + tap * self.dilation) as isize - self.before;
             let place = usize::try_from(place).ok()?;
             let seen = place / self.apart;
@@ -151,7 +151,7 @@ impl Axis {
                 from: seen * from,
             })
         };
-        (0..self.taps).filter_map(meet).collect()
+        (0..self.taps).filter_map(meet)
     }
 
     /// The pixels of `to` in as few runs as possible, distances as in [`Axis::seen`].
@@ -160,15 +160,15 @@ impl Axis {
         for first in 0..self.apart.min(self.to) {
             for pixel in (first..self.to).step_by(self.apart) {
                 let taps = self.seen(pixel, distances, reverse);
-                let weights = |taps: &[Tap]| taps.iter().map(|tap| tap.w).collect::<Vec<_>>();
+                let weights = taps.map(|tap| tap.w);
                 match runs.last_mut() {
-                    Some(run) if pixel > first && weights(&run.taps) == weights(&taps) => {
+                    Some(run) if pixel > first && weights.eq(run.taps.iter().map(|tap| tap.w)) => {
                         run.count += 1;
                     }
                     _ => runs.push(Run {
                         first: pixel,
                         count: 1,
-                        taps,
+                        taps: self.seen(pixel, distances, reverse).collect(),
                     }),
                 }
             }
@@ -278,7 +278,6 @@ impl<E: Float> Kernel<E> for Correlate<'_, E> {
     type Out = ();
     #[inline(always)]
     fn run<V: Vector<Elem = E>>(self) {
-        let Range { start, end } = self.cols;
         for block in self.blocks {
             let Run { first, count, .. } = *block.down;
             let row = |i: usize| first + i * self.down.apart;
@@ -286,6 +285,7 @@ impl<E: Float> Kernel<E> for Correlate<'_, E> {
             let from = (0..count).find(inside).unwrap_or(count);
             let to = (from..count).find(|i| !inside(i)).unwrap_or(count);
             let fours = block.across.count / 4 * 4;
+            let slide = self.slides(block.across);
             for i in from..to {
                 let at = At {
                     block,
@@ -293,12 +293,11 @@ impl<E: Float> Kernel<E> for Correlate<'_, E> {
                     i,
                 };
                 for n in (0..fours).step_by(4) {
-                    for line in (start..end).step_by(2 * V::LANES) {
-                        if line + 2 * V::LANES <= end {
-                            self.sums::<V, 4, 2>(at, n, line, V::LANES);
-                        } else {
-                            self.rest::<V, 4>(at, n, line);
-                        }
+                    match slide {
+                        Some([3, 1]) => self.four::<V, 3, 1>(at, n),
+                        Some([3, 2]) => self.four::<V, 3, 2>(at, n),
+                        Some([5, 1]) => self.four::<V, 5, 1>(at, n),
+                        _ => _ = self.across::<V, 4, 2>(at, n),
                     }
                 }
             }
@@ -346,6 +345,25 @@ struct At<'a> {
 }
 
 impl<E: Float> Correlate<'_, E> {
+    /// Taps and stride of pixels that see pixels side by side.
+    fn slides(&self, run: &Run) -> Option<[usize; 2]> {
+        let mut pairs = run.taps.windows(2);
+        let beside = pairs.all(|pair| pair[1].from == pair[0].from + self.channels);
+        beside.then_some([run.taps.len(), self.across.stride])
+    }
+
+    /// Four pixels of a row from the `n`th on, that see `K` pixels side by side, each `S` further than the one before: all
+    /// channels.
+    #[inline(always)]
+    fn four<V: Vector<Elem = E>, const K: usize, const S: usize>(&self, at: At<'_>, n: usize) {
+        let mut j = self.cols.start;
+        while j + 2 * V::LANES <= self.cols.end {
+            self.slide::<V, 4, 2, K, S>(at, n, j);
+            j += 2 * V::LANES;
+        }
+        self.rest::<V, 4>(at, n, j);
+    }
+
     /// `N` pixels of a row from the `n`th on: all channels, `M` vectors together as long as there are so many.
     #[inline(always)]
     fn across<V: Vector<Elem = E>, const N: usize, const M: usize>(
@@ -383,25 +401,11 @@ impl<E: Float> Correlate<'_, E> {
         j: usize,
         live: usize,
     ) {
-        let At { block, row, i } = at;
-        let (channels, step) = (self.channels, self.across.stride * self.channels);
+        let step = self.across.stride * self.channels;
         let width = (M - 1) * V::LANES + live;
-        let mut sums = [[V::splat(E::ZERO); M]; N];
-        if let Some(bias) = self.bias {
-            for (m, bias) in bias[j..j + width].chunks(V::LANES).enumerate() {
-                let bias = V::read(bias);
-                for sums in &mut sums {
-                    sums[m] = bias;
-                }
-            }
-        }
-        let first = i * self.down.stride * self.across.from * channels + n * step + j;
-        let reach = block
-            .taps
-            .last()
-            .map_or(0, |tap| tap.from + first + (N - 1) * step + width);
-        assert!(reach <= self.from.len() && j + width <= channels);
-        for tap in &block.taps {
+        let mut sums = self.begun::<V, N, M>(j, width);
+        let first = self.first::<N>(at, n, j, width);
+        for tap in &at.block.taps {
             // SAFETY: no tap sees further than the last one, and each has its weights.
             let (from_w, from) = unsafe {
                 (
@@ -422,10 +426,101 @@ impl<E: Float> Correlate<'_, E> {
                 }
             }
         }
+        self.finished(sums, at, n, j, width);
+    }
+
+    /// As [`sums`](Self::sums), of pixels that see `K` pixels side by side, each `S` further than the one before: each of those
+    /// is read once for all that see it.
+    #[inline(always)]
+    fn slide<
+        V: Vector<Elem = E>,
+        const N: usize,
+        const M: usize,
+        const K: usize,
+        const S: usize,
+    >(
+        &self,
+        at: At<'_>,
+        n: usize,
+        j: usize,
+    ) {
+        let width = M * V::LANES;
+        let mut sums = self.begun::<V, N, M>(j, width);
+        let first = self.first::<N>(at, n, j, width);
+        for taps in at.block.taps.as_chunks::<K>().0 {
+            // SAFETY: no tap sees further than the last one, and each has its weights.
+            let load = |p: *const E, m: usize| unsafe { V::load(p.add(m * V::LANES)) };
+            let weights: [[V; M]; K] = std::array::from_fn(|k| {
+                // SAFETY: as above.
+                let w = unsafe { self.w.as_ptr().add(taps[k].w + j) };
+                std::array::from_fn(|m| load(w, m))
+            });
+            for i in 0..(N - 1) * S + K {
+                // SAFETY: as above.
+                let from = unsafe {
+                    self.from
+                        .as_ptr()
+                        .add(taps[0].from + first + i * self.channels)
+                };
+                for m in 0..M {
+                    let x = load(from, m);
+                    for (n, sums) in sums.iter_mut().enumerate() {
+                        if let Some(weights) = weights.get(i.wrapping_sub(n * S)) {
+                            sums[m] = x.mul_add(weights[m], sums[m]);
+                        }
+                    }
+                }
+            }
+        }
+        self.finished(sums, at, n, j, width);
+    }
+
+    /// The bias of `width` channels from `j` on, or zeros, for each pixel.
+    #[inline(always)]
+    fn begun<V: Vector<Elem = E>, const N: usize, const M: usize>(
+        &self,
+        j: usize,
+        width: usize,
+    ) -> [[V; M]; N] {
+        let mut sums = [[V::splat(E::ZERO); M]; N];
+        if let Some(bias) = self.bias {
+            for (m, bias) in bias[j..j + width].chunks(V::LANES).enumerate() {
+                let bias = V::read(bias);
+                for sums in &mut sums {
+                    sums[m] = bias;
+                }
+            }
+        }
+        sums
+    }
+
+    /// How much further than its block's first pixel the `n`th of a row sees, from channel `j` on; checked for `N` pixels.
+    #[inline(always)]
+    fn first<const N: usize>(&self, at: At<'_>, n: usize, j: usize, width: usize) -> usize {
+        let step = self.across.stride * self.channels;
+        let line = self.down.stride * self.across.from * self.channels;
+        let first = at.i * line + n * step + j;
+        let reach = |tap: &Tap| tap.from + first + (N - 1) * step + width;
+        let reach = at.block.taps.last().map_or(0, reach);
+        assert!(reach <= self.from.len() && j + width <= self.channels);
+        first
+    }
+
+    /// Writes `width` channels from `j` on of `N` pixels, the `n`th of a row and those after it.
+    #[inline(always)]
+    fn finished<V: Vector<Elem = E>, const N: usize, const M: usize>(
+        &self,
+        sums: [[V; M]; N],
+        At { block, row, .. }: At<'_>,
+        n: usize,
+        j: usize,
+        width: usize,
+    ) {
+        let channels = self.channels;
         let to = (self.picture * self.down.to + row) * self.across.to + block.across.first;
         let to = (to + n * self.across.apart) * channels + j;
         let apart = self.across.apart * channels;
-        if live < V::LANES || self.finish.add.is_some() {
+        if width < M * V::LANES || self.finish.add.is_some() {
             // A copy in memory, for channels are counted: the sums themselves can then stay in registers.
             for (n, sums) in { sums }.iter().enumerate() {
                 let at = to + n * apart;

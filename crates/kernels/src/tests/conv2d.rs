@@ -134,6 +134,18 @@ fn all<E: Float>() {
         1.0,
     );
     one::<E>(random, same([5, 3]), [16, 9, 8, 1], 7, 1.0);
+    // Channels alone, of pixels that see several side by side: three or five, next to each other or two apart.
+    for (taps, step) in [(3, 1), (3, 2), (5, 1), (5, 2)] {
+        let strided = Conv2d {
+            stride: [1, step],
+            ..Conv2d::new([taps, taps])
+        };
+        let geometry = Conv2d {
+            groups: 70,
+            ..strided.same([7, 17 * step])
+        };
+        one::<E>(random, geometry, [2, 7, 17 * step, 70], 70, 1.0);
+    }
 }
 
 /// Shapes that are multiplied in Winograd's form: tiles that reach beyond the picture by every number of pixels, with
