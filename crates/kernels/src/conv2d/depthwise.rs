@@ -358,7 +358,7 @@ impl<E: Float> Correlate<'_, E> {
     fn four<V: Vector<Elem = E>, const K: usize, const S: usize>(&self, at: At<'_>, n: usize) {
         let mut j = self.cols.start;
         while j + 2 * V::LANES <= self.cols.end {
-            self.slide::<V, 4, 2, K, S>(at, n, j);
+            self.slide::<V, K, S>(at, n, j);
             j += 2 * V::LANES;
         }
         self.rest::<V, 4>(at, n, j);
@@ -429,40 +429,34 @@ impl<E: Float> Correlate<'_, E> {
         self.finished(sums, at, n, j, width);
     }
 
-    /// As [`sums`](Self::sums), of pixels that see `K` pixels side by side, each `S` further than the one before: each of those
-    /// is read once for all that see it.
+    /// As [`sums`](Self::sums), of four pixels that see `K` pixels side by side, each `S` further than the one before, and two
+    /// vectors of channels: each of those pixels is read once for all that see it.
     #[inline(always)]
-    fn slide<
-        V: Vector<Elem = E>,
-        const N: usize,
-        const M: usize,
-        const K: usize,
-        const S: usize,
-    >(
+    fn slide<V: Vector<Elem = E>, const K: usize, const S: usize>(
         &self,
         at: At<'_>,
         n: usize,
         j: usize,
     ) {
-        let width = M * V::LANES;
-        let mut sums = self.begun::<V, N, M>(j, width);
-        let first = self.first::<N>(at, n, j, width);
+        let width = 2 * V::LANES;
+        let mut sums = self.begun::<V, 4, 2>(j, width);
+        let first = self.first::<4>(at, n, j, width);
         for taps in at.block.taps.as_chunks::<K>().0 {
             // SAFETY: no tap sees further than the last one, and each has its weights.
             let load = |p: *const E, m: usize| unsafe { V::load(p.add(m * V::LANES)) };
-            let weights: [[V; M]; K] = std::array::from_fn(|k| {
+            let weights: [[V; 2]; K] = std::array::from_fn(|k| {
                 // SAFETY: as above.
                 let w = unsafe { self.w.as_ptr().add(taps[k].w + j) };
                 std::array::from_fn(|m| load(w, m))
             });
-            for i in 0..(N - 1) * S + K {
+            for i in 0..3 * S + K {
                 // SAFETY: as above.
                 let from = unsafe {
                     self.from
                         .as_ptr()
                         .add(taps[0].from + first + i * self.channels)
                 };
-                for m in 0..M {
+                for m in 0..2 {
                     let x = load(from, m);
                     for (n, sums) in sums.iter_mut().enumerate() {
                         if let Some(weights) = weights.get(i.wrapping_sub(n * S)) {
